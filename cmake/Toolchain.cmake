@@ -1,0 +1,40 @@
+# Owns compiler and linker settings: every target takes them from the one interface target deltascape_flags.
+option(DELTASCAPE_ASSERTS "Keep assert() in optimised builds" OFF)
+option(DELTASCAPE_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(DELTASCAPE_CCACHE ccache)
+if(DELTASCAPE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${DELTASCAPE_CCACHE})
+endif()
+
+add_library(deltascape_flags INTERFACE)
+# -ffp-contract=off: dequantised values must equal the reference's to the last bit on every machine.
+target_compile_options(deltascape_flags INTERFACE -Wall -Wextra -ffp-contract=off)
+target_include_directories(deltascape_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+target_compile_definitions(deltascape_flags INTERFACE DELTASCAPE_VERSION="${PROJECT_VERSION}")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND DELTASCAPE_CCACHE)
+  target_compile_options(deltascape_flags INTERFACE -fpch-preprocess)
+endif()
+if(DELTASCAPE_ASSERTS)
+  target_compile_options(deltascape_flags INTERFACE -UNDEBUG)
+endif()
+if(DELTASCAPE_SANITIZE)
+  target_compile_options(deltascape_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(deltascape_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+find_program(DELTASCAPE_MOLD mold)
+if(DELTASCAPE_MOLD)
+  target_link_options(deltascape_flags INTERFACE -fuse-ld=mold)
+endif()

@@ -1,0 +1,51 @@
+// The main job (DESIGN §4 `embed`): a base and finetuned variants on disk -> one Record a variant.
+// Method: Delta Activations, arXiv 2509.04442 §3.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "deltascape/progress.h"
+#include "deltascape/record.h"
+
+namespace deltascape {
+
+// One variant as the user named it, already expanded (lists, shards, labels are a frontend's business).
+struct ModelRef {
+  std::string path;   // directory, file, or hub id org/name[@revision]
+  std::string label;  // class, or empty
+  std::string name;   // what results call it; empty: last component of path
+};
+
+struct EmbedOptions {
+  std::string base;                           // empty: each variant's own base_model_name_or_path
+  std::string representation = "activations";  // see representations()
+  std::string layer = "last";                 // last | all | N | FRACTION | L-pre
+  std::string position = "last";              // last | mean | weighted
+  std::string probes_file;                    // empty: the paper's five
+  std::string precision = "auto";             // auto | fp32 | fp64
+  std::string device = "auto";                // auto | cpu
+  std::size_t memory = 0;                     // bytes; 0: half of the machine's free memory
+  int threads = 0;                            // 0: all cores this process may use
+};
+
+struct EmbedFailure {
+  std::string name, path, error;  // error: one line
+};
+
+struct EmbedReport {
+  std::size_t stored = 0;
+  std::vector<EmbedFailure> failed;
+};
+
+// Calls `sink` once for every variant that worked, from this thread, as soon as it is done; collects the others.
+// Throws Error when nothing can start: a bad option (kUsage), an unreadable base, no tokenizer.
+EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options,
+                  const std::function<void(store::Record)>& sink, Progress& progress = silent_progress());
+
+// The base's token ids of each text, as `embed` would tokenise it, without truncation (DESIGN §4 `tokenize`).
+std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts);
+
+}  // namespace deltascape

@@ -1,0 +1,46 @@
+// Owns what is kept of one embedded variant: its numbers and where they come from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace deltascape::store {
+
+// What must match before two rows are compared (DESIGN §6).
+struct Comparable {
+  std::string base;            // identity hash of the base's weights
+  std::string base_name;       // for people; not compared
+  std::string tokenizer;       // identity hash
+  std::string probes;          // hash of the probe texts
+  std::string representation;  // "activations"
+  std::string layer;           // "last", "12", "29-pre", "all"
+  std::string position;        // "last", "mean", "weighted"
+};
+
+struct Record {
+  std::string name;   // unique in a store
+  std::string label;  // class, or empty
+  std::string path;   // where the variant was read from
+  Comparable comparable;
+  std::string variant_hash;  // content hash
+  std::string program_version;
+  std::string device;     // "cpu"
+  std::string precision;  // "fp32", "fp64", "delta", "bf16"
+  std::string created;    // ISO 8601, UTC
+  std::int64_t probe_count = 0;
+  std::int64_t dim = 0;
+  std::int64_t layers = 1;  // rows of an embedding: 1, or L+1 with --layer all
+  // layers == 1: deltas of every probe, [probe_count, dim]. Otherwise empty.
+  std::vector<float> per_probe;
+  // The embedding: mean over probes, [layers, dim].
+  std::vector<float> mean;
+  // Standard error of the mean over probes ("probe sensitivity"), [layers, dim].
+  std::vector<float> standard_error;
+  double norm = 0;           // ‖Δ‖ of the last row
+  double relative_norm = 0;  // ‖Δ‖ / ‖h‖, h the base's mean hidden state at the same tap
+  double numeric_error = 0;  // measured relative numerical error, 0 when not measured
+  bool no_effect = false;    // a zero delta: cosines are null
+};
+
+}  // namespace deltascape::store

@@ -1,0 +1,37 @@
+// Owns opening files that may be hostile: regular files only, symlink loops and FIFOs refused, read-only maps.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace deltascape::io {
+
+// A whole file mapped read-only. Throws Error(kNotFound / kIo / kBadFile).
+class MappedFile {
+ public:
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& file);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const std::byte> bytes() const { return bytes_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+  std::filesystem::path path_;
+  std::span<const std::byte> bytes_;
+};
+
+// Reads a regular file whole; refuses more than max_bytes before it allocates.
+std::string read_text(const std::filesystem::path& file, std::size_t max_bytes);
+// Writes beside the target and renames, so a kill leaves the old content or the new, never half.
+void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);
+void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+// `folder / name` where name comes from a file we do not trust: no absolute path, no "..", no NUL. A link in the
+// HF cache (snapshots/…/file -> ../../blobs/…) may be followed; any other link out of the folder is refused.
+std::filesystem::path join_inside(const std::filesystem::path& folder, const std::string& name);
+
+}  // namespace deltascape::io
