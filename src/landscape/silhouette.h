@@ -1,0 +1,27 @@
+// Owns the silhouette (Rousseeuw 1987) over labels as DESIGN §5 fixes it: cosine distance clip(1 - cos, 0, 1), classes
+// of at least two members; equal to sklearn.metrics.silhouette_score(metric="precomputed").
+#pragma once
+
+#include "landscape/similarity.h"
+
+namespace deltascape::landscape {
+
+struct SilhouetteClass {
+  std::string label;
+  std::size_t members = 0;
+  double average = 0;
+};
+
+struct Silhouette {
+  double average = 0;
+  std::vector<SilhouetteClass> classes;        // in label order
+  std::vector<std::optional<double>> samples;  // one a record, empty for those left out
+  std::size_t no_effect = 0;                   // left out: zero embeddings
+  std::size_t unlabelled = 0;                  // left out: no label
+  std::size_t lone = 0;                        // left out: alone in their class
+};
+
+// Empty when fewer than two classes have two members with an effect.
+std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, Row row = {});
+
+}  // namespace deltascape::landscape

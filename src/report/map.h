@@ -1,0 +1,48 @@
+// Owns the map of a landscape: what it shows (MapData), drawn as SVG or as one self-contained HTML page.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "landscape/projection.h"
+
+namespace deltascape::report {
+
+struct MapNeighbour {
+  std::size_t index = 0;  // into MapData::points
+  double cosine = 0;
+};
+
+struct MapPoint {
+  std::string name, label, path;
+  double x = 0, y = 0;  // in [-1, 1], y up
+  double norm = 0, relative_norm = 0;
+  bool no_effect = false;
+  std::vector<MapNeighbour> neighbours;  // nearest first
+};
+
+struct MapData {
+  std::string title;           // "" : "Landscape of BASE"
+  std::string base;            // name of the base
+  std::string representation;  // "activations · last · last"
+  std::string projection;      // "t-SNE, perplexity 30, cosine"
+  std::optional<double> silhouette;
+  std::vector<MapPoint> points;
+};
+
+struct MapOptions {
+  landscape::ProjectionOptions projection;
+  std::string title;           // empty: made from the base's name
+  std::size_t neighbours = 8;  // a point
+};
+
+// Projects, finds neighbours and the silhouette. Error(kUsage) without records, kMismatch when not comparable.
+MapData make_map(const std::vector<store::Record>& records, const MapOptions& options = {});
+
+// A complete SVG document, light background, legend of labels.
+std::string map_svg(const MapData& data);
+// A complete HTML document: no network, no eval, works from file://.
+std::string map_html(const MapData& data);
+
+}  // namespace deltascape::report
