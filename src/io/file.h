@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace deltascape::io {
 
@@ -23,6 +24,21 @@ class MappedFile {
   MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
+};
+
+// A file being written beside its target; commit() puts it in the target's place, and without it nothing stays.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::span<const std::byte> bytes);
+  void commit();  // syncs the content to the disk, then renames
+
+ private:
+  std::filesystem::path target_, temporary_;
+  int descriptor_ = -1;
 };
 
 // Reads a regular file whole; refuses more than max_bytes before it allocates.

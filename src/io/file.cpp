@@ -1,0 +1,109 @@
+// Owns opening files that may be hostile, and reading them whole.
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "deltascape/error.h"
+
+namespace deltascape::io {
+namespace {
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "something that is not a file";
+}
+
+[[noreturn]] void fail_to_open(const std::filesystem::path& file, int error) {
+  const ErrorContext where{.path = file.string(), .field = {}, .expected = {}, .found = {}};
+  if (error == ENOENT || error == ENOTDIR) throw Error(ErrorCode::kNotFound, "no such file", where);
+  if (error == ELOOP) throw Error(ErrorCode::kBadFile, "the symbolic links of this path go round in a loop", where);
+  if (error == ENXIO) throw Error(ErrorCode::kBadFile, "this is a socket or a device, not a regular file", where);
+  throw Error(ErrorCode::kIo, std::string("cannot open: ") + std::strerror(error), where);
+}
+
+// An open descriptor of a regular file, and its size.
+class Opened {
+ public:
+  explicit Opened(const std::filesystem::path& file) {
+    if (file.native().find('\0') != std::string::npos) fail_to_open(file, ENOENT);
+    // O_NONBLOCK: opening a FIFO without a writer would otherwise wait for ever.
+    descriptor_ = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (descriptor_ < 0) fail_to_open(file, errno);
+    struct stat status {};
+    const bool known = ::fstat(descriptor_, &status) == 0;
+    if (!known || !S_ISREG(status.st_mode)) {
+      ::close(descriptor_);
+      throw Error(ErrorCode::kBadFile, "this cannot be read",
+                  {.path = file.string(), .field = {}, .expected = "a regular file", .found = kind_of(status.st_mode)});
+    }
+    size_ = static_cast<std::size_t>(status.st_size);
+  }
+  ~Opened() { ::close(descriptor_); }
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  int descriptor() const { return descriptor_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  int descriptor_ = -1;
+  std::size_t size_ = 0;
+};
+
+[[noreturn]] void fail_too_large(const std::filesystem::path& file, std::size_t max_bytes, const std::string& found) {
+  throw Error(ErrorCode::kBadFile, "the file is too large for what it should hold",
+              {.path = file.string(),
+               .field = {},
+               .expected = "at most " + std::to_string(max_bytes) + " bytes",
+               .found = found});
+}
+
+}  // namespace
+
+MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
+    : path_(std::move(path)), bytes_(bytes) {}
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& file) {
+  const Opened opened(file);
+  std::span<const std::byte> bytes;
+  if (opened.size() > 0) {  // mmap refuses a length of 0
+    void* start = ::mmap(nullptr, opened.size(), PROT_READ, MAP_PRIVATE, opened.descriptor(), 0);
+    if (start == MAP_FAILED)
+      throw Error(ErrorCode::kIo, std::string("cannot map the file: ") + std::strerror(errno),
+                  {.path = file.string(), .field = {}, .expected = {}, .found = {}});
+    bytes = {static_cast<const std::byte*>(start), opened.size()};
+  }
+  return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes));
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+std::string read_text(const std::filesystem::path& file, std::size_t max_bytes) {
+  const Opened opened(file);
+  if (opened.size() > max_bytes) fail_too_large(file, max_bytes, std::to_string(opened.size()));
+  std::string text(opened.size(), '\0');
+  std::size_t have = 0;
+  while (have < text.size()) {
+    const ssize_t got = ::read(opened.descriptor(), text.data() + have, text.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      throw Error(ErrorCode::kIo, std::string("cannot read: ") + std::strerror(errno),
+                  {.path = file.string(), .field = {}, .expected = {}, .found = {}});
+    if (got == 0) break;  // it shrank while we read
+    have += static_cast<std::size_t>(got);
+  }
+  text.resize(have);
+  return text;
+}
+
+}  // namespace deltascape::io
