@@ -1,0 +1,137 @@
+"""Owns the list of PEFT adapters and full finetunes that are made for the tiny bases."""
+import json
+from dataclasses import dataclass, field
+
+import peft
+import torch
+
+from .oracle import load_base
+from .tiny import seeded
+
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+LINEARS = ATTENTION + ["gate_proj", "up_proj", "down_proj"]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    name: str
+    config: dict = field(default_factory=dict)
+    kind: str = "LORA"
+    edits: dict = field(default_factory=dict)  # changes to adapter_config.json after saving
+    binary: bool = False  # adapter_model.bin in place of safetensors
+    zero_b: bool = False
+    zero: bool = False  # the tap does not move
+    word: str = ""  # for refused ones: what the message has to name
+    only: tuple = ()  # base names it is for; empty: all
+
+
+FEW = [Adapter("lora_linears", dict(target_modules=LINEARS))]
+
+BIAS = FEW + [
+    Adapter("lora_bias_lora_only", dict(target_modules=["q_proj", "v_proj", "o_proj"], bias="lora_only")),
+    Adapter("lora_bias_all", dict(target_modules=["q_proj", "down_proj"], bias="all")),
+    Adapter("lora_bias_all_mlp_module", dict(target_modules=["v_proj"], bias="all", modules_to_save=["up_proj"])),
+]
+
+ALL = FEW + [
+    Adapter("lora_qv", dict(target_modules=["q_proj", "v_proj"], r=4, lora_alpha=4)),
+    Adapter("lora_few_late", dict(target_modules=["v_proj"], layers_to_transform=[2])),
+    Adapter("lora_rs", dict(target_modules=LINEARS, use_rslora=True, lora_alpha=5)),
+    # Keys are regular expressions matched at the end of the module's name; the first that matches counts.
+    # PEFT sorts them when it saves: overlapping ones have to be in that order here already.
+    Adapter("lora_patterns", dict(
+        target_modules=LINEARS,
+        rank_pattern={"down_proj": 3, r"layers\.1\.mlp\..*_proj": 6, "q_proj": 2},
+        alpha_pattern={"layers.2.self_attn.v_proj": 3, r".*mlp\.(up|gate)_proj": 21, "o_proj": 1})),
+    Adapter("lora_pattern_order", dict(target_modules=["q_proj", "v_proj", "up_proj"]),
+            edits=dict(alpha_pattern={"q_proj": 24, r"layers\.0\.self_attn\.q_proj": 1, "v_proj": 2, ".*_proj": 12})),
+    Adapter("lora_pattern_rs", dict(target_modules=["q_proj", "down_proj"], use_rslora=True, rank_pattern={"down_proj": 2},
+                                    alpha_pattern={"q_proj": 3})),
+    Adapter("lora_layers", dict(target_modules=LINEARS, layers_to_transform=[1, 3], layers_pattern="layers")),
+    Adapter("lora_layer_int", dict(target_modules=["k_proj", "up_proj"], layers_to_transform=1)),
+    Adapter("lora_saved_head", dict(target_modules=["q_proj", "v_proj"], modules_to_save=["lm_head"])),
+    Adapter("lora_saved_embed", dict(target_modules=["o_proj"], modules_to_save=["embed_tokens"])),
+    Adapter("lora_saved_norms", dict(target_modules=["q_proj"], modules_to_save=["input_layernorm", "norm"])),
+    Adapter("lora_saved_linear", dict(target_modules=["q_proj"], modules_to_save=["down_proj"])),
+    Adapter("lora_fan", dict(target_modules=LINEARS), edits=dict(fan_in_fan_out=True)),
+    Adapter("lora_regex", dict(target_modules=r".*\.layers\.[02]\.(self_attn\.[qv]_proj|mlp\.down_proj)")),
+    Adapter("lora_all_linear", dict(target_modules="all-linear", r=2)),
+    Adapter("lora_head_only", dict(target_modules=["lm_head"]), zero=True),
+    Adapter("lora_zero_b", dict(target_modules=LINEARS), zero_b=True, zero=True),
+    Adapter("lora_bin", dict(target_modules=LINEARS, r=3), binary=True),
+    Adapter("lora_exclude", dict(target_modules=["q_proj", "v_proj", "down_proj"],
+                                 exclude_modules=r".*layers\.[13]\.self_attn\..*")),
+    Adapter("lora_bf16", dict(target_modules=LINEARS, r=16, lora_alpha=32), edits={}),
+]
+
+QWEN2_BIAS = BIAS[1:]
+
+REFUSED = [
+    Adapter("dora", dict(target_modules=["q_proj", "v_proj"], use_dora=True), word="DoRA"),
+    Adapter("ia3", dict(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"]), kind="IA3",
+            word="IA3"),
+    Adapter("prefix", dict(num_virtual_tokens=4), kind="PREFIX_TUNING", word="PREFIX_TUNING"),
+    Adapter("prompt", dict(num_virtual_tokens=4), kind="PROMPT_TUNING", word="PROMPT_TUNING"),
+    Adapter("loha", dict(target_modules=["q_proj", "v_proj"]), kind="LOHA", word="LOHA"),
+    Adapter("lora_embedding", dict(target_modules=["q_proj", "embed_tokens"]), word="embed_tokens"),
+    Adapter("pissa", dict(target_modules=["q_proj"]), edits=dict(init_lora_weights="pissa"), word="pissa"),
+    Adapter("unknown_option", dict(target_modules=["q_proj"]), edits=dict(use_qalora=True), word="use_qalora"),
+]
+
+CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
+           "PROMPT_TUNING": peft.PromptTuningConfig, "LOHA": peft.LoHaConfig}
+
+
+def adapters_for(tiny):
+    if tiny.adapters == "all":
+        return ALL + (QWEN2_BIAS if tiny.family == "qwen2" else [])
+    return BIAS if tiny.adapters == "bias" else FEW
+
+
+def make_adapter(adapter, base, folder, tiny_name):
+    """Random weights with an effect of the size that training has; saved by PEFT."""
+    torch.manual_seed(0)
+    defaults = dict(r=8, lora_alpha=16) if adapter.kind == "LORA" else dict(r=4, alpha=8) if adapter.kind == "LOHA" else {}
+    config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(defaults | adapter.config))
+    model = peft.get_peft_model(load_base(base), config)
+    for key, value in model.named_parameters():
+        if not value.requires_grad:
+            continue
+        noise = torch.randn(value.shape, generator=seeded(tiny_name, adapter.name, key))
+        if "lora_A" in key:
+            value.data = noise / value.shape[1] ** 0.5
+        elif "lora_B" in key:
+            value.data = noise * (0.0 if adapter.zero_b else 0.12)
+        else:
+            value.data = value.data + noise * (0.25 if value.dim() == 1 else 0.1)
+    if adapter.name == "lora_bf16":
+        model.to(torch.bfloat16)
+    model.save_pretrained(folder)
+    if adapter.binary:
+        (folder / "adapter_model.safetensors").unlink()
+        torch.save(peft.get_peft_model_state_dict(model), folder / "adapter_model.bin")
+    path = folder / "adapter_config.json"
+    saved = json.loads(path.read_text()) | adapter.edits
+    saved["base_model_name_or_path"] = f"tiny/{tiny_name}"  # never a path of the machine that made it
+    path.write_text(json.dumps(saved, indent=2))
+    return model
+
+
+# name -> what is perturbed
+FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
+ONE_TENSOR = "model.layers.1.mlp.down_proj.weight"
+
+
+def make_full(name, base, folder, tiny):
+    """A full finetune: every tensor, or one, moved by a fraction of its own spread."""
+    model = load_base(base)
+    if name == "full_grown":
+        torch.manual_seed(0)
+        model.resize_token_embeddings(model.get_input_embeddings().num_embeddings + 4, mean_resizing=False)
+    for key, value in model.named_parameters():
+        if name != "full_one" or key == ONE_TENSOR:
+            noise = torch.randn(value.shape, generator=seeded(tiny.name, name, key))
+            value.data = value.data + noise * (0.15 * value.data.std())
+    if name == "full_all" and tiny.storage == "bf16":
+        model.to(torch.bfloat16)
+    model.save_pretrained(folder)

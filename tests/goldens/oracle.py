@@ -1,0 +1,76 @@
+"""Owns the oracle: transformers and PEFT in float64, a fresh base for every variant (DESIGN §5)."""
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+TEMPLATES = (
+    "Below is an instruction that describes a task. Write a response that appropriately completes the request.",
+    "The task described below requires a response that completes the request accurately.",
+    "Below is a description of a task. Provide a response that aligns with the requirements.",
+    "The following instruction outlines a task. Generate a response that meets the specified request.",
+    "You are given an instruction and input. Write a response that completes the task as requested.",
+)
+PROBES = [t + "\n\n### Instruction:\nPlease provide a response. Input:Input.\n\n### Response:" for t in TEMPLATES]
+MAX_TOKENS = 256
+
+
+def load_base(path):
+    # Eager attention where scores are capped: the fused path leaves the cap out.
+    capped = json.loads((Path(path) / "config.json").read_text())["model_type"] == "gemma2"
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager" if capped else "sdpa")
+
+
+def load_variant(base, path):
+    if (Path(path) / "adapter_config.json").exists():
+        return PeftModel.from_pretrained(load_base(base), path)
+    return load_base(path)
+
+
+def _forget_lengths(model):
+    """Dynamic RoPE keeps the longest sequence it has seen: each probe counts its own length alone."""
+    for module in model.modules():
+        if hasattr(module, "original_inv_freq") and getattr(module, "rope_type", "") == "dynamic":
+            module.inv_freq = module.original_inv_freq
+            module.max_seq_len_cached = module.original_max_seq_len
+
+
+@torch.inference_mode()
+def hidden_states(model, token_ids):
+    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm."""
+    model = model.to(torch.float64).eval()
+    decoder = model.get_base_model().model if isinstance(model, PeftModel) else model.model
+    caught = []
+    hook = decoder.norm.register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
+    probes = []
+    for ids in token_ids:
+        _forget_lengths(model)
+        caught.clear()
+        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True)
+        probes.append(torch.stack([h[0] for h in out.hidden_states] + [caught[0][0]]).double().numpy())
+    hook.remove()
+    return probes
+
+
+def tap(probes, position, pre):
+    """[P, rows, d] at one position; rows 0..L, or with `pre` the residual before the final norm alone."""
+    rows = []
+    for states in probes:
+        states = states[-1:] if pre else states[:-1]
+        weights = {"last": np.eye(states.shape[1])[-1], "mean": np.full(states.shape[1], 1 / states.shape[1]),
+                   "weighted": np.arange(1, states.shape[1] + 1) / np.arange(1, states.shape[1] + 1).sum()}[position]
+        rows.append(np.einsum("ltd,t->ld", states, weights))
+    return np.stack(rows)
+
+
+def write_golden(path, base_probes, variants, token_ids, position="last", pre=False):
+    """variants: name -> what hidden_states gave. Arrays as the C++ side reads them."""
+    base = tap(base_probes, position, pre)
+    deltas = np.stack([tap(probes, position, pre) - base for probes in variants.values()])  # [N, P, rows, d]
+    np.savez(path, embeddings=deltas.mean(1), base_mean=base.mean(0),
+             standard_error=deltas.std(axis=1, ddof=1) / len(base) ** 0.5,
+             model_names=np.array(list(variants), dtype=str), tokens=np.array(json.dumps(token_ids)))
+    return deltas.mean(1)
