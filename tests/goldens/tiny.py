@@ -24,7 +24,7 @@ def randomise(model, name):
             value.data = noise * 0.3
         else:
             # q and k larger: attention is then far from uniform, and windows, caps and RoPE bend the result.
-            gain = 2.0 if "q_proj" in key or "k_proj" in key else 1.2
+            gain = 1.4 if "q_proj" in key or "k_proj" in key else 1.2
             value.data = noise * gain / value.shape[1] ** 0.5
     return model
 
