@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# test.sh BUILD: makes the goldens that are missing or out of date, runs every test, and closes with the line
+# "N passed, M failed".
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${1:?usage: scripts/test.sh BUILD}
+[ -f "$build/CTestTestfile.cmake" ] || { echo "test: $build is not a configured build with tests; run make first" >&2; exit 1; }
+build=$(cd "$build" && pwd)
+
+scripts/python_env.sh
+for script in tests/make_*goldens.py; do
+  echo "== $script"
+  .venv/bin/python "$script" "$build/goldens"
+done
+
+results=$build/test-results
+rm -rf "$results"
+mkdir -p "$results"
+status=0
+GTEST_OUTPUT="xml:$results/" ctest --test-dir "$build" --output-on-failure -j2 --output-junit "$results/ctest.xml" || status=$?
+python3 scripts/test_summary.py "$results" || status=1
+exit "$status"
