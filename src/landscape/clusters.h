@@ -6,7 +6,7 @@
 namespace deltascape::landscape {
 
 enum class ClusterMethod {
-  kAuto,           // labels when a record has one, else agglomerative
+  kAuto,           // labels when a record has one and no k is asked for, else agglomerative
   kLabels,         // one cluster a label; records without a label form a last one without a name
   kKMeans,         // spherical k-means, k-means++ starts, the best of ten
   kAgglomerative,  // average linkage on cosine distance

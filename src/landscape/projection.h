@@ -28,7 +28,8 @@ struct Layout {
   std::vector<double> explained;    // PCA: share of the variance on x and on y; empty for t-SNE
 };
 
-// Deterministic. Any N ≥ 0; t-SNE is O(N²) a step and refuses N > 10000 with Error(kUsage).
+// Deterministic. Any N ≥ 0; below 5 PCA stands in for t-SNE (method says so); t-SNE is O(N²) a step and refuses
+// N > 10000 with Error(kUsage).
 // Zero embeddings sit at cosine distance 1 from everything.
 Layout project(const std::vector<store::Record>& records, const ProjectionOptions& options = {});
 

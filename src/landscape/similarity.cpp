@@ -1,0 +1,126 @@
+#include "landscape/similarity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "deltascape/error.h"
+#include "landscape/embedding_rows.h"
+
+namespace deltascape::landscape {
+namespace {
+
+constexpr std::size_t kMostRecords = 20000;
+
+std::optional<double> from_products(double ab, double aa, double bb) {
+  if (!(aa > 0) || !(bb > 0)) return std::nullopt;
+  return std::clamp(ab / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
+}
+
+// Cosines of the means over all probes but one, one a probe; empty when one of them does not exist.
+std::vector<double> leave_one_out(const store::Record& a, const store::Record& b) {
+  const std::size_t probes = static_cast<std::size_t>(a.probe_count), dim = static_cast<std::size_t>(a.dim);
+  std::vector<double> total_a(dim), total_b(dim), out;
+  for (std::size_t p = 0; p < probes; ++p)
+    for (std::size_t k = 0; k < dim; ++k) {
+      total_a[k] += a.per_probe[p * dim + k];
+      total_b[k] += b.per_probe[p * dim + k];
+    }
+  for (std::size_t p = 0; p < probes; ++p) {
+    double ab = 0, aa = 0, bb = 0;
+    for (std::size_t k = 0; k < dim; ++k) {
+      const double x = total_a[k] - a.per_probe[p * dim + k], y = total_b[k] - b.per_probe[p * dim + k];
+      ab += x * y;
+      aa += x * x;
+      bb += y * y;
+    }
+    const std::optional<double> cosine = from_products(ab, aa, bb);
+    if (!cosine) return {};
+    out.push_back(*cosine);
+  }
+  return out;
+}
+
+// Standard error of the jackknife: sqrt((P-1)/P · Σ (c_i - mean)²).
+double jackknife_error(const std::vector<double>& cosines) {
+  const double count = static_cast<double>(cosines.size());
+  double mean = 0, squares = 0;
+  for (const double c : cosines) mean += c / count;
+  for (const double c : cosines) squares += (c - mean) * (c - mean);
+  return std::sqrt((count - 1) / count * squares);
+}
+
+bool has_probes(const store::Record& record) {
+  return record.layers == 1 && record.probe_count >= 2 &&
+         record.per_probe.size() == static_cast<std::size_t>(record.probe_count * record.dim);
+}
+
+}  // namespace
+
+std::span<const float> embedding(const store::Record& record, Row row) {
+  const std::int64_t index = row.value_or(record.layers - 1);
+  if (index < 0 || index >= record.layers)
+    throw Error(ErrorCode::kUsage, "the embedding has no such layer row",
+                {.path = record.name,
+                 .field = {},
+                 .expected = "0 to " + std::to_string(record.layers - 1),
+                 .found = std::to_string(index)});
+  if (record.mean.size() != static_cast<std::size_t>(record.layers * record.dim))
+    throw Error(ErrorCode::kInternal, "an embedding of the wrong size", {.path = record.name, .field = {}, .expected = {}, .found = {}});
+  return std::span(record.mean).subspan(static_cast<std::size_t>(index * record.dim), static_cast<std::size_t>(record.dim));
+}
+
+std::optional<double> cosine(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size())
+    throw Error(ErrorCode::kMismatch, "embeddings of different widths",
+                {.path = {}, .field = {}, .expected = std::to_string(a.size()), .found = std::to_string(b.size())});
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    ab += double{a[k]} * b[k];
+    aa += double{a[k]} * a[k];
+    bb += double{b[k]} * b[k];
+  }
+  return from_products(ab, aa, bb);
+}
+
+Similarity similarity(const store::Record& a, const store::Record& b, Row row) {
+  Similarity out;
+  out.cosine = cosine(embedding(a, row), embedding(b, row));
+  if (!out.cosine || !has_probes(a) || !has_probes(b) || a.probe_count != b.probe_count) return out;
+  const std::vector<double> cosines = leave_one_out(a, b);
+  if (cosines.empty()) return out;
+  const double error = jackknife_error(cosines);
+  out.low = std::max(-1.0, *out.cosine - 2 * error);
+  out.high = std::min(1.0, *out.cosine + 2 * error);
+  return out;
+}
+
+std::optional<double> CosineMatrix::at(std::size_t i, std::size_t j) const {
+  const double value = values[i * count + j];
+  if (std::isnan(value)) return std::nullopt;
+  return value;
+}
+
+CosineMatrix cosine_matrix(const std::vector<store::Record>& records, Row row) {
+  if (records.size() > kMostRecords)
+    throw Error(ErrorCode::kUsage, "too many variants for a matrix of all pairs; select fewer",
+                {.path = {},
+                 .field = {},
+                 .expected = "at most " + std::to_string(kMostRecords),
+                 .found = std::to_string(records.size())});
+  const EmbeddingRows rows = unit_rows(records, row);
+  CosineMatrix out;
+  out.count = rows.count;
+  out.values.resize(rows.count * rows.count);
+  for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
+    for (std::size_t j = 0; j < rows.count; ++j) {
+      const bool null = rows.zero[i] || rows.zero[j];
+      out.values[i * rows.count + j] = null     ? std::numeric_limits<double>::quiet_NaN()
+                                       : i == j ? 1
+                                                : std::clamp(cosines[j], -1.0, 1.0);
+    }
+  });
+  return out;
+}
+
+}  // namespace deltascape::landscape

@@ -1,0 +1,72 @@
+#include "store/record_json.h"
+
+namespace deltascape::store {
+namespace {
+
+void read(const nlohmann::json& json, const char* key, std::string& out) {
+  const auto found = json.find(key);
+  if (found != json.end() && found->is_string()) out = found->get<std::string>();
+}
+
+void read(const nlohmann::json& json, const char* key, double& out) {
+  const auto found = json.find(key);
+  if (found != json.end() && found->is_number()) out = found->get<double>();
+}
+
+void read(const nlohmann::json& json, const char* key, bool& out) {
+  const auto found = json.find(key);
+  if (found != json.end() && found->is_boolean()) out = found->get<bool>();
+}
+
+}  // namespace
+
+nlohmann::json comparable_json(const Comparable& c) {
+  return {{"base", c.base},
+          {"base_name", c.base_name},
+          {"tokenizer", c.tokenizer},
+          {"probes", c.probes},
+          {"representation", c.representation},
+          {"layer", c.layer},
+          {"position", c.position}};
+}
+
+nlohmann::json facts_json(const Record& r) {
+  return {{"name", r.name},
+          {"label", r.label},
+          {"path", r.path},
+          {"variant_hash", r.variant_hash},
+          {"program_version", r.program_version},
+          {"device", r.device},
+          {"precision", r.precision},
+          {"created", r.created},
+          {"norm", r.norm},
+          {"relative_norm", r.relative_norm},
+          {"numeric_error", r.numeric_error},
+          {"no_effect", r.no_effect}};
+}
+
+void read_comparable(const nlohmann::json& json, Comparable& out) {
+  read(json, "base", out.base);
+  read(json, "base_name", out.base_name);
+  read(json, "tokenizer", out.tokenizer);
+  read(json, "probes", out.probes);
+  read(json, "representation", out.representation);
+  read(json, "layer", out.layer);
+  read(json, "position", out.position);
+}
+
+void read_facts(const nlohmann::json& json, Record& out) {
+  read(json, "label", out.label);
+  read(json, "path", out.path);
+  read(json, "variant_hash", out.variant_hash);
+  read(json, "program_version", out.program_version);
+  read(json, "device", out.device);
+  read(json, "precision", out.precision);
+  read(json, "created", out.created);
+  read(json, "norm", out.norm);
+  read(json, "relative_norm", out.relative_norm);
+  read(json, "numeric_error", out.numeric_error);
+  read(json, "no_effect", out.no_effect);
+}
+
+}  // namespace deltascape::store

@@ -1,0 +1,18 @@
+// Owns the names of a record's fields in JSON: the JSON export and the npz's probe_info share them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "deltascape/record.h"
+
+namespace deltascape::store {
+
+nlohmann::json comparable_json(const Comparable& comparable);
+// What is known of one record beside its numbers per dimension and what it shares with its neighbours.
+nlohmann::json facts_json(const Record& record);
+
+// Missing or differently typed fields keep what `out` has: an npz may come from an older version.
+void read_comparable(const nlohmann::json& json, Comparable& out);
+void read_facts(const nlohmann::json& json, Record& out);
+
+}  // namespace deltascape::store

@@ -1,0 +1,58 @@
+// Owns reading the goldens of tests/make_landscape_goldens.py, and making records of plain numbers.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "deltascape/record.h"
+
+namespace deltascape::landscape {
+
+using Json = nlohmann::json;
+
+// The golden of this name; a missing one fails the test that asks.
+inline Json golden(const std::string& name) {
+  const char* folder = std::getenv("DELTASCAPE_GOLDENS");
+  const std::filesystem::path file = std::filesystem::path(folder ? folder : "goldens") / "landscape" / (name + ".json");
+  std::ifstream in(file);
+  if (!in) {
+    ADD_FAILURE() << file << " is missing: make it with tests/make_landscape_goldens.py FOLDER and set "
+                  << "DELTASCAPE_GOLDENS to FOLDER";
+    return Json::object();
+  }
+  return Json::parse(in);
+}
+
+inline store::Record record(const std::string& name, const std::string& label, std::vector<float> values) {
+  store::Record r;
+  r.name = name;
+  r.label = label;
+  r.comparable = {.base = "b", .base_name = "base", .tokenizer = "t", .probes = "p", .representation = "activations",
+                  .layer = "last", .position = "last"};
+  r.precision = "fp32";
+  r.dim = static_cast<std::int64_t>(values.size());
+  r.mean = std::move(values);
+  return r;
+}
+
+// Records v000, v001, … of a golden.
+inline std::vector<store::Record> records_of(const Json& golden) {
+  std::vector<store::Record> out;
+  for (std::size_t i = 0; i < golden.value("embeddings", Json::array()).size(); ++i) {
+    std::string number = std::to_string(i);
+    number.insert(0, 3 - std::min<std::size_t>(3, number.size()), '0');
+    out.push_back(record("v" + number, golden["labels"][i], golden["embeddings"][i].get<std::vector<float>>()));
+  }
+  return out;
+}
+
+// The names of the cases, for parameterised tests.
+inline const char* const kCases[] = {"clear", "blurred", "few", "lone", "many"};
+
+}  // namespace deltascape::landscape

@@ -1,0 +1,101 @@
+"""Makes the goldens of tests/landscape with scikit-learn as the oracle: one JSON file a case.
+
+usage: make_landscape_goldens.py FOLDER  (writes FOLDER/landscape/*.json)
+"""
+import json
+import pathlib
+import sys
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE, trustworthiness
+from sklearn.metrics import silhouette_samples, silhouette_score
+from sklearn.metrics.pairwise import cosine_similarity
+
+
+def blobs(seed, classes, members, dim, spread):
+    """float32 embeddings around `classes` random directions, of lengths that differ as real norms do."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, dim))
+    labels = np.repeat(np.arange(classes), members)
+    points = centres[labels] + spread * rng.normal(size=(len(labels), dim))
+    points *= rng.uniform(0.3, 4.0, size=(len(labels), 1))
+    return points.astype(np.float32), labels
+
+
+def clipped_distance(x):
+    distance = np.clip(1 - cosine_similarity(x.astype(np.float64)), 0, 1)
+    np.fill_diagonal(distance, 0)
+    return distance
+
+
+def silhouettes(x, labels):
+    """Of the samples whose class has at least two members."""
+    counts = {label: int((labels == label).sum()) for label in set(labels.tolist())}
+    keep = np.array([counts[label] >= 2 for label in labels.tolist()])
+    distance = clipped_distance(x[keep])
+    samples = np.full(len(x), np.nan)
+    samples[keep] = silhouette_samples(distance, labels[keep], metric="precomputed")
+    return {
+        "average": float(silhouette_score(distance, labels[keep], metric="precomputed")),
+        "samples": [None if np.isnan(s) else float(s) for s in samples],
+    }
+
+
+def best_k(distance):
+    scores = {}
+    for k in range(2, min(20, len(distance) - 1) + 1):
+        found = AgglomerativeClustering(n_clusters=k, metric="precomputed", linkage="average").fit_predict(distance)
+        scores[k] = float(silhouette_score(distance, found, metric="precomputed"))
+    best = max(scores, key=scores.get)
+    return best, scores[best]
+
+
+def case(name, x, labels, folder, with_tsne=True):
+    distance = clipped_distance(x)
+    unit = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
+    pca = PCA(n_components=2, svd_solver="full").fit(x.astype(np.float64))
+    k, fit = best_k(distance)
+    golden = {
+        "embeddings": [[float(v) for v in row] for row in x],
+        "labels": [f"class-{label}" for label in labels.tolist()],
+        "cosines": cosine_similarity(x.astype(np.float64)).tolist(),
+        "silhouette": silhouettes(x, labels),
+        "agglomerative": {
+            str(n): AgglomerativeClustering(n_clusters=n, metric="precomputed", linkage="average")
+            .fit_predict(distance).tolist() for n in (2, 3, 5, 8)
+        },
+        "agglomerative_k": k,
+        "agglomerative_fit": fit,
+        "kmeans": KMeans(n_clusters=len(set(labels.tolist())), n_init=10, random_state=0).fit_predict(unit).tolist(),
+        "pca": pca.transform(x.astype(np.float64)).tolist(),
+        "pca_explained": pca.explained_variance_ratio_.tolist(),
+    }
+    if with_tsne:
+        perplexity = min(30, (len(x) - 1) / 3)
+        neighbours = min(5, len(x) // 2 - 1)
+        for metric in ("cosine", "euclidean"):
+            layout = TSNE(perplexity=perplexity, metric=metric, method="exact", init="random" if metric == "cosine"
+                          else "pca", random_state=0).fit_transform(x)
+            golden[f"tsne_{metric}"] = {
+                "neighbours": neighbours,
+                "trustworthiness": float(trustworthiness(x, layout, n_neighbors=neighbours, metric=metric)),
+            }
+    (folder / f"{name}.json").write_text(json.dumps(golden))
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) / "landscape"
+    folder.mkdir(parents=True, exist_ok=True)
+    case("clear", *blobs(1, 5, 12, 64, 0.4), folder)
+    case("blurred", *blobs(2, 4, 25, 200, 2.0), folder)
+    case("few", *blobs(3, 3, 3, 576, 0.5), folder)
+    x, labels = blobs(4, 6, 5, 33, 0.8)
+    labels[3], labels[17] = 100, 101  # two classes of one member
+    case("lone", x, labels, folder)
+    case("many", *blobs(5, 10, 60, 48, 0.7), folder)
+
+
+if __name__ == "__main__":
+    main()
