@@ -19,10 +19,10 @@ enum class ErrorCode {
 
 // Where an error was met. Empty fields are left out of the message.
 struct ErrorContext {
-  std::string path;      // file or directory
-  std::string field;     // tensor, JSON field or metadata key
-  std::string expected;  // what the format or the caller's other input asks for
-  std::string found;     // what is there instead
+  std::string path{};      // file or directory
+  std::string field{};     // tensor, JSON field or metadata key
+  std::string expected{};  // what the format or the caller's other input asks for
+  std::string found{};     // what is there instead
 };
 
 // what() is one line: "PATH: FIELD: MESSAGE (expected E, found F)", control characters escaped, at most 390 bytes.

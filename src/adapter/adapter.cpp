@@ -1,0 +1,183 @@
+// Owns matching an adapter's tensors to the base's modules (key names: ADAPTERS in docs/formats.md).
+#include "adapter/adapter.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "deltascape/error.h"
+
+namespace deltascape::adapter {
+namespace {
+
+namespace fs = std::filesystem;
+using model::Module;
+using model::Param;
+using model::Site;
+
+constexpr std::string_view kPrefix = "base_model.model.";
+
+// What a saved key says of its module: "….q_proj.lora_A.weight" -> {"….q_proj", kA}.
+enum class Role { kA, kB, kWeight, kBias };
+struct Key {
+  std::string module_path;
+  Role role;
+};
+
+// Suffixes PEFT writes; the adapter's name "default" appears where a state dict was saved by hand.
+std::optional<Key> parse_key(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return {};
+  name.remove_prefix(kPrefix.size());
+  constexpr std::pair<std::string_view, Role> kSuffixes[] = {
+      {".lora_A.weight", Role::kA}, {".lora_A.default.weight", Role::kA},
+      {".lora_B.weight", Role::kB}, {".lora_B.default.weight", Role::kB},
+      {".base_layer.bias", Role::kBias}, {".modules_to_save.default.bias", Role::kBias},
+      {".modules_to_save.bias", Role::kBias}, {".modules_to_save.default.weight", Role::kWeight},
+      {".modules_to_save.weight", Role::kWeight}, {".bias", Role::kBias}};
+  for (const auto& [suffix, role] : kSuffixes)
+    if (name.ends_with(suffix)) {
+      // ".lora_B.bias" and the like are other computations, not a bias of the module.
+      const auto path = name.substr(0, name.size() - suffix.size());
+      if (path.find(".lora_") != std::string_view::npos) return {};
+      return Key{std::string(path), role};
+    }
+  if (name.ends_with(".weight") && name.find(".lora_") == std::string_view::npos && !name.ends_with(".base_layer.weight"))
+    return Key{std::string(name.substr(0, name.size() - 7)), Role::kWeight};
+  return {};
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string out("[");
+  for (const std::int64_t n : shape) out.append(out.size() > 1 ? ", " : "").append(std::to_string(n));
+  return out.append("]");
+}
+
+}  // namespace
+
+bool holds_adapter(const fs::path& path) { return fs::exists(path / "adapter_config.json"); }
+
+std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& folder) {
+  if (const auto f = folder / "adapter_model.safetensors"; fs::exists(f)) return io::open_safetensors(f);
+  if (const auto f = folder / "adapter_model.bin"; fs::exists(f)) return io::open_torch_pickle(f);
+  throw Error(ErrorCode::kNotFound, "no weights beside adapter_config.json",
+              {.path = folder.string(), .expected = "adapter_model.safetensors or adapter_model.bin"});
+}
+
+std::shared_ptr<const Adapter> Adapter::open(const fs::path& folder, const model::Checkpoint& base) {
+  std::shared_ptr<Adapter> a(new Adapter());
+  a->folder_ = folder;
+  a->config_ = read_peft_config(folder);
+  if (!a->config_.refusal.empty())
+    throw Error(ErrorCode::kUnsupported, a->config_.refusal, {.path = folder.string(), .field = "adapter_config.json"});
+  a->file_ = open_adapter_tensors(folder);
+  a->index_tensors(base);
+  a->compute_hash();
+  return a;
+}
+
+void Adapter::index_tensors(const model::Checkpoint& base) {
+  if (file_->tensors().empty())
+    throw Error(ErrorCode::kBadFile, "the adapter holds no tensors", {.path = file_->path().string()});
+  for (const io::TensorInfo& t : file_->tensors()) place(t, base);
+  const int last = base.spec().layer_count();
+  first_layer_ = last + 1;
+  for (const auto& [site, parts] : parts_) {
+    check(site, parts, base);
+    const int from = site.module == Module::kEmbed       ? 0
+                     : site.module == Module::kFinalNorm ? last
+                     : site.module == Module::kHead      ? last + 1
+                                                         : site.layer;
+    first_layer_ = std::min(first_layer_, from);
+  }
+}
+
+void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
+  const auto key = parse_key(t.name);
+  const auto site = key ? model::site_of(*base.spec().architecture, key->module_path) : std::nullopt;
+  if (!key)
+    throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
+                {.path = file_->path().string(), .field = t.name});
+  if (!site || !base.spec().has(site->module) || site->layer >= base.spec().layer_count()) {
+    if (site && site->module == Module::kHead) return;  // a tied head: nothing that is read depends on it
+    throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
+                {.path = file_->path().string(), .field = t.name,
+                 .expected = std::string(base.spec().architecture->model_type) + " with " +
+                             std::to_string(base.spec().layer_count()) + " layers"});
+  }
+  if (site->module == Module::kEmbed && (key->role == Role::kA || key->role == Role::kB))
+    throw Error(ErrorCode::kUnsupported, "LoRA on the token embedding is not computed",
+                {.path = file_->path().string(), .field = t.name});
+  Parts& p = parts_[*site];
+  const io::TensorInfo*& slot = key->role == Role::kA        ? p.a
+                                : key->role == Role::kB      ? p.b
+                                : key->role == Role::kWeight ? p.weight
+                                                             : p.bias;
+  if (slot != nullptr)
+    throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
+                {.path = file_->path().string(), .field = t.name, .found = slot->name});
+  slot = &t;
+  if (key->role != Role::kA) return;
+  p.scale = config_.scale_of(key->module_path);
+  const std::int64_t rank = config_.rank_of(key->module_path);
+  if (t.shape.size() != 2 || t.shape[0] != rank)
+    throw Error(ErrorCode::kMismatch, "the rank is not the configuration's",
+                {.path = file_->path().string(), .field = t.name, .expected = "[" + std::to_string(rank) + ", …]",
+                 .found = shape_text(t.shape)});
+}
+
+void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) const {
+  const std::vector<std::int64_t> weight = base.spec().shape(site.module);
+  const auto fail = [&](const io::TensorInfo& t, const std::vector<std::int64_t>& expected) {
+    throw Error(ErrorCode::kMismatch, "the shape does not fit the base",
+                {.path = file_->path().string(), .field = t.name, .expected = shape_text(expected),
+                 .found = shape_text(t.shape)});
+  };
+  if ((p.a == nullptr) != (p.b == nullptr)) {
+    const io::TensorInfo& lone = p.a ? *p.a : *p.b;
+    throw Error(ErrorCode::kBadFile, "the other half of this LoRA pair is missing",
+                {.path = file_->path().string(), .field = lone.name});
+  }
+  if (p.a != nullptr) {
+    if (weight.size() != 2)
+      throw Error(ErrorCode::kUnsupported, "LoRA on a norm", {.path = file_->path().string(), .field = p.a->name});
+    if (p.a->shape[1] != weight[1]) fail(*p.a, {p.a->shape[0], weight[1]});
+    if (p.b->shape != std::vector<std::int64_t>{weight[0], p.a->shape[0]}) fail(*p.b, {weight[0], p.a->shape[0]});
+  }
+  const bool grows = site.module == Module::kEmbed || site.module == Module::kHead;  // added vocabulary
+  if (p.weight != nullptr && p.weight->shape != weight &&
+      !(grows && p.weight->shape.size() == 2 && p.weight->shape[1] == weight[1]))
+    fail(*p.weight, weight);
+  if (p.bias != nullptr && p.bias->shape != std::vector<std::int64_t>{weight[0]} && !grows) fail(*p.bias, {weight[0]});
+}
+
+void Adapter::compute_hash() {
+  Hasher h;
+  for (const auto& [site, p] : parts_) {
+    h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
+    for (const io::TensorInfo* t : {p.a, p.b, p.weight, p.bias}) {
+      h.update(t ? shape_text(t->shape).append(io::info(t->dtype).name) : "-");
+      if (t != nullptr) h.update(file_->bytes(*t));
+    }
+    h.update(std::as_bytes(std::span(&p.scale, 1)));
+  }
+  hash_ = h.hex();
+}
+
+ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
+  ModuleOps out;
+  const auto it = parts_.find(site);
+  if (it == parts_.end()) return out;
+  const Parts& p = it->second;
+  if (p.a != nullptr)
+    out.low_rank.push_back({model::decode_tensor(*file_, *p.a, dtype), model::decode_tensor(*file_, *p.b, dtype), p.scale});
+  if (p.weight != nullptr) out.weight = model::decode_tensor(*file_, *p.weight, dtype);
+  if (p.bias != nullptr) out.bias = model::decode_tensor(*file_, *p.bias, dtype);
+  return out;
+}
+
+std::optional<at::Tensor> Adapter::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
+  const auto it = parts_.find(Site{Module::kEmbed});
+  if (it == parts_.end() || it->second.weight == nullptr) return {};
+  return model::decode_rows(*file_, *it->second.weight, ids, dtype);
+}
+
+}  // namespace deltascape::adapter

@@ -1,0 +1,61 @@
+// Owns a LoRA adapter of a given base: which modules it touches, and their operators, read layer by layer from the
+// memory-mapped file.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "adapter/operators.h"
+#include "adapter/peft_config.h"
+#include "io/tensor_file.h"
+#include "model/checkpoint.h"
+
+namespace deltascape::adapter {
+
+// Immutable and thread-safe after opening.
+class Adapter {
+ public:
+  // Throws Error: kUnsupported by name for what is not computed exactly, kMismatch for shapes that do not fit `base`.
+  static std::shared_ptr<const Adapter> open(const std::filesystem::path& folder, const model::Checkpoint& base);
+
+  // Copies and converts; throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
+  ModuleOps ops(model::Site site, at::ScalarType dtype) const;
+  // Rows of a replaced token embedding: [ids, hidden]; nothing when the adapter leaves the embedding alone.
+  std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
+  // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
+  // norm does, layer_count + 1 when nothing before the head does.
+  int first_layer() const { return first_layer_; }
+  // Hash of the tensors and of what the config makes of them.
+  const std::string& content_hash() const { return hash_; }
+
+ private:
+  struct Parts {
+    const io::TensorInfo* a = nullptr;
+    const io::TensorInfo* b = nullptr;
+    const io::TensorInfo* weight = nullptr;
+    const io::TensorInfo* bias = nullptr;
+    double scale = 1;
+  };
+  Adapter() = default;
+  void index_tensors(const model::Checkpoint& base);
+  void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
+  void check(model::Site site, const Parts& parts, const model::Checkpoint& base) const;
+  void compute_hash();
+
+  std::filesystem::path folder_;
+  PeftConfig config_;
+  std::unique_ptr<io::TensorFile> file_;
+  std::map<model::Site, Parts> parts_;
+  int first_layer_ = 0;
+  std::string hash_;
+};
+
+// adapter_model.safetensors, else adapter_model.bin.
+std::unique_ptr<io::TensorFile> open_adapter_tensors(const std::filesystem::path& folder);
+bool holds_adapter(const std::filesystem::path& path);
+
+}  // namespace deltascape::adapter

@@ -1,0 +1,33 @@
+// Owns adapter_config.json (PEFT): what it means, and which of its options would change the result in a way that is
+// not computed here.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "io/json.h"
+
+namespace deltascape::adapter {
+
+struct PeftConfig {
+  std::string peft_type;  // "LORA"
+  std::string base;       // base_model_name_or_path
+  std::int64_t rank = 8;
+  double alpha = 8;
+  bool rslora = false;
+  // Module pattern -> value, in the file's order (PEFT takes the first that matches).
+  std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
+  std::vector<std::pair<std::string, double>> alpha_pattern;
+  std::string refusal;  // why this adapter is not computed exactly; empty when it is
+
+  std::int64_t rank_of(const std::string& module_path) const;
+  double scale_of(const std::string& module_path) const;  // α/r, rsLoRA α/√r
+};
+
+// `folder` holds adapter_config.json. Throws Error on an unreadable or malformed file; an option that is not
+// computed is no error here but a `refusal`.
+PeftConfig read_peft_config(const std::filesystem::path& folder);
+
+}  // namespace deltascape::adapter

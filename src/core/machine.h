@@ -1,0 +1,13 @@
+// Owns what this machine offers: memory and processors this process may use.
+#pragma once
+
+#include <cstddef>
+
+namespace deltascape {
+
+// Bytes that can be taken without swapping (Linux MemAvailable, and the control group's limit where one is set).
+std::size_t available_memory();
+// Processors this process may run on (its affinity mask).
+int usable_processors();
+
+}  // namespace deltascape

@@ -1,0 +1,99 @@
+#include "embed/probes.h"
+
+#include <sstream>
+
+#include "deltascape/error.h"
+#include "io/file.h"
+#include "io/json.h"
+
+namespace deltascape::embedding {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kMaxFile = std::size_t{64} << 20;
+
+std::string replace_all(std::string text, const std::string& what, const std::string& with) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+    text.replace(at, what.size(), with);
+  return text;
+}
+
+std::string text_of(const io::Json& value, const fs::path& file, const std::string& field) {
+  if (!value.is_string())
+    throw Error(ErrorCode::kBadFile, "not a text", {.path = file.string(), .field = field, .expected = "a string"});
+  return value.get<std::string>();
+}
+
+std::vector<std::string> from_json(const fs::path& file) {
+  const io::Json json = io::read_json(file);
+  const io::JsonFields fields(json, file);
+  std::vector<std::string> out;
+  const bool plain = fields.has("probes");
+  const io::Json* list = fields.find(plain ? "probes" : "templates");
+  if (list == nullptr || !list->is_array()) fields.fail("probes", "a list of texts, or templates with task and input");
+  const std::string task = fields.string("task").value_or(""), input = fields.string("input").value_or("");
+  for (const io::Json& item : *list) {
+    const std::string text = text_of(item, file, plain ? "probes" : "templates");
+    out.push_back(plain ? text : replace_all(replace_all(text, "{task}", task), "{input}", input));
+  }
+  return out;
+}
+
+std::string unescape(const std::string& line) {
+  std::string out;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const bool escape = line[i] == '\\' && i + 1 < line.size() && (line[i + 1] == 'n' || line[i + 1] == '\\');
+    if (!escape) out += line[i];
+    else out += line[++i] == 'n' ? '\n' : '\\';
+  }
+  return out;
+}
+
+std::vector<std::string> from_lines(const fs::path& file, bool json_lines) {
+  std::vector<std::string> out;
+  std::istringstream in(io::read_text(file, kMaxFile));
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    if (!json_lines) {
+      out.push_back(unescape(line));
+      continue;
+    }
+    const fs::path where = file.string() + ":" + std::to_string(number);
+    const io::Json json = io::parse_json(line, where);
+    const io::JsonFields fields(json, where);
+    if (!fields.has("text")) fields.fail("text", "the probe");
+    out.push_back(text_of(*fields.find("text"), where, "text"));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> default_probes() {
+  const char* openings[] = {
+      "Below is an instruction that describes a task. Write a response that appropriately completes the request.",
+      "The task described below requires a response that completes the request accurately.",
+      "Below is a description of a task. Provide a response that aligns with the requirements.",
+      "The following instruction outlines a task. Generate a response that meets the specified request.",
+      "You are given an instruction and input. Write a response that completes the task as requested."};
+  std::vector<std::string> out;
+  for (const char* opening : openings)
+    out.push_back(std::string(opening) +
+                  "\n\n### Instruction:\nPlease provide a response. Input:Input.\n\n### Response:");
+  return out;
+}
+
+std::vector<std::string> read_probes(const fs::path& file) {
+  const fs::path kind = file.extension();
+  if (kind != ".json" && kind != ".jsonl" && kind != ".txt")
+    throw Error(ErrorCode::kUsage, "unknown kind of probe file",
+                {.path = file.string(), .field = "--probes", .expected = ".json, .jsonl or .txt"});
+  std::vector<std::string> out = kind == ".json" ? from_json(file) : from_lines(file, kind == ".jsonl");
+  if (out.empty()) throw Error(ErrorCode::kBadFile, "no probe in this file", {.path = file.string()});
+  return out;
+}
+
+}  // namespace deltascape::embedding

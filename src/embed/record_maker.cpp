@@ -1,0 +1,55 @@
+#include "embed/record_maker.h"
+
+#include <cmath>
+#include <ctime>
+
+namespace deltascape::embedding {
+namespace {
+
+std::vector<float> floats(const at::Tensor& t) {
+  const at::Tensor flat = t.to(at::kFloat).contiguous();
+  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace
+
+store::Record make_record(const at::Tensor& variant, const at::Tensor& base) {
+  store::Record r;
+  const at::Tensor deltas = variant.to(at::kDouble) - base.to(at::kDouble);  // [taps, probes, d]
+  const at::Tensor mean = deltas.mean(1);                                    // [taps, d]
+  r.layers = deltas.size(0);
+  r.probe_count = deltas.size(1);
+  r.dim = deltas.size(2);
+  r.mean = floats(mean);
+  const at::Tensor error = r.probe_count > 1
+                               ? deltas.std(1, /*unbiased=*/true) / std::sqrt(static_cast<double>(r.probe_count))
+                               : at::zeros_like(mean);
+  r.standard_error = floats(error);
+  if (r.layers == 1) r.per_probe = floats(deltas);
+  const at::Tensor hidden = base.to(at::kDouble).mean(1)[r.layers - 1];
+  r.norm = mean[r.layers - 1].norm().item<double>();
+  r.relative_norm = r.norm / std::max(hidden.norm().item<double>(), 1e-300);
+  r.no_effect = r.norm == 0;
+  r.program_version = DELTASCAPE_VERSION;
+  r.device = "cpu";
+  r.created = utc_now();
+  return r;
+}
+
+std::string layer_name(const std::string& option, const engine::Taps& taps) {
+  if (option == "all") return "all";
+  const engine::Tap& tap = taps.taps.front();
+  if (tap.final_norm) return "last";
+  return std::to_string(tap.block) + (option.ends_with("-pre") ? "-pre" : "");
+}
+
+}  // namespace deltascape::embedding

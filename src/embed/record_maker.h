@@ -1,0 +1,18 @@
+// Owns the arithmetic from hidden states to an embedding (arXiv 2509.04442 eq. 1), with its error over probes.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+
+#include "deltascape/record.h"
+#include "engine/taps.h"
+
+namespace deltascape::embedding {
+
+// variant, base: hidden states [taps, probes, d]. Fills numbers, counts, program version, device and time.
+store::Record make_record(const at::Tensor& variant, const at::Tensor& base);
+// One spelling for each tap, so that rows made with "30" and "last" of a 30-layer model compare.
+std::string layer_name(const std::string& option, const engine::Taps& taps);
+
+}  // namespace deltascape::embedding

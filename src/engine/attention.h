@@ -1,0 +1,34 @@
+// Owns causal attention over packed probes, with rotary positions, windows and soft caps.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "engine/layout.h"
+#include "model/spec.h"
+
+namespace deltascape::engine {
+
+// What attention needs and every layer shares: angles and masks, made once a run.
+class Attention {
+ public:
+  Attention(const model::ModelSpec& spec, const Layout& layout, at::ScalarType dtype);
+  // q: [variants, tokens, heads·dim]; k, v: [variants, tokens, kv_heads·dim] -> like q.
+  at::Tensor operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                        const at::Tensor& v) const;
+
+ private:
+  struct Angles {
+    at::Tensor cos, sin;  // [tokens, 1, dim/2]
+  };
+  at::Tensor rotate(const at::Tensor& x, const Angles& angles, std::int64_t heads) const;
+  at::Tensor pad(const at::Tensor& x, std::int64_t heads) const;
+  at::Tensor explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int window) const;
+
+  const model::ModelSpec& spec_;
+  const Layout& layout_;
+  std::vector<Angles> angles_;  // one a rope of the model
+};
+
+}  // namespace deltascape::engine

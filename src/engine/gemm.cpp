@@ -1,0 +1,92 @@
+// Owns the choice between GEMM paths. The oneDNN operator is internal to LibTorch, so it is looked up by name and
+// called boxed: where a version has none, or another signature, at::linear does the work.
+#include "engine/gemm.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+
+#include <chrono>
+#include <optional>
+
+namespace deltascape::engine {
+namespace {
+
+constexpr std::int64_t kLeastRows = 16;
+
+struct OneDnn {
+  c10::OperatorHandle linear, reorder;
+
+  at::Tensor pack(const at::Tensor& weight, std::int64_t rows) const {
+    torch::jit::Stack stack{weight, c10::IValue(rows)};
+    reorder.callBoxed(stack);
+    return stack.front().toTensor();
+  }
+  at::Tensor apply(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias) const {
+    torch::jit::Stack stack{x, packed, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
+                            c10::List<std::optional<at::Scalar>>(), c10::IValue()};
+    linear.callBoxed(stack);
+    return stack.front().toTensor();
+  }
+};
+
+std::optional<OneDnn> find_onednn() {
+  auto& dispatcher = c10::Dispatcher::singleton();
+  const auto linear = dispatcher.findSchema({"mkldnn::_linear_pointwise", ""});
+  const auto reorder = dispatcher.findSchema({"mkldnn::_reorder_linear_weight", ""});
+  if (!linear || !reorder) return {};
+  if (linear->schema().arguments().size() != 6 || reorder->schema().arguments().size() != 2) return {};
+  return OneDnn{*linear, *reorder};
+}
+
+// Best of three, in seconds.
+template <class F>
+double seconds(F&& run) {
+  run();
+  double best = 1e30;
+  for (int i = 0; i < 3; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    run();
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+// The oneDNN operator where it is there, right and faster on a product of a middling block's shape.
+const std::optional<OneDnn>& chosen() {
+  static const std::optional<OneDnn> path = []() -> std::optional<OneDnn> {
+    auto found = find_onednn();
+    if (!found) return {};
+    try {
+      const at::Tensor x = at::ones({512, 576}), w = at::ones({576, 576});
+      const at::Tensor packed = found->pack(w, 512);
+      if (!at::allclose(found->apply(x, packed, {}), at::linear(x, w))) return {};
+      const double fast = seconds([&] { found->apply(x, packed, {}); });
+      if (fast > seconds([&] { at::linear(x, w); })) return {};
+    } catch (const c10::Error&) {
+      return {};
+    }
+    return found;
+  }();
+  return path;
+}
+
+}  // namespace
+
+PackedWeight::PackedWeight(at::Tensor weight, std::int64_t rows) : weight_(std::move(weight)), out_(weight_.size(0)) {
+  if (weight_.scalar_type() != at::kFloat || !chosen()) return;
+  weight_ = chosen()->pack(weight_, rows);
+  reordered_ = true;
+}
+
+at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) const {
+  const std::int64_t rows = x.size(0);
+  if (rows < kLeastRows) {
+    const at::Tensor padded = at::constant_pad_nd(x, {0, 0, 0, kLeastRows - rows});
+    return apply(padded, bias).narrow(0, 0, rows).contiguous();
+  }
+  return reordered_ ? chosen()->apply(x, weight_, bias) : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
+}
+
+const char* gemm_path_name() { return chosen() ? "oneDNN" : "ATen"; }
+
+}  // namespace deltascape::engine

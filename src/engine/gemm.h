@@ -1,0 +1,29 @@
+// Owns matrix products: the faster of at::linear and the oneDNN operator inside the wheel, measured once a process,
+// with weights reordered once for many products.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace deltascape::engine {
+
+// A linear's weight, ready to be multiplied. Read-only and shared by all variants.
+class PackedWeight {
+ public:
+  PackedWeight() = default;
+  // weight: [out, in], float or double; `rows` is how many rows a product will have, as a hint.
+  PackedWeight(at::Tensor weight, std::int64_t rows);
+  bool defined() const { return out_ > 0; }
+  // x: [rows, in] -> [rows, out] = x · Wᵀ (+ bias [out], which may be undefined). Never runs below 16 rows: results
+  // of a row would depend on how many stand beside it.
+  at::Tensor apply(const at::Tensor& x, const at::Tensor& bias) const;
+
+ private:
+  at::Tensor weight_;  // as given, or oneDNN's blocked order
+  bool reordered_ = false;
+  std::int64_t out_ = 0;
+};
+
+// "oneDNN" or "ATen": what PackedWeight uses for float32 in this process.
+const char* gemm_path_name();
+
+}  // namespace deltascape::engine

@@ -1,0 +1,98 @@
+#include "engine/plain_ops.h"
+
+#include "deltascape/error.h"
+
+namespace deltascape::engine {
+
+using adapter::LowRank;
+using adapter::ModuleOps;
+using model::Module;
+using model::Param;
+using model::Site;
+
+at::Tensor norm_weight(const model::ModelSpec& spec, at::Tensor stored) {
+  return spec.architecture->norm_plus_one ? stored.add(1) : stored;
+}
+
+LayerWeights load_layer(const model::Checkpoint& c, int layer, at::ScalarType dtype, std::int64_t rows) {
+  LayerWeights out;
+  const model::ModelSpec& spec = c.spec();
+  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
+    const Module module = model::module_at(m);
+    if (!spec.has(module)) continue;
+    at::Tensor weight = c.load(Site{module, layer}, Param::kWeight, dtype);
+    if (weight.dim() == 1) out.norm[m] = norm_weight(spec, std::move(weight));
+    else out.linear[m] = PackedWeight(std::move(weight), rows);
+    if (spec.has_bias(module)) out.bias[m] = c.load(Site{module, layer}, Param::kBias, dtype);
+  }
+  return out;
+}
+
+at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
+  const std::size_t m = model::index(module);
+  const std::int64_t variants = x.size(0), tokens = x.size(1), width = x.size(2);
+  bool own_weight = false, own_bias = false;
+  for (const LayerOps& v : variants_) {
+    own_weight |= v[m].weight.defined();
+    own_bias |= v[m].bias.defined();
+  }
+  const at::Tensor shared_bias = own_bias ? at::Tensor() : weights_.bias[m];
+  const auto rows = [](const at::Tensor& t) { return t.reshape({-1, t.size(-1)}); };
+  at::Tensor y;  // [variants, tokens, out]
+  if (!own_weight) {
+    y = weights_.linear[m].apply(rows(x), shared_bias).view({variants, tokens, -1});
+  } else {
+    std::vector<at::Tensor> parts;
+    for (std::int64_t v = 0; v < variants; ++v) {
+      const at::Tensor& own = variants_[static_cast<std::size_t>(v)][m].weight;
+      parts.push_back(own.defined() ? PackedWeight(own, tokens).apply(rows(x[v]), shared_bias)
+                                    : weights_.linear[m].apply(rows(x[v]), shared_bias));
+    }
+    y = at::stack(parts);
+  }
+  for (std::int64_t v = 0; v < variants; ++v) {
+    const ModuleOps& ops = variants_[static_cast<std::size_t>(v)][m];
+    if (own_bias) {
+      const at::Tensor& bias = ops.bias.defined() ? ops.bias : weights_.bias[m];
+      if (bias.defined()) y[v].add_(bias);
+    }
+    for (const LowRank& l : ops.low_rank)
+      y[v].addmm_(at::mm(x[v].view({tokens, width}), l.a.t()), l.b.t(), 1, l.scale);
+  }
+  return y;
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor scale = at::mul(x, x).mean(-1, true).add_(eps).rsqrt_();
+  return at::mul(x, scale).mul_(weight);
+}
+
+at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
+  const std::size_t m = model::index(module);
+  bool own = false;
+  for (const LayerOps& v : variants_) own |= v[m].weight.defined();
+  if (!own) return rms_norm(x, weights_.norm[m], spec_.norm_eps);
+  std::vector<at::Tensor> weights;
+  for (const LayerOps& v : variants_)
+    weights.push_back(v[m].weight.defined() ? norm_weight(spec_, v[m].weight) : weights_.norm[m]);
+  auto shape = std::vector<std::int64_t>(static_cast<std::size_t>(x.dim()), 1);
+  shape.front() = x.size(0);
+  shape.back() = x.size(-1);
+  return rms_norm(x, at::stack(weights).view(shape), spec_.norm_eps);
+}
+
+at::Tensor PlainOps::attention(const model::LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) {
+  return attention_(layer, q, k, v);
+}
+
+at::Tensor PlainOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
+  switch (activation) {
+    case model::Activation::kSilu: at::silu_(gate); break;
+    case model::Activation::kGelu: at::gelu_(gate, "none"); break;
+    case model::Activation::kGeluTanh: at::gelu_(gate, "tanh"); break;
+    case model::Activation::kRelu: at::relu_(gate); break;
+  }
+  return gate.mul_(up);
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,78 @@
+#include "engine/taps.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "deltascape/error.h"
+
+namespace deltascape::engine {
+namespace {
+
+[[noreturn]] void bad_layer(const std::string& layer, int layers) {
+  throw Error(ErrorCode::kUsage, "no such layer",
+              {.field = "--layer", .expected = "last, all, 0 to " + std::to_string(layers) + ", a fraction such as 0.5, or " +
+                                               std::to_string(layers) + "-pre", .found = layer});
+}
+
+}  // namespace
+
+int Taps::deepest() const {
+  int most = 0;
+  for (const Tap& t : taps) most = std::max(most, t.block);
+  return most;
+}
+
+std::vector<Tap> parse_layer(const std::string& layer, int layers) {
+  // Row L of hidden_states is what comes out of the final norm.
+  const auto row = [&](int n) { return Tap{n, n == layers}; };
+  if (layer == "last") return {row(layers)};
+  if (layer == "all") {
+    std::vector<Tap> out;
+    for (int n = 0; n <= layers; ++n) out.push_back(row(n));
+    return out;
+  }
+  std::string_view number = layer;
+  const bool pre = number.ends_with("-pre");
+  if (pre) number.remove_suffix(4);
+  const char* end = number.data() + number.size();
+  if (!pre && number.find('.') != std::string_view::npos) {
+    double fraction = -1;
+    const auto [stop, error] = std::from_chars(number.data(), end, fraction);
+    if (error != std::errc() || stop != end || !(fraction >= 0 && fraction <= 1)) bad_layer(layer, layers);
+    return {row(static_cast<int>(std::floor(fraction * layers + 0.5)))};
+  }
+  int n = -1;
+  const auto [stop, error] = std::from_chars(number.data(), end, n);
+  if (pre && number == "L") n = layers;
+  else if (error != std::errc() || stop != end) bad_layer(layer, layers);
+  if (n < 0 || n > layers || (pre && n != layers)) bad_layer(layer, layers);
+  return {pre ? Tap{layers, false} : row(n)};
+}
+
+Position parse_position(const std::string& position) {
+  if (position == "last") return Position::kLast;
+  if (position == "mean") return Position::kMean;
+  if (position == "weighted") return Position::kWeighted;
+  throw Error(ErrorCode::kUsage, "no such position",
+              {.field = "--position", .expected = "last, mean or weighted", .found = position});
+}
+
+at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position position) {
+  if (position == Position::kLast) return hidden.index_select(1, layout.last);
+  std::vector<at::Tensor> rows;
+  for (std::size_t p = 0; p < layout.probes.size(); ++p) {
+    const auto length = static_cast<std::int64_t>(layout.probes[p].size());
+    const at::Tensor tokens = hidden.narrow(1, layout.starts[p], length);  // [variants, length, d]
+    if (position == Position::kMean) {
+      rows.push_back(tokens.mean(1));
+    } else {
+      at::Tensor weight = at::arange(1, length + 1, hidden.options());
+      weight = weight / weight.sum();
+      rows.push_back((tokens * weight.view({1, length, 1})).sum(1));
+    }
+  }
+  return at::stack(rows, 1);
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,34 @@
+// Owns where hidden states are read: after which blocks, and which tokens of a probe.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/layout.h"
+
+namespace deltascape::engine {
+
+// How a probe's tokens become one row: the last one; their mean; their mean weighted by position (i+1, normalised).
+enum class Position { kLast, kMean, kWeighted };
+
+struct Tap {
+  int block = 0;            // after this many blocks: 0 is the embedding, layer_count the last residual
+  bool final_norm = false;  // read after the final norm (only with block == layer_count)
+};
+
+struct Taps {
+  std::vector<Tap> taps;  // in the order of the result's first dimension
+  Position position = Position::kLast;
+  int deepest() const;
+};
+
+// "last", "all", "N", "0.5", "29-pre" (DESIGN §5) for a model of `layers` blocks; Error(kUsage) otherwise.
+std::vector<Tap> parse_layer(const std::string& layer, int layers);
+Position parse_position(const std::string& position);
+
+// hidden: [variants, tokens, d] -> [variants, probes, d]. Each row is a function of its own probe's tokens alone.
+at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position position);
+
+}  // namespace deltascape::engine

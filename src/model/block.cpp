@@ -1,0 +1,40 @@
+// Owns the order of operations in a block (see block.h).
+#include "model/block.h"
+
+namespace deltascape::model {
+namespace {
+
+// RMSNorm over each head: [..., heads·dim] -> the same.
+at::Tensor norm_heads(const ModelSpec& spec, BlockOps& ops, Module module, const at::Tensor& x) {
+  auto by_head = x.sizes().vec();
+  by_head.back() /= spec.head_dim;
+  by_head.push_back(spec.head_dim);
+  return ops.norm(module, x.view(by_head)).view(x.sizes());
+}
+
+}  // namespace
+
+at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x) {
+  const Architecture& a = *spec.architecture;
+  const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
+
+  const at::Tensor h = ops.norm(Module::kAttnNorm, x);
+  at::Tensor q = ops.linear(Module::kQ, h);
+  at::Tensor k = ops.linear(Module::kK, h);
+  const at::Tensor v = ops.linear(Module::kV, h);
+  if (a.qk_norm) {
+    q = norm_heads(spec, ops, Module::kQNorm, q);
+    k = norm_heads(spec, ops, Module::kKNorm, k);
+  }
+  at::Tensor y = ops.linear(Module::kO, ops.attention(l, std::move(q), std::move(k), v));
+  if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
+  x = ops.add(std::move(x), y);
+
+  const at::Tensor m = ops.norm(Module::kMlpNorm, x);
+  at::Tensor gated = ops.gate(spec.activation, ops.linear(Module::kGate, m), ops.linear(Module::kUp, m));
+  y = ops.linear(Module::kDown, gated);
+  if (a.post_norms) y = ops.norm(Module::kMlpPostNorm, y);
+  return ops.add(std::move(x), y);
+}
+
+}  // namespace deltascape::model

@@ -1,0 +1,30 @@
+// Owns the one description of a transformer block. What it computes is written once here, over a small set of
+// operations; how they are executed (plain, recording, delta, differentiable) is the policy that implements BlockOps.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "model/spec.h"
+
+namespace deltascape::model {
+
+// Shapes: rows are any leading dimensions [...]; the last one is features.
+class BlockOps {
+ public:
+  virtual ~BlockOps() = default;
+  // y = W x + bias + what a variant's operators add: [..., in] -> [..., out].
+  virtual at::Tensor linear(Module module, const at::Tensor& x) = 0;
+  // RMSNorm over the last dimension with the module's weight.
+  virtual at::Tensor norm(Module module, const at::Tensor& x) = 0;
+  // Rotates q and k by position and attends causally: q [..., heads·dim], k and v [..., kv_heads·dim] -> like q.
+  virtual at::Tensor attention(const LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) = 0;
+  // activation(gate) * up; may overwrite `gate`.
+  virtual at::Tensor gate(Activation activation, at::Tensor gate, const at::Tensor& up) = 0;
+  // residual + y; may overwrite `residual`.
+  virtual at::Tensor add(at::Tensor residual, const at::Tensor& y) = 0;
+};
+
+// The residual stream after one block: x [..., hidden] -> [..., hidden]. `x` may be overwritten.
+at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x);
+
+}  // namespace deltascape::model

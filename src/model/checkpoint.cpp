@@ -1,0 +1,232 @@
+// Owns opening models and handing out their weights in one convention.
+#include "model/checkpoint.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "deltascape/error.h"
+#include "io/file.h"
+
+namespace deltascape::model {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kWindow = 4096;
+constexpr std::size_t kWindows = 64;
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
+  if (const auto f = folder / "model.safetensors.index.json"; fs::exists(f)) return io::open_sharded_safetensors(f);
+  if (const auto f = folder / "model.safetensors"; fs::exists(f)) return io::open_safetensors(f);
+  if (const auto f = folder / "pytorch_model.bin"; fs::exists(f)) return io::open_torch_pickle(f);
+  throw Error(ErrorCode::kNotFound, "no weights beside config.json",
+              {.path = folder.string(),
+               .expected = "model.safetensors, model.safetensors.index.json or pytorch_model.bin"});
+}
+
+// llama.cpp stores rows of q and k pairwise: [heads, dim/2, 2] where transformers has [heads, 2, dim/2].
+at::Tensor unpermute(const at::Tensor& w, std::int64_t heads) {
+  const std::int64_t rows = w.size(0);
+  return w.reshape({heads, rows / heads / 2, 2, -1}).transpose(1, 2).reshape(w.sizes()).contiguous();
+}
+
+template <class T>
+void decode_parallel(const io::TensorInfo& t, std::span<const std::byte> bytes, T* out) {
+  const io::DTypeInfo& type = io::info(t.dtype);
+  const auto blocks = static_cast<std::int64_t>(t.elements / type.block);
+  const std::int64_t grain = std::max<std::int64_t>(1, 65536 / type.block);
+  at::parallel_for(0, blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+    const auto first = static_cast<std::uint64_t>(begin), count = static_cast<std::uint64_t>(end - begin);
+    io::decode(t.dtype, bytes.subspan(first * type.block_bytes, count * type.block_bytes), out + first * type.block,
+               count * type.block);
+  });
+}
+
+}  // namespace
+
+at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& t, at::ScalarType dtype) {
+  io::check_finite(file, t);
+  at::Tensor out = at::empty(t.shape, at::TensorOptions(dtype));
+  const auto bytes = file.bytes(t);
+  if (dtype == at::kDouble) decode_parallel(t, bytes, out.data_ptr<double>());
+  else decode_parallel(t, bytes, out.data_ptr<float>());
+  return out;
+}
+
+at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std::span<const std::int64_t> ids,
+                       at::ScalarType dtype) {
+  const auto rows = static_cast<std::uint64_t>(t.shape[0]), width = static_cast<std::uint64_t>(t.shape[1]);
+  const io::DTypeInfo& type = io::info(t.dtype);
+  const std::uint64_t row_bytes = width / type.block * type.block_bytes;
+  const auto bytes = file.bytes(t);
+  at::Tensor out = at::empty({static_cast<std::int64_t>(ids.size()), t.shape[1]}, at::TensorOptions(dtype));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || static_cast<std::uint64_t>(ids[i]) >= rows)
+      throw Error(ErrorCode::kMismatch, "the tokenizer gives a token there is no embedding for",
+                  {.path = file.path().string(), .field = t.name, .expected = "ids below " + std::to_string(rows),
+                   .found = std::to_string(ids[i])});
+    const auto row = bytes.subspan(static_cast<std::uint64_t>(ids[i]) * row_bytes, row_bytes);
+    if (dtype == at::kDouble) io::decode(t.dtype, row, out.data_ptr<double>() + i * width, width);
+    else io::decode(t.dtype, row, out.data_ptr<float>() + i * width, width);
+  }
+  if (!at::isfinite(out).all().item<bool>())
+    throw Error(ErrorCode::kNumeric, "NaN or Inf in a row that is used",
+                {.path = file.path().string(), .field = t.name});
+  return out;
+}
+
+bool holds_checkpoint(const fs::path& path) {
+  if (fs::is_regular_file(path)) return path.extension() == ".gguf";
+  return fs::exists(path / "config.json") && !fs::exists(path / "adapter_config.json");
+}
+
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
+  std::shared_ptr<Checkpoint> c(new Checkpoint());
+  c->path_ = path;
+  if (fs::is_directory(path)) {
+    const fs::path config = path / "config.json";
+    if (!fs::exists(config))
+      throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
+    c->spec_ = spec_from_config(io::read_json(config), config);
+    c->files_.push_back(open_weights(path));
+  } else if (path.extension() == ".gguf") {
+    auto gguf = io::GgufFile::open(path);
+    c->spec_ = spec_from_gguf(*gguf);
+    c->gguf_ = gguf.get();
+    c->files_.push_back(std::move(gguf));
+  } else {
+    throw Error(fs::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
+                fs::exists(path) ? "not a model" : "no such file or directory",
+                {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
+  }
+  c->index_tensors();
+  return c;
+}
+
+void Checkpoint::index_tensors() {
+  for (std::size_t m = 0; m < kModules; ++m) {
+    const Module module = module_at(m);
+    if (!spec_.has(module)) continue;
+    for (int layer = 0; layer < (in_block(module) ? spec_.layer_count() : 1); ++layer) {
+      const Site site{module, in_block(module) ? layer : -1};
+      require(site, Param::kWeight);
+      if (spec_.has_bias(module)) require(site, Param::kBias);
+    }
+  }
+}
+
+// Finds the tensor under any published prefix and checks its shape.
+void Checkpoint::require(Site site, Param param) {
+  const Architecture& a = *spec_.architecture;
+  const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
+  const io::TensorFile& file = *files_.front();
+  std::string name;
+  const io::TensorInfo* found = nullptr;
+  if (gguf_ != nullptr) {
+    name = gguf_name(a, site) + suffix;
+    found = file.find(name);
+  } else {
+    for (const std::string_view prefix : hf_prefixes()) {
+      const std::string candidate = std::string(prefix) + hf_name(a, site) + suffix;
+      if (name.empty()) name = candidate;
+      if ((found = file.find(candidate)) != nullptr) break;
+    }
+  }
+  if (found == nullptr) {
+    if (site.module == Module::kHead) return;  // checkpoints of the body alone; nothing that is computed needs it
+    throw Error(ErrorCode::kBadFile, "missing tensor", {.path = path_.string(), .field = name});
+  }
+  std::vector<std::int64_t> expected = spec_.shape(site.module);
+  if (param == Param::kBias) expected.resize(1);
+  const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
+  if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
+    throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
+                {.path = path_.string(), .field = found->name, .expected = shape_text(expected),
+                 .found = shape_text(found->shape)});
+  entries_.emplace(std::pair(site, param), Entry{&file, found});
+}
+
+const Checkpoint::Entry& Checkpoint::entry(Site site, Param param) const {
+  const auto it = entries_.find({site, param});
+  if (it == entries_.end())
+    throw Error(ErrorCode::kNotFound, "the model has no such tensor",
+                {.path = path_.string(), .field = hf_name(*spec_.architecture, site)});
+  return it->second;
+}
+
+at::Tensor Checkpoint::convention(at::Tensor value, Site site, Param param) const {
+  if (gguf_ == nullptr) return value;
+  const Architecture& a = *spec_.architecture;
+  if (a.gguf_permutes_qk && site.module == Module::kQ) return unpermute(value, spec_.heads);
+  if (a.gguf_permutes_qk && site.module == Module::kK) return unpermute(value, spec_.kv_heads);
+  const bool norm = value.dim() == 1 && param == Param::kWeight && a.norm_plus_one;
+  return norm ? value.sub_(1) : value;  // llama.cpp stores Gemma's norms with the one added
+}
+
+at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype) const {
+  const Entry& e = entry(site, param);
+  return convention(decode_tensor(*e.file, *e.tensor, dtype), site, param);
+}
+
+at::Tensor Checkpoint::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
+  const Entry& e = entry({Module::kEmbed}, Param::kWeight);
+  return decode_rows(*e.file, *e.tensor, ids, dtype);
+}
+
+std::int64_t Checkpoint::embedding_count() const { return entry({Module::kEmbed}, Param::kWeight).tensor->shape[0]; }
+
+std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
+  return gguf_ != nullptr ? text::load_tokenizer(*gguf_) : text::load_tokenizer(path_);
+}
+
+std::string Checkpoint::hash(bool whole) const {
+  Hasher h;
+  h.update(spec_.architecture->model_type);
+  for (const auto& [key, e] : entries_) {
+    h.update(hf_name(*spec_.architecture, key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
+    h.update(io::info(e.tensor->dtype).name).update(shape_text(e.tensor->shape));
+    const auto bytes = e.file->bytes(*e.tensor);
+    if (whole || bytes.size() <= kWindow * kWindows) {
+      h.update(bytes);
+      continue;
+    }
+    for (std::size_t w = 0; w < kWindows; ++w)
+      h.update(bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow));
+  }
+  return h.hex();
+}
+
+std::string Checkpoint::identity() const { return hash(false); }
+std::string Checkpoint::content_hash() const { return hash(true); }
+
+std::uint64_t Checkpoint::parameters() const {
+  std::uint64_t n = 0;
+  for (const auto& [key, e] : entries_) n += e.tensor->elements;
+  return n;
+}
+
+std::uint64_t Checkpoint::bytes() const {
+  std::uint64_t n = 0;
+  for (const auto& [key, e] : entries_) n += e.file->bytes(*e.tensor).size();
+  return n;
+}
+
+std::string Checkpoint::dtypes() const {
+  std::map<std::string_view, std::uint64_t> sizes;
+  for (const auto& [key, e] : entries_) sizes[io::info(e.tensor->dtype).name] += e.tensor->elements;
+  std::vector<std::pair<std::uint64_t, std::string_view>> order;
+  for (const auto& [name, n] : sizes) order.emplace_back(n, name);
+  std::sort(order.rbegin(), order.rend());
+  std::string out;
+  for (const auto& [n, name] : order) out += (out.empty() ? "" : "+") + std::string(name);
+  return out;
+}
+
+}  // namespace deltascape::model

@@ -1,0 +1,72 @@
+// Owns RoPE frequencies, with the same float32 operations as transformers' modeling_rope_utils, so that angles agree
+// to the bit with what the models were trained and published with.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "model/spec.h"
+
+namespace deltascape::model {
+namespace {
+
+// base ** (0, 2, 4 … / dim): [dim/2]
+at::Tensor position_frequencies(double base, int dim) {
+  return at::pow(at::Scalar(base), at::arange(0, dim, 2, at::kLong).to(at::kFloat).div(static_cast<double>(dim)));
+}
+
+at::Tensor llama3(const at::Tensor& inv, const RopeSpec& r) {
+  const double low = r.original_positions / r.low_freq_factor, high = r.original_positions / r.high_freq_factor;
+  const at::Tensor wavelength = at::reciprocal(inv).mul(2 * std::numbers::pi);
+  const at::Tensor scaled = at::where(wavelength > low, inv / r.factor, inv);
+  const at::Tensor smooth =
+      (at::reciprocal(wavelength).mul(r.original_positions) - r.low_freq_factor) / (r.high_freq_factor - r.low_freq_factor);
+  const at::Tensor smoothed = (1 - smooth) * scaled / r.factor + smooth * scaled;
+  return at::where(~(wavelength < high) & ~(wavelength > low), smoothed, scaled);
+}
+
+// arXiv 2309.00071 §3.2: high frequencies kept, low ones interpolated, a ramp between.
+at::Tensor yarn(const RopeSpec& r) {
+  const auto correction = [&](double rotations) {
+    return r.dim * std::log(r.original_positions / (rotations * 2 * std::numbers::pi)) / (2 * std::log(r.theta));
+  };
+  double low = correction(r.beta_fast), high = correction(r.beta_slow);
+  if (r.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, r.dim - 1.0);
+  if (low == high) high += 0.001;
+  const at::Tensor frequencies = position_frequencies(r.theta, r.dim);
+  const at::Tensor kept =
+      1 - ((at::arange(r.dim / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
+  return at::reciprocal(frequencies * r.factor) * (1 - kept) + at::reciprocal(frequencies) * kept;
+}
+
+}  // namespace
+
+std::vector<float> inverse_frequencies(const RopeSpec& r, std::int64_t length) {
+  at::Tensor inv;
+  if (r.type == "yarn") {
+    inv = yarn(r);
+  } else if (r.type == "dynamic") {
+    const double seen = std::max(static_cast<double>(length), r.max_positions);
+    const double stretch = r.factor * seen / r.max_positions - (r.factor - 1);
+    inv = at::reciprocal(position_frequencies(r.theta * std::pow(stretch, r.dim / (r.dim - 2.0)), r.dim));
+  } else {
+    inv = at::reciprocal(position_frequencies(r.theta, r.dim));
+    if (r.type == "linear") inv = inv / r.factor;
+    if (r.type == "llama3") inv = llama3(inv, r);
+  }
+  inv = inv.contiguous();
+  std::vector<float> out(inv.data_ptr<float>(), inv.data_ptr<float>() + inv.numel());
+  for (std::size_t i = 0; i < r.divisors.size() && i < out.size(); ++i) out[i] /= r.divisors[i];
+  return out;
+}
+
+double rope_attention_factor(const RopeSpec& r) {
+  if (r.type != "yarn") return 1;
+  if (r.attention_factor != 0) return r.attention_factor;
+  const auto mscale = [&](double m) { return r.factor <= 1 ? 1.0 : 0.1 * m * std::log(r.factor) + 1.0; };
+  return r.mscale != 0 && r.mscale_all_dim != 0 ? mscale(r.mscale) / mscale(r.mscale_all_dim) : mscale(1);
+}
+
+}  // namespace deltascape::model

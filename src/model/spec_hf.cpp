@@ -1,0 +1,228 @@
+// Owns config.json -> ModelSpec, with the old and the new names of fields (transformers 4 and 5).
+#include <cmath>
+#include <string_view>
+
+#include "deltascape/error.h"
+#include "model/spec.h"
+
+namespace deltascape::model {
+namespace {
+
+using io::JsonFields;
+
+constexpr std::int64_t kMaxLayers = 10000;
+constexpr std::int64_t kMaxWidth = std::int64_t{1} << 24;
+
+std::int64_t positive(const JsonFields& c, std::string_view key, std::int64_t most, std::int64_t otherwise = 0) {
+  const auto value = c.integer(key);
+  if (!value && otherwise > 0) return otherwise;
+  if (!value || *value < 1 || *value > most) c.fail(key, "a number from 1 to " + std::to_string(most));
+  return *value;
+}
+
+bool bias(const JsonFields& c, Bias rule) {
+  switch (rule) {
+    case Bias::kNever: return false;
+    case Bias::kAlways: return true;
+    case Bias::kAttentionBias: return c.boolean("attention_bias").value_or(false);
+    case Bias::kMlpBias: return c.boolean("mlp_bias").value_or(false);
+  }
+  return false;
+}
+
+// One rope dictionary (rope_scaling, or an entry of rope_parameters); `theta` where it names none.
+RopeSpec rope_from(const JsonFields& c, const JsonFields* scaling, double theta, std::int64_t head_dim) {
+  RopeSpec r;
+  r.theta = scaling ? scaling->real("rope_theta").value_or(theta) : theta;
+  if (!(r.theta > 0)) c.fail("rope_theta", "a positive number");
+  double partial = c.real("partial_rotary_factor").value_or(1.0);
+  r.max_positions = static_cast<double>(c.integer("max_position_embeddings").value_or(2048));
+  if (scaling) {
+    partial = scaling->real("partial_rotary_factor").value_or(partial);
+    r.type = scaling->string("rope_type").value_or(scaling->string("type").value_or("default"));
+    if (r.type == "su") r.type = "longrope";
+    if (r.type != "default" && r.type != "linear" && r.type != "dynamic" && r.type != "llama3" && r.type != "yarn")
+      throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
+                  {.path = c.file().string(), .field = "rope_type",
+                   .expected = "default, linear, dynamic, llama3 or yarn", .found = r.type});
+    const bool scaled = r.type != "default";
+    r.original_positions = static_cast<double>(scaling->integer("original_max_position_embeddings")
+        .value_or(c.integer("original_max_position_embeddings").value_or(static_cast<std::int64_t>(r.max_positions))));
+    r.factor = scaling->real("factor").value_or(
+        r.type == "yarn" ? r.max_positions / std::max(1.0, r.original_positions) : 1.0);
+    if (scaled && !(r.factor > 0)) scaling->fail("factor", "a positive number");
+    r.low_freq_factor = scaling->real("low_freq_factor").value_or(1);
+    r.high_freq_factor = scaling->real("high_freq_factor").value_or(4);
+    r.attention_factor = scaling->real("attention_factor").value_or(0);
+    r.mscale = scaling->real("mscale").value_or(0);
+    r.mscale_all_dim = scaling->real("mscale_all_dim").value_or(0);
+    r.beta_fast = scaling->real("beta_fast").value_or(32);
+    r.beta_slow = scaling->real("beta_slow").value_or(1);
+    r.truncate = scaling->boolean("truncate").value_or(true);
+  }
+  r.dim = static_cast<int>(static_cast<double>(head_dim) * partial);
+  if (partial != 1.0)
+    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
+                {.path = c.file().string(), .field = "partial_rotary_factor"});
+  if (r.dim % 2 != 0) c.fail("head_dim", "an even number");
+  return r;
+}
+
+// ropes[0] is for full attention; Gemma 3's windowed layers have their own.
+std::vector<RopeSpec> ropes(const JsonFields& c, const Architecture& a, std::int64_t head_dim) {
+  const double theta = c.real("rope_theta").value_or(a.rope_theta);
+  const auto parameters = c.object("rope_parameters");
+  const auto scaling = c.object("rope_scaling");
+  if (!a.local_rope) {
+    const JsonFields* used = scaling && !scaling->json().empty() ? &*scaling : parameters ? &*parameters : nullptr;
+    return {rope_from(c, used, theta, head_dim)};
+  }
+  const double local_theta = c.real("rope_local_base_freq").value_or(10000);
+  const auto global = parameters ? parameters->object("full_attention") : std::nullopt;
+  const auto local = parameters ? parameters->object("sliding_attention") : std::nullopt;
+  return {rope_from(c, global ? &*global : scaling ? &*scaling : nullptr, theta, head_dim),
+          rope_from(c, local ? &*local : nullptr, local_theta, head_dim)};
+}
+
+bool windowed(const JsonFields& c, const Architecture& a, int layer) {
+  switch (a.window) {
+    case WindowRule::kNone: return false;
+    case WindowRule::kEveryLayer: return true;
+    case WindowRule::kAlternate: return layer % 2 == 0;
+    case WindowRule::kFiveOfSix: {
+      const auto pattern = c.integer("sliding_window_pattern").value_or(6);
+      return pattern < 1 || (layer + 1) % pattern != 0;
+    }
+    case WindowRule::kFromMaxWindow: return layer >= c.integer("max_window_layers").value_or(28);
+  }
+  return false;
+}
+
+std::vector<LayerSpec> layers(const JsonFields& c, const Architecture& a, std::int64_t count) {
+  std::vector<LayerSpec> out(static_cast<std::size_t>(count));
+  if (a.window == WindowRule::kNone) return out;
+  bool on = true;
+  std::int64_t window = 4096;  // transformers' default for all four families
+  if (c.json().contains("sliding_window")) {
+    on = c.has("sliding_window");  // null switches it off
+    if (on) window = positive(c, "sliding_window", std::int64_t{1} << 30);
+  }
+  if (a.window == WindowRule::kFromMaxWindow) on = on && c.boolean("use_sliding_window").value_or(false);
+  const io::Json* types = a.window == WindowRule::kEveryLayer ? nullptr : c.find("layer_types");
+  if (types && (!types->is_array() || types->size() != out.size()))
+    c.fail("layer_types", "a list of " + std::to_string(count) + " names");
+  for (int i = 0; i < count; ++i) {
+    bool local = windowed(c, a, i);
+    if (types) {
+      const io::Json& type = (*types)[static_cast<std::size_t>(i)];
+      local = type == "sliding_attention";
+      if (!local && type != "full_attention") c.fail("layer_types", "full_attention or sliding_attention");
+    }
+    if (local && on) out[static_cast<std::size_t>(i)].window = static_cast<int>(window);
+    if (local && a.local_rope) out[static_cast<std::size_t>(i)].rope = 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+Activation activation_named(const std::string& name, const std::filesystem::path& file) {
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "gelu") return Activation::kGelu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast") return Activation::kGeluTanh;
+  if (name == "relu") return Activation::kRelu;
+  throw Error(ErrorCode::kUnsupported, "this activation is not computed",
+              {.path = file.string(), .field = "hidden_act", .expected = "silu, gelu, gelu_pytorch_tanh or relu",
+               .found = name});
+}
+
+ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file) {
+  const JsonFields c(config, file);
+  const std::string type = c.string("model_type").value_or("");
+  ModelSpec s;
+  s.architecture = find_architecture(type);
+  if (s.architecture == nullptr)
+    throw Error(ErrorCode::kUnsupported, "this model family is not computed",
+                {.path = file.string(), .field = "model_type", .expected = "one of " + architecture_list(),
+                 .found = type.empty() ? "none" : type});
+  const Architecture& a = *s.architecture;
+  s.hidden = positive(c, "hidden_size", kMaxWidth);
+  s.vocabulary = positive(c, "vocab_size", kMaxWidth);
+  s.intermediate = positive(c, "intermediate_size", kMaxWidth);
+  s.heads = positive(c, "num_attention_heads", kMaxWidth);
+  s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, a.kv_heads ? a.kv_heads : s.heads);
+  if (s.heads % s.kv_heads != 0) c.fail("num_key_value_heads", "a divisor of num_attention_heads");
+  s.head_dim = positive(c, "head_dim", kMaxWidth, a.head_dim ? a.head_dim : std::max<std::int64_t>(1, s.hidden / s.heads));
+  s.layers = layers(c, a, positive(c, "num_hidden_layers", kMaxLayers));
+  s.ropes = ropes(c, a, s.head_dim);
+  s.norm_eps = c.real("rms_norm_eps").value_or(1e-6);
+  const double scalar = a.query_pre_attn_scalar ? c.real("query_pre_attn_scalar").value_or(256)
+                                                : static_cast<double>(s.head_dim);
+  if (!(scalar > 0)) c.fail("query_pre_attn_scalar", "a positive number");
+  s.attention_scale = 1.0 / std::sqrt(scalar);
+  if (a.soft_caps) {
+    // Gemma 2's config class fills 50 and 30 when the keys are missing; null means off.
+    const bool filled = a.model_type == std::string_view("gemma2");
+    const auto cap = [&](const char* key, double otherwise) {
+      return config.contains(key) ? c.real(key).value_or(0) : filled ? otherwise : 0.0;
+    };
+    s.attention_softcap = cap("attn_logit_softcapping", 50);
+    s.final_softcap = cap("final_logit_softcapping", 30);
+  }
+  s.qkv_bias = bias(c, a.qkv_bias);
+  s.o_bias = bias(c, a.o_bias);
+  s.mlp_bias = bias(c, a.mlp_bias);
+  std::string activation =
+      c.string("hidden_activation").value_or(c.string("hidden_act").value_or(std::string(a.activation)));
+  // Gemma's published configs say "gelu" and mean the tanh form (transformers corrects them too).
+  if (a.norm_plus_one && activation == "gelu") activation = "gelu_pytorch_tanh";
+  s.activation = activation_named(activation, file);
+  s.tied_head = c.boolean("tie_word_embeddings").value_or(a.scale_embeddings);
+  if (c.boolean("use_bidirectional_attention").value_or(false))
+    throw Error(ErrorCode::kUnsupported, "bidirectional attention is not computed", {.path = file.string()});
+  return s;
+}
+
+std::vector<std::int64_t> ModelSpec::shape(Module m) const {
+  const std::int64_t q = heads * head_dim, kv = kv_heads * head_dim;
+  switch (m) {
+    case Module::kQ: return {q, hidden};
+    case Module::kK:
+    case Module::kV: return {kv, hidden};
+    case Module::kO: return {hidden, q};
+    case Module::kGate:
+    case Module::kUp: return {intermediate, hidden};
+    case Module::kDown: return {hidden, intermediate};
+    case Module::kEmbed:
+    case Module::kHead: return {vocabulary, hidden};
+    case Module::kQNorm:
+    case Module::kKNorm: return {head_dim};
+    default: return {hidden};
+  }
+}
+
+bool ModelSpec::has(Module m) const {
+  switch (m) {
+    case Module::kQNorm:
+    case Module::kKNorm: return architecture->qk_norm;
+    case Module::kAttnPostNorm:
+    case Module::kMlpPostNorm: return architecture->post_norms;
+    case Module::kHead: return !tied_head;
+    default: return true;
+  }
+}
+
+bool ModelSpec::has_bias(Module m) const {
+  switch (m) {
+    case Module::kQ:
+    case Module::kK:
+    case Module::kV: return qkv_bias;
+    case Module::kO: return o_bias;
+    case Module::kGate:
+    case Module::kUp:
+    case Module::kDown: return mlp_bias;
+    default: return false;
+  }
+}
+
+}  // namespace deltascape::model
