@@ -16,7 +16,7 @@ struct ClusterOptions {
   ClusterMethod method = ClusterMethod::kAuto;
   std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette
   std::uint64_t seed = 0;  // of k-means
-  Row row;
+  Row row = {};
 };
 
 struct Cluster {

@@ -14,7 +14,7 @@ struct ProjectionOptions {
   double perplexity = 30;           // clipped to (N-1)/3, at least 1
   int iterations = 1000;
   std::uint64_t seed = 0;  // breaks ties where PCA gives t-SNE no start
-  Row row;
+  Row row = {};
 };
 
 struct Point {

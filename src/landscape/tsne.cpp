@@ -66,6 +66,11 @@ struct Axis {
   explicit Axis(std::size_t count)
       : at(padded(count), static_cast<float>(kFarAway)), place(count), speed(count), gain(count, 1.0), slope(count) {}
 
+  void rest() {
+    std::fill(speed.begin(), speed.end(), 0.0);
+    std::fill(gain.begin(), gain.end(), 1.0);
+  }
+
   void move(double rate, double momentum) {
     double mean = 0;
     for (std::size_t i = 0; i < place.size(); ++i) {
@@ -124,6 +129,10 @@ std::vector<Point> tsne(const std::vector<float>& squared_distances, const std::
   const double rate = std::max(static_cast<double>(count) / kExaggeration / 4, 50.0);
   const int early = std::min(250, options.iterations / 4);
   for (int step = 0; step < options.iterations; ++step) {
+    if (step == early) {  // the forces change twelvefold: what the axes learnt of them is void
+      x.rest();
+      y.rest();
+    }
     slopes(p, step < early ? kExaggeration : 1, x, y);
     const double momentum = step < early ? 0.5 : 0.8;
     x.move(rate, momentum);
