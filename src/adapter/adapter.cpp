@@ -30,7 +30,7 @@ std::optional<Key> parse_key(std::string_view name) {
   constexpr std::pair<std::string_view, Role> kSuffixes[] = {
       {".lora_A.weight", Role::kA}, {".lora_A.default.weight", Role::kA},
       {".lora_B.weight", Role::kB}, {".lora_B.default.weight", Role::kB},
-      {".base_layer.bias", Role::kBias}, {".modules_to_save.default.bias", Role::kBias},
+      {".base_layer.bias", Role::kBias}, {".base_layer.weight", Role::kWeight}, {".modules_to_save.default.bias", Role::kBias},
       {".modules_to_save.bias", Role::kBias}, {".modules_to_save.default.weight", Role::kWeight},
       {".modules_to_save.weight", Role::kWeight}, {".bias", Role::kBias}};
   for (const auto& [suffix, role] : kSuffixes)
@@ -40,7 +40,7 @@ std::optional<Key> parse_key(std::string_view name) {
       if (path.find(".lora_") != std::string_view::npos) return {};
       return Key{std::string(path), role};
     }
-  if (name.ends_with(".weight") && name.find(".lora_") == std::string_view::npos && !name.ends_with(".base_layer.weight"))
+  if (name.ends_with(".weight") && name.find(".lora_") == std::string_view::npos)
     return Key{std::string(name.substr(0, name.size() - 7)), Role::kWeight};
   return {};
 }

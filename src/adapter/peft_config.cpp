@@ -38,7 +38,8 @@ bool unset(const Json& v) {
 std::string refusal_of(const JsonFields& c, const std::string& type) {
   if (type != "LORA") return "adapters of type " + type + " are not computed";
   for (const auto& [key, value] : c.json().items())
-    if (!neutral(key) && !unset(value)) return "the option " + key + " selects a computation that is not done here";
+    if (!neutral(key) && !unset(value))
+      return (key == "use_dora" ? "DoRA (use_dora)" : "the option " + key) + " is a computation that is not done here";
   const Json* start = c.find("init_lora_weights");
   if (start && start->is_string()) {
     const std::string kind = start->get<std::string>();

@@ -1,0 +1,77 @@
+// Owns telling what a path holds, from headers alone (include/deltascape/inspect.h).
+#include "deltascape/inspect.h"
+
+#include <filesystem>
+#include <set>
+
+#include "adapter/adapter.h"
+#include "deltascape/error.h"
+#include "hub/resolve.h"
+#include "model/checkpoint.h"
+
+namespace deltascape {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" -> "q_proj".
+std::string target_of(const std::string& tensor) {
+  const auto lora = tensor.find(".lora_");
+  if (lora == std::string::npos) return "";
+  const auto dot = tensor.rfind('.', lora - 1);
+  return tensor.substr(dot == std::string::npos ? 0 : dot + 1, lora - (dot == std::string::npos ? 0 : dot + 1));
+}
+
+void inspect_adapter(const fs::path& folder, Inspection& out) {
+  const adapter::PeftConfig config = adapter::read_peft_config(folder);
+  out.kind = lower(config.peft_type);
+  out.base = config.base;
+  const auto file = adapter::open_adapter_tensors(folder);
+  std::set<std::string> targets;
+  std::set<std::string_view> dtypes;
+  for (const io::TensorInfo& t : file->tensors()) {
+    out.parameters += static_cast<std::int64_t>(t.elements);
+    out.bytes += static_cast<std::int64_t>(file->bytes(t).size());
+    dtypes.insert(io::info(t.dtype).name);
+    if (const std::string target = target_of(t.name); !target.empty()) targets.insert(target);
+    if (t.name.ends_with(".lora_A.weight") && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
+  }
+  out.targets.assign(targets.begin(), targets.end());
+  for (const std::string_view d : dtypes) out.dtype += (out.dtype.empty() ? "" : "+") + std::string(d);
+  out.verdict = config.refusal.empty() ? "exact" : "refused";
+  out.reason = config.refusal;
+}
+
+void inspect_checkpoint(const fs::path& path, Inspection& out) {
+  out.kind = "base";
+  const auto checkpoint = model::Checkpoint::open(path);
+  out.family = checkpoint->spec().architecture->model_type;
+  out.parameters = static_cast<std::int64_t>(checkpoint->parameters());
+  out.bytes = static_cast<std::int64_t>(checkpoint->bytes());
+  out.dtype = checkpoint->dtypes();
+  out.verdict = "exact";
+}
+
+}  // namespace
+
+Inspection inspect(const std::string& path) {
+  Inspection out;
+  out.path = path;
+  out.kind = "unknown";
+  try {
+    const fs::path local = hub::resolve(path).path;
+    if (adapter::holds_adapter(local)) inspect_adapter(local, out);
+    else inspect_checkpoint(local, out);
+  } catch (const std::exception& e) {
+    out.verdict = "refused";
+    out.reason = one_line(e.what(), 390);
+  }
+  return out;
+}
+
+}  // namespace deltascape

@@ -1,0 +1,76 @@
+// Every tiny golden of tests/make_goldens.py (transformers + PEFT in float64) against embed(), all layers.
+#include <gmock/gmock.h>
+
+#include <map>
+
+#include "deltascape/embed.h"
+#include "deltascape/error.h"
+#include "goldens.h"
+
+namespace deltascape {
+namespace {
+
+using testing::GoldenCase;
+
+class Parity : public ::testing::TestWithParam<std::tuple<std::size_t, std::string>> {};
+
+std::size_t case_count() {
+  try {
+    return testing::golden_cases().size();
+  } catch (const std::exception&) {
+    return 1;  // the one test that is left then says what is missing
+  }
+}
+
+TEST_P(Parity, EqualsTransformersAndPeft) {
+  const GoldenCase golden = testing::golden_cases().at(std::get<0>(GetParam()));
+  const std::string precision = std::get<1>(GetParam());
+  SCOPED_TRACE(golden.name + " " + precision);
+  const auto arrays = io::read_npz(golden.npz);
+  const auto& reference = arrays.at("embeddings");
+  const auto& hidden = testing::doubles(arrays.at("base_mean"));
+  const std::size_t row = hidden.size();  // layers · dim, or dim
+
+  std::vector<ModelRef> models;
+  for (const auto& [name, path] : golden.variants) models.push_back({path.string(), "", name});
+  const EmbedOptions options{.base = golden.base.string(), .layer = golden.layer, .position = golden.position,
+                             .probes_file = golden.probes, .precision = precision};
+  std::map<std::string, store::Record> records;
+  const EmbedReport report = embed(models, options, [&](store::Record r) { records.emplace(r.name, std::move(r)); });
+  for (const EmbedFailure& f : report.failed) ADD_FAILURE() << f.name << ": " << f.error;
+
+  const auto& names = std::get<std::vector<std::string>>(arrays.at("model_names").values);
+  ASSERT_EQ(names.size(), golden.variants.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ASSERT_TRUE(records.contains(names[i])) << names[i];
+    const store::Record& r = records.at(names[i]);
+    const auto dim = static_cast<std::size_t>(r.dim);
+    ASSERT_EQ(r.mean.size(), row) << names[i];
+    for (std::size_t at = 0; at < row; at += dim)
+      testing::expect_parity(std::span(r.mean).subspan(at, dim),
+                             std::span(testing::doubles(reference)).subspan(i * row + at, dim),
+                             std::span(hidden).subspan(at, dim), precision == "fp64",
+                             names[i] + " row " + std::to_string(at / dim));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Goldens, Parity,
+                         ::testing::Combine(::testing::Range<std::size_t>(0, case_count()), ::testing::Values("fp32", "fp64")),
+                         [](const auto& p) { return "case" + std::to_string(std::get<0>(p.param)) + "_" + std::get<1>(p.param); });
+
+TEST(Refusals, NameWhatIsNotComputed) {
+  const auto folder = testing::models_folder();
+  const io::Json index = io::read_json(folder / "index.json");
+  ASSERT_FALSE(index.at("refused").empty());
+  for (const io::Json& c : index.at("refused")) {
+    const std::string path = (folder / std::string(c.at("path"))).string();
+    const EmbedReport report = embed({{path, "", "refused"}}, {.base = (folder / std::string(c.at("base"))).string()},
+                                     [](const store::Record&) { ADD_FAILURE() << "embedded"; });
+    ASSERT_EQ(report.failed.size(), 1u) << path;
+    EXPECT_THAT(report.failed[0].error, ::testing::HasSubstr(std::string(c.at("word"))));
+    EXPECT_LT(report.failed[0].error.size(), 400u);
+  }
+}
+
+}  // namespace
+}  // namespace deltascape
