@@ -113,8 +113,8 @@ NpyHeader parse_npy_header(std::string_view text, const std::filesystem::path& f
 
 std::string format_npy_header(const std::string& descr, const std::vector<std::int64_t>& shape) {
   std::string sizes;
-  for (const std::int64_t size : shape) sizes += std::to_string(size) + ", ";
-  if (shape.size() > 1) sizes.resize(sizes.size() - 2);  // "(3, )" needs its comma, "(2, 3, )" does not
+  for (const std::int64_t size : shape) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+  if (shape.size() == 1) sizes += ',';  // a Python tuple of one
   std::string dict = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + sizes + "), }";
   // The whole header is a multiple of 64 and ends in a newline, so that the values are aligned.
   const std::size_t fixed = 10;

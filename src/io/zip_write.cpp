@@ -1,8 +1,6 @@
 // Owns writing zip archives of stored entries; every entry is zip64, so that its size does not matter.
 #include <zlib.h>
 
-#include <type_traits>
-
 #include "io/zip.h"
 
 namespace deltascape::io {
@@ -25,6 +23,12 @@ constexpr U16 kUtf8Names = 1 << 11;
 constexpr U16 kDate = (1 << 5) | 1;  // 1980-01-01: the same content gives the same file
 constexpr U32 kIn64 = 0xFFFFFFFF;
 
+// zlib takes a null pointer, as an empty span has, for "begin again".
+U32 crc_after(U32 before, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return before;
+  return static_cast<U32>(crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
 }  // namespace
 
 void ZipWriter::put(const std::string& bytes) {
@@ -33,8 +37,7 @@ void ZipWriter::put(const std::string& bytes) {
 }
 
 void ZipWriter::add(const std::string& name, std::span<const std::byte> head, std::span<const std::byte> body) {
-  const auto first = crc32_z(0, reinterpret_cast<const Bytef*>(head.data()), head.size());
-  const auto crc = static_cast<U32>(crc32_z(first, reinterpret_cast<const Bytef*>(body.data()), body.size()));
+  const U32 crc = crc_after(crc_after(0, head), body);
   const U64 size = head.size() + body.size();
   written_.push_back({name, crc, size, position_});
   put(packed(U32{0x04034b50}, kVersion, kUtf8Names, U16{0}, U16{0}, kDate, crc, kIn64, kIn64,

@@ -1,0 +1,95 @@
+// Owns what the io tests share: goldens, a scratch folder, builders of broken files, and the one check of a refusal.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+
+#include "deltascape/error.h"
+#include "io/file.h"
+#include "io/zip.h"
+
+namespace deltascape::io {
+
+// Empty, with a failure that says what to do, when the goldens have not been made.
+inline std::filesystem::path golden(const std::string& name) {
+  const char* folder = std::getenv("DELTASCAPE_GOLDENS");
+  const auto file = std::filesystem::path(folder ? folder : "goldens") / "io" / name;
+  if (std::filesystem::exists(file)) return file;
+  ADD_FAILURE() << file << " is missing: run tests/make_io_goldens.py FOLDER and set DELTASCAPE_GOLDENS=FOLDER";
+  return {};
+}
+
+inline std::string content_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+// A folder of its own for every test, removed at the end.
+class Scratch : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() / ("deltascape-io-" + std::to_string(::getpid()) + "-" + test->name());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path put(const std::string& name, const std::string& content) const {
+    const auto file = folder_ / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    return file;
+  }
+  std::filesystem::path folder_;
+};
+
+// While one lives, an allocation of more than 32 MiB throws std::bad_alloc, which is no Error.
+class NoLargeAllocations {
+ public:
+  NoLargeAllocations();
+  ~NoLargeAllocations();
+};
+
+// `read` must throw an Error of one short line that names `file` and says `words`.
+inline void expect_refusal(const std::function<void()>& read, const std::filesystem::path& file, const std::string& words) {
+  const NoLargeAllocations limit;
+  try {
+    read();
+    ADD_FAILURE() << "nothing was thrown for " << words;
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_LT(what.size(), 400u);
+    EXPECT_EQ(what.find('\n'), std::string::npos) << what;
+    EXPECT_NE(what.find(file.filename().string()), std::string::npos) << what;
+    EXPECT_NE(what.find(words), std::string::npos) << what;
+  } catch (const std::exception& other) {
+    ADD_FAILURE() << "not an Error: " << other.what() << " for " << words;
+  }
+}
+
+// Little-endian numbers one after the other.
+template <class... Numbers>
+std::string packed(Numbers... numbers) {
+  std::string out;
+  (out.append(reinterpret_cast<const char*>(&numbers), sizeof numbers), ...);
+  return out;
+}
+
+inline void put_zip(const std::filesystem::path& file, const std::vector<std::pair<std::string, std::string>>& entries) {
+  AtomicFile out(file);
+  ZipWriter zip(out);
+  for (const auto& [name, content] : entries) zip.add(name, std::as_bytes(std::span(content)), {});
+  zip.finish();
+  out.commit();
+}
+
+}  // namespace deltascape::io
