@@ -1,0 +1,83 @@
+// Owns gathering what a map shows.
+#include <algorithm>
+#include <cstdio>
+
+#include "deltascape/error.h"
+#include "landscape/embedding_rows.h"
+#include "landscape/silhouette.h"
+#include "report/map.h"
+#include "store/store.h"
+
+namespace deltascape::report {
+namespace {
+
+std::string short_number(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+std::string describe(const store::Comparable& c) {
+  return c.representation + ", layer " + c.layer + ", " +
+         (c.position == "last" ? std::string("last token") : c.position + " of tokens");
+}
+
+std::string describe(const landscape::Layout& layout, landscape::Metric metric) {
+  if (layout.method == landscape::ProjectionMethod::kTsne)
+    return "t-SNE, perplexity " + short_number(layout.perplexity) +
+           (metric == landscape::Metric::kCosine ? ", cosine" : ", euclidean");
+  std::string out = "PCA";
+  if (layout.explained.size() == 2)
+    out += ", " + short_number(100 * layout.explained[0]) + " % and " + short_number(100 * layout.explained[1]) +
+           " % of the variance";
+  return out;
+}
+
+void find_neighbours(const std::vector<store::Record>& records, const MapOptions& options, std::vector<MapPoint>& points) {
+  const landscape::EmbeddingRows rows = landscape::unit_rows(records, options.projection.row);
+  landscape::for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
+    if (rows.zero[i]) return;
+    std::vector<std::size_t> order;
+    for (std::size_t j = 0; j < rows.count; ++j)
+      if (j != i && !rows.zero[j]) order.push_back(j);
+    const auto end = order.begin() + static_cast<std::ptrdiff_t>(std::min(options.neighbours, order.size()));
+    std::partial_sort(order.begin(), end, order.end(), [&](auto a, auto b) {
+      return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
+    });
+    for (auto j = order.begin(); j != end; ++j)
+      points[i].neighbours.push_back({*j, std::clamp(cosines[*j], -1.0, 1.0)});
+  });
+}
+
+}  // namespace
+
+MapData make_map(const std::vector<store::Record>& records, const MapOptions& options) {
+  if (records.empty())
+    throw Error(ErrorCode::kUsage, "there is nothing to map: the store holds no variant; `deltascape embed` adds some");
+  store::require_comparable(records);
+  const landscape::Layout layout = landscape::project(records, options.projection);
+  MapData out;
+  const store::Comparable& common = records.front().comparable;
+  out.base = common.base_name.empty() ? common.base : common.base_name;
+  out.title = options.title.empty() ? "Landscape of " + out.base : options.title;
+  out.representation = describe(common);
+  out.projection = describe(layout, options.projection.metric);
+  if (const auto s = landscape::silhouette(records, options.projection.row)) out.silhouette = s->average;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const store::Record& r = records[i];
+    MapPoint point;
+    point.name = r.name;
+    point.label = r.label;
+    point.path = r.path;
+    point.x = layout.points[i].x;
+    point.y = layout.points[i].y;
+    point.norm = r.norm;
+    point.relative_norm = r.relative_norm;
+    point.no_effect = r.no_effect;
+    out.points.push_back(std::move(point));
+  }
+  find_neighbours(records, options, out.points);
+  return out;
+}
+
+}  // namespace deltascape::report

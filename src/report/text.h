@@ -1,0 +1,17 @@
+// Owns text as terminals, XML and HTML take it: what is no valid UTF-8 or no printable character becomes U+FFFD.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace deltascape::report {
+
+// Valid UTF-8 without control characters.
+std::string printable(std::string_view text);
+// printable(), and & < > " ' as character references: safe between tags and in quoted attributes.
+std::string escape_markup(std::string_view text);
+// printable(), cut to `width` terminal columns with … in the middle: both ends of a name tell it apart.
+std::string elide(std::string_view text, std::size_t width);
+
+}  // namespace deltascape::report
