@@ -27,7 +27,7 @@ std::string describe(const landscape::Layout& layout, landscape::Metric metric) 
     return "t-SNE, perplexity " + short_number(layout.perplexity) +
            (metric == landscape::Metric::kCosine ? ", cosine" : ", euclidean");
   std::string out = "PCA";
-  if (layout.explained.size() == 2)
+  if (layout.explained.size() == 2 && layout.explained[0] > 0)
     out += ", " + short_number(100 * layout.explained[0]) + " % and " + short_number(100 * layout.explained[1]) +
            " % of the variance";
   return out;

@@ -30,6 +30,17 @@ struct Box {
   }
 };
 
+bool meets_any(const Box& box, const std::vector<Box>& taken) {
+  return std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.meets(box); });
+}
+
+// Where a name may stand: the room it is thought to take, and where its start, middle or end lies.
+struct Place {
+  Box box;
+  double x;
+  const char* anchor;
+};
+
 struct Spot {
   double x = 0, y = 0;
   std::size_t style = 0;
@@ -75,15 +86,16 @@ std::string names(const MapData& data, const std::vector<Spot>& spots) {
   for (std::size_t i = 0; i < spots.size(); ++i) {
     const std::string text = elide(data.points[i].name, 32);
     const double width = kLetter * static_cast<double>(display_width(text)), x = spots[i].x, y = spots[i].y;
-    const Box places[] = {{x + 9, y - 7, x + 9 + width, y + 6},
-                          {x - 9 - width, y - 7, x - 9, y + 6},
-                          {x - width / 2, y - 21, x + width / 2, y - 8},
-                          {x - width / 2, y + 8, x + width / 2, y + 21}};
-    for (const Box& box : places) {
+    const Place places[] = {{{x + 9, y - 7, x + 9 + width, y + 6}, x + 9, "start"},
+                            {{x - 9 - width, y - 7, x - 9, y + 6}, x - 9, "end"},
+                            {{x - width / 2, y - 21, x + width / 2, y - 8}, x, "middle"},
+                            {{x - width / 2, y + 8, x + width / 2, y + 21}, x, "middle"}};
+    for (const auto& [box, anchor_x, anchor] : places) {
       if (box.left < 8 || box.right > kLegendLeft - 12 || box.top < kTop - 20) continue;
-      if (std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.meets(box); })) continue;
+      if (meets_any(box, taken)) continue;
       taken.push_back(box);
-      out += written(box.left, box.bottom - 2.5, text, " font-size=\"11\" fill=\"#3B424C\"");
+      out += written(anchor_x, box.bottom - 2.5, text,
+                     std::string(" font-size=\"11\" fill=\"#3B424C\" text-anchor=\"") + anchor + "\"");
       break;
     }
   }

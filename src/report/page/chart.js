@@ -183,16 +183,21 @@ class Chart {
       const p = this.place(m);
       this.write(shortened(m.name, 30), p, this.radius + 5, rank(m) < 2 ? this.ink : this.soft, taken, rank(m) === 0);
     }
-    if (visible.length > MOST_NAMED && !state.pinned) this.drawLabels(visible, taken);
+    if (visible.length > MOST_NAMED && !state.pinned) this.drawLabels(visible);
   }
 
-  drawLabels(visible, taken) {
-    for (const style of this.styles.slice(0, 24)) {
+  drawLabels(visible) {
+    for (const style of this.styles.slice(0, 40)) {
       const own = visible.filter((m) => m.style === style);
       if (style.label === "" || own.length === 0) continue;
-      const middle = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-      const p = { x: middle(own.map((m) => this.place(m).x)), y: middle(own.map((m) => this.place(m).y)) };
-      this.write(shortened(style.label, 30), p, null, this.ink, taken.length > 400 ? [] : taken, true);
+      const places = own.map((m) => this.place(m));
+      const sorted = (axis) => places.map((p) => p[axis]).sort((a, b) => a - b);
+      const at = (values, share) => values[Math.floor(share * (values.length - 1))];
+      const [xs, ys] = [sorted("x"), sorted("y")];
+      // Above a small group, in the middle of a large one, where the text hides little of it.
+      const tight = at(ys, 0.95) - at(ys, 0.05) < 140;
+      const p = { x: at(xs, 0.5), y: tight ? at(ys, 0.05) - this.radius - 9 : at(ys, 0.5) };
+      this.write(shortened(style.label, 30), p, null, this.ink, [], true);
     }
   }
 
@@ -210,11 +215,14 @@ class Chart {
             [p.x - width / 2, p.y - gap - 3],
             [p.x - width / 2, p.y + gap + 10],
           ];
-    for (const [x, y] of places) {
+    const must = bold && gap !== null; // the pinned model's name is written, whatever it covers
+    if (must) places.push([Math.min(Math.max(4, p.x - width / 2), this.width - width - 4), p.y - gap - 3]);
+    for (const [n, [x, y]] of places.entries()) {
+      const last = must && n === places.length - 1;
       const box = [x - 2, y - 11, x + width + 2, y + 3];
-      if (gap !== null && (box[0] < 2 || box[2] > this.width - 2 || box[1] < 2 || box[3] > this.height - 2)) continue;
+      if (gap !== null && !last && (box[0] < 2 || box[2] > this.width - 2 || box[1] < 2 || box[3] > this.height - 2)) continue;
       const meets = ([l, t, r, b]) => box[0] < r && l < box[2] && box[1] < b && t < box[3];
-      if (gap !== null && taken.some(meets)) continue;
+      if (gap !== null && !last && taken.some(meets)) continue;
       taken.push(box);
       c.lineJoin = "round";
       c.lineWidth = 4;

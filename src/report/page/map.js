@@ -116,7 +116,7 @@ $("chart").addEventListener("keydown", (event) => {
   if (ARROWS[event.key]) {
     const from = state.hovered || state.pinned;
     const to = from ? chart.neighbourTowards(from, ...ARROWS[event.key], state.shown) : data.models.find(state.shown);
-    if (to) { chart.reveal(to); hover(to); $("detail").setAttribute("aria-label", to.name); }
+    if (to) { chart.reveal(to); hover(to); $("said").textContent = `${to.name}, ${to.label || "no label"}`; }
   } else if (event.key === "Enter" || event.key === " ") {
     if (state.hovered) pin(state.hovered);
   } else if (event.key === "Escape") {
@@ -192,7 +192,8 @@ dark.addEventListener("change", () => {
   state.theme = dark.matches ? "dark" : "light";
   refresh();
 });
-new ResizeObserver(() => { chart.resize(); redraw(); }).observe($("chart"));
+// A resized canvas is empty: it is drawn before the browser shows it.
+new ResizeObserver(() => { chart.resize(); chart.draw(state); showTip(); }).observe($("chart"));
 chart.resize();
 function pinFromAddress() {
   let name = "";
