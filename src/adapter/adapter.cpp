@@ -1,4 +1,4 @@
-// Owns matching an adapter's tensors to the base's modules (key names: ADAPTERS in docs/formats.md).
+// Owns matching an adapter's tensors to the base's modules, by the key names PEFT saves.
 #include "adapter/adapter.h"
 
 #include <algorithm>

@@ -1,6 +1,12 @@
 #include "engine/attention.h"
 
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+#include <cstring>
 #include <limits>
+
+#include "engine/kernels.h"
 
 namespace deltascape::engine {
 
@@ -16,28 +22,60 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::Sca
       cos.push_back(angle.cos() * model::rope_attention_factor(rope));
       sin.push_back(angle.sin() * model::rope_attention_factor(rope));
     }
-    angles_.push_back({at::cat(cos).unsqueeze(1).to(dtype), at::cat(sin).unsqueeze(1).to(dtype)});
+    angles_.push_back({at::cat(cos).to(dtype).contiguous(), at::cat(sin).to(dtype).contiguous()});
   }
 }
 
-// (x1, x2) -> (x1 cos - x2 sin, x2 cos + x1 sin) over halves of each head: [V, S, H·dim] -> [V, S, H, dim].
-at::Tensor Attention::rotate(const at::Tensor& x, const Angles& a, std::int64_t heads) const {
-  const std::int64_t half = spec_.head_dim / 2;
-  const at::Tensor by_head = x.view({x.size(0), x.size(1), heads, spec_.head_dim});
-  const at::Tensor x1 = by_head.narrow(3, 0, half), x2 = by_head.narrow(3, half, half);
-  at::Tensor out = at::empty_like(by_head);
-  at::Tensor y1 = out.narrow(3, 0, half), y2 = out.narrow(3, half, half);
-  at::mul_out(y1, x1, a.cos).addcmul_(x2, a.sin, -1);
-  at::mul_out(y2, x2, a.cos).addcmul_(x1, a.sin);
+// Padding holds a copy of the probe's first token: finite, and seen by no real query.
+at::Tensor Attention::pad(const at::Tensor& x, const Angles* angles) const {
+  const auto probes = static_cast<std::int64_t>(layout_.probes.size());
+  const std::int64_t dim = spec_.head_dim, heads = spec_.heads, longest = layout_.longest, tokens = layout_.tokens;
+  const std::int64_t stored = x.size(2) / dim, share = heads / stored;
+  at::Tensor out = at::empty({x.size(0) * probes, heads, longest, dim}, x.options());
+  const std::int64_t* source = layout_.to_padded.const_data_ptr<std::int64_t>();
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "pad_heads", [&] {
+    const scalar_t* from = x.const_data_ptr<scalar_t>();
+    const scalar_t* cos = angles ? angles->cos.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* sin = angles ? angles->sin.const_data_ptr<scalar_t>() : nullptr;
+    scalar_t* to = out.data_ptr<scalar_t>();
+    at::parallel_for(0, x.size(0) * probes * heads, 8, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t sequence = i / heads, head = i % heads / share;
+        const std::int64_t variant = sequence / probes, probe = sequence % probes;
+        for (std::int64_t t = 0; t < longest; ++t) {
+          const std::int64_t token = source[probe * longest + t];
+          const scalar_t* row = from + ((variant * tokens + token) * stored + head) * dim;
+          scalar_t* cell = to + (i * longest + t) * dim;
+          if (angles) kernels::rotate(row, cos + token * dim / 2, sin + token * dim / 2, cell, dim / 2);
+          else std::memcpy(cell, row, static_cast<std::size_t>(dim) * sizeof(scalar_t));
+        }
+      }
+    });
+  });
   return out;
 }
 
-// [V, S, H, dim] -> [V·P, H, T, dim], padding filled with a real token that no real query sees.
-at::Tensor Attention::pad(const at::Tensor& x, std::int64_t heads) const {
+// [variants·probes, heads, longest, dim] -> [variants, tokens, heads·dim].
+at::Tensor Attention::unpad(const at::Tensor& y, std::int64_t variants) const {
+  const std::int64_t dim = spec_.head_dim, heads = spec_.heads, longest = layout_.longest, tokens = layout_.tokens;
   const auto probes = static_cast<std::int64_t>(layout_.probes.size());
-  return x.index_select(1, layout_.to_padded)
-      .view({x.size(0) * probes, layout_.longest, heads, spec_.head_dim})
-      .transpose(1, 2);
+  at::Tensor out = at::empty({variants, tokens, heads * dim}, y.options());
+  const std::int64_t* place = layout_.from_padded.const_data_ptr<std::int64_t>();
+  const std::int64_t by_head = y.stride(1), by_token = y.stride(2), by_sequence = y.stride(0);
+  TORCH_INTERNAL_ASSERT(y.stride(3) == 1);
+  AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "unpad_heads", [&] {
+    const scalar_t* from = y.const_data_ptr<scalar_t>();
+    scalar_t* to = out.data_ptr<scalar_t>();
+    at::parallel_for(0, variants * tokens, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t variant = i / tokens, cell = place[i % tokens];
+        const scalar_t* row = from + (variant * probes + cell / longest) * by_sequence + cell % longest * by_token;
+        for (std::int64_t head = 0; head < heads; ++head)
+          std::memcpy(to + (i * heads + head) * dim, row + head * by_head, static_cast<std::size_t>(dim) * sizeof(scalar_t));
+      }
+    });
+  });
+  return out;
 }
 
 at::Tensor Attention::explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -55,23 +93,13 @@ at::Tensor Attention::explicit_attention(const at::Tensor& q, const at::Tensor& 
 
 at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) const {
-  const Angles& a = angles_[static_cast<std::size_t>(layer.rope)];
-  const at::Tensor qp = pad(rotate(q, a, spec_.heads), spec_.heads);
-  at::Tensor kp = pad(rotate(k, a, spec_.kv_heads), spec_.kv_heads);
-  at::Tensor vp = pad(v.view({v.size(0), v.size(1), spec_.kv_heads, spec_.head_dim}), spec_.kv_heads);
-  if (spec_.heads != spec_.kv_heads) {
-    const std::int64_t share = spec_.heads / spec_.kv_heads;
-    kp = kp.repeat_interleave(share, 1);
-    vp = vp.repeat_interleave(share, 1);
-  }
+  const Angles& angles = angles_[static_cast<std::size_t>(layer.rope)];
+  const at::Tensor qp = pad(q, &angles), kp = pad(k, &angles), vp = pad(v, nullptr);
   const bool windowed = layer.window > 0 && layer.window < layout_.longest;
   const at::Tensor y = windowed || spec_.attention_softcap > 0
                            ? explicit_attention(qp, kp, vp, layer.window)
                            : at::scaled_dot_product_attention(qp, kp, vp, {}, 0.0, true, spec_.attention_scale);
-  const std::int64_t width = spec_.heads * spec_.head_dim;
-  return y.transpose(1, 2)  // [V·P, T, H, dim]
-      .reshape({q.size(0), -1, width})
-      .index_select(1, layout_.from_padded);
+  return unpad(y, q.size(0));
 }
 
 }  // namespace deltascape::engine

@@ -10,7 +10,7 @@
 
 namespace deltascape::engine {
 
-// What attention needs and every layer shares: angles and masks, made once a run.
+// What attention needs and every layer shares: angles, made once a run.
 class Attention {
  public:
   Attention(const model::ModelSpec& spec, const Layout& layout, at::ScalarType dtype);
@@ -20,10 +20,12 @@ class Attention {
 
  private:
   struct Angles {
-    at::Tensor cos, sin;  // [tokens, 1, dim/2]
+    at::Tensor cos, sin;  // [tokens, dim/2]
   };
-  at::Tensor rotate(const at::Tensor& x, const Angles& angles, std::int64_t heads) const;
-  at::Tensor pad(const at::Tensor& x, std::int64_t heads) const;
+  // [variants, tokens, heads·dim] -> [variants·probes, all heads, longest, dim], rotated when angles are given; KV
+  // heads are repeated for the query heads that share them.
+  at::Tensor pad(const at::Tensor& x, const Angles* angles) const;
+  at::Tensor unpad(const at::Tensor& y, std::int64_t variants) const;
   at::Tensor explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int window) const;
 
   const model::ModelSpec& spec_;

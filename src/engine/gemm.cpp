@@ -61,7 +61,8 @@ const std::optional<OneDnn>& chosen() {
       const at::Tensor packed = found->pack(w, 512);
       if (!at::allclose(found->apply(x, packed, {}), at::linear(x, w))) return {};
       const double fast = seconds([&] { found->apply(x, packed, {}); });
-      if (fast > seconds([&] { at::linear(x, w); })) return {};
+      // On a busy machine timings wobble: leave the operator only where it is clearly slower.
+      if (fast > 1.2 * seconds([&] { at::linear(x, w); })) return {};
     } catch (const c10::Error&) {
       return {};
     }

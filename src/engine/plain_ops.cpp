@@ -1,6 +1,8 @@
 #include "engine/plain_ops.h"
 
-#include "deltascape/error.h"
+#include <ATen/Parallel.h>
+
+#include "engine/kernels.h"
 
 namespace deltascape::engine {
 
@@ -63,8 +65,19 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const at::Tensor scale = at::mul(x, x).mean(-1, true).add_(eps).rsqrt_();
-  return at::mul(x, scale).mul_(weight);
+  const at::Tensor rows = x.contiguous(), w = weight.contiguous();
+  at::Tensor out = at::empty_like(rows);
+  const std::int64_t width = x.size(-1), count = x.numel() / width;
+  const auto fill = [&](auto* to, const auto* from, const auto* by) {
+    at::parallel_for(0, count, 1 + 16384 / width, [&](std::int64_t begin, std::int64_t end) {
+      kernels::rms_norm(from + begin * width, by, to + begin * width, end - begin, width, eps);
+    });
+  };
+  if (x.scalar_type() == at::kDouble)
+    fill(out.data_ptr<double>(), rows.const_data_ptr<double>(), w.const_data_ptr<double>());
+  else
+    fill(out.data_ptr<float>(), rows.const_data_ptr<float>(), w.const_data_ptr<float>());
+  return out;
 }
 
 at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
@@ -72,13 +85,12 @@ at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   bool own = false;
   for (const LayerOps& v : variants_) own |= v[m].weight.defined();
   if (!own) return rms_norm(x, weights_.norm[m], spec_.norm_eps);
-  std::vector<at::Tensor> weights;
-  for (const LayerOps& v : variants_)
-    weights.push_back(v[m].weight.defined() ? norm_weight(spec_, v[m].weight) : weights_.norm[m]);
-  auto shape = std::vector<std::int64_t>(static_cast<std::size_t>(x.dim()), 1);
-  shape.front() = x.size(0);
-  shape.back() = x.size(-1);
-  return rms_norm(x, at::stack(weights).view(shape), spec_.norm_eps);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    const at::Tensor& weight = variants_[static_cast<std::size_t>(i)][m].weight;
+    parts.push_back(rms_norm(x[i], weight.defined() ? norm_weight(spec_, weight) : weights_.norm[m], spec_.norm_eps));
+  }
+  return at::stack(parts);
 }
 
 at::Tensor PlainOps::attention(const model::LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) {

@@ -46,7 +46,7 @@ class PlainOps final : public model::BlockOps {
   std::span<const LayerOps> variants_;
 };
 
-// RMSNorm over the last dimension; weight broadcasts against x.
+// RMSNorm over the last dimension: x [..., d], weight [d].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
 }  // namespace deltascape::engine
