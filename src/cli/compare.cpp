@@ -1,0 +1,81 @@
+// Owns `deltascape compare`: two variants side by side.
+#include "landscape/compare.h"
+
+#include "cli/options.h"
+#include "cli/store_view.h"
+#include "cli/verbs.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct CompareOptions {
+  StoreView view;
+  std::string a, b;
+};
+
+Json comparison_json(const store::Record& a, const store::Record& b, const landscape::Comparison& c) {
+  Json layers = Json::array();
+  for (const auto& cosine : c.layers) layers.push_back(json_number(cosine));
+  return {{"a", a.name},
+          {"b", b.name},
+          {"cosine", json_number(c.similarity.cosine)},
+          {"low", json_number(c.similarity.low)},
+          {"high", json_number(c.similarity.high)},
+          {"norm_a", json_number(c.norm_a)},
+          {"norm_b", json_number(c.norm_b)},
+          {"relative_norm_a", json_number(c.relative_norm_a)},
+          {"relative_norm_b", json_number(c.relative_norm_b)},
+          {"norm_ratio", json_number(c.norm_ratio)},
+          {"layers", std::move(layers)}};
+}
+
+void print_comparison(const store::Record& a, const store::Record& b, const landscape::Comparison& c,
+                      const Console& console) {
+  using report::Align;
+  const auto optional_number = [](std::optional<double> value) { return value ? number(*value) : std::string("-"); };
+  report::Table table({{"", Align::kLeft}, {a.name, Align::kRight}, {b.name, Align::kRight}});
+  table.add({"label", a.label, b.label});
+  table.add({"norm", number(c.norm_a), number(c.norm_b)});
+  table.add({"relative_norm", optional_number(c.relative_norm_a), optional_number(c.relative_norm_b)});
+  console.print_table(table);
+  std::string line = "cosine " + ratio(c.similarity.cosine);
+  if (c.similarity.low && c.similarity.high)
+    line += " (" + ratio(c.similarity.low) + " to " + ratio(c.similarity.high) + " as probes are left out)";
+  console.print_line(line);
+  if (c.layers.empty()) return;
+  report::Table layers({{"layer", Align::kRight}, {"cosine", Align::kRight}});
+  for (std::size_t i = 0; i < c.layers.size(); ++i) layers.add({std::to_string(i), ratio(c.layers[i])});
+  console.print_table(layers);
+}
+
+int compare(const CompareOptions& options, const Console& console) {
+  const auto row = options.view.row();
+  const auto store = options.view.open(store::Store::Mode::kRead);
+  const store::Record a = find_record(*store, options.a);
+  const store::Record b = find_record(*store, options.b);
+  const landscape::Comparison comparison = landscape::compare(a, b, row);
+  if (console.json)
+    console.print_json(comparison_json(a, b, comparison));
+  else if (console.quiet)
+    console.print_line(ratio(comparison.similarity.cosine));
+  else
+    print_comparison(a, b, comparison, console);
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "compare", "How alike two variants are, with the error bar",
+                            "deltascape compare math-1 math-2");
+  const auto options = std::make_shared<CompareOptions>();
+  options->view.add_store(*verb);
+  options->view.add_layer(*verb);
+  verb->add_option("A", options->a, "A stored variant")->required()->type_name("");
+  verb->add_option("B", options->b, "Another")->required()->type_name("");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return compare(*options, session.console); };
+  });
+}
+
+}  // namespace deltascape::cli

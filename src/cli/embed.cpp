@@ -1,0 +1,146 @@
+// Owns `deltascape embed`: the main job.
+#include "deltascape/embed.h"
+
+#include "cli/embed_results.h"
+#include "cli/models.h"
+#include "cli/options.h"
+#include "cli/progress_bar.h"
+#include "cli/verbs.h"
+#include "deltascape/inspect.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct EmbedVerb {
+  EmbedOptions options;
+  ExpandOptions expand;
+  EmbedTargets targets;
+  std::string memory, shard;
+  std::vector<std::string> models;
+};
+
+// One npz for several bases is a usage error; adapters name their base in their header, so it is said at the start.
+void require_one_named_base(const std::vector<ModelRef>& models, const std::string& npz) {
+  std::string first_base, first_model;
+  for (const ModelRef& model : models) {
+    const std::string base = inspect(model.path).base;
+    if (base.empty()) continue;
+    if (first_base.empty()) {
+      first_base = base;
+      first_model = model.name;
+    } else if (base != first_base) {
+      throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
+                  {.path = npz, .field = model.name, .expected = first_base + " as " + first_model, .found = base});
+    }
+  }
+}
+
+Json report_json(const EmbedResults& results, const EmbedReport& report) {
+  Json stored = Json::array();
+  for (const Summary& row : results.rows()) stored.push_back(summary_json(row));
+  Json failed = Json::array();
+  for (const EmbedFailure& failure : report.failed)
+    failed.push_back({{"name", failure.name}, {"error", failure.error}});
+  return {{"stored", std::move(stored)}, {"failed", std::move(failed)}};
+}
+
+void print_report(const EmbedResults& results, const EmbedReport& report, const Console& console) {
+  for (const EmbedFailure& failure : report.failed) {
+    // The library's line mostly starts with the path, which says more than the name does.
+    const bool named = failure.error.find(failure.name) != std::string::npos;
+    console.failure(named ? failure.error : failure.name + ": " + failure.error);
+  }
+  if (console.json)
+    console.print_json(report_json(results, report));
+  else if (console.quiet)
+    for (const Summary& row : results.rows()) console.print_line(row.name);
+  else if (!results.rows().empty())
+    console.print_table(summary_table(results.rows()));
+}
+
+int run_embed(EmbedVerb verb, const Console& console) {
+  if (!verb.memory.empty()) verb.options.memory = parse_size(verb.memory, "--memory");
+  if (!verb.shard.empty()) verb.expand.shard = parse_shard(verb.shard);
+  if (verb.targets.npz_file.empty() && verb.targets.store_file.empty()) verb.targets.store_file = kDefaultStore;
+
+  const Expansion expansion = expand_models(verb.models, verb.expand);
+  for (const std::string& note : expansion.notes) console.note(note);
+  if (expansion.models.empty()) console.note("no models to embed" + (verb.shard.empty() ? "" : " in shard " + verb.shard));
+  if (!verb.targets.npz_file.empty() && verb.options.base.empty())
+    require_one_named_base(expansion.models, verb.targets.npz_file);
+
+  EmbedResults results(verb.targets, expansion.models, console);
+  EmbedReport report;
+  if (!expansion.models.empty()) {
+    ProgressBar progress(console);
+    report = embed(
+        expansion.models, verb.options, [&](store::Record record) { results.add(std::move(record)); }, progress);
+  }
+  results.finish();
+  print_report(results, report, console);
+  return exit_code(report.stored, report.failed.size());
+}
+
+void add_what(CLI::App& verb, EmbedVerb& v) {
+  EmbedOptions& o = v.options;
+  verb.add_option("--base", o.base, "HF directory, .gguf file or hub id; left out: the base each adapter names")
+      ->type_name("BASE");
+  verb.add_option("--representation", o.representation, "What is read")->type_name("NAME")->capture_default_str();
+  verb.add_option("--layer", o.layer, "last, all, N (after block N, 0 = embeddings), a fraction as 0.5, or L-pre")
+      ->type_name("LAYER")
+      ->capture_default_str();
+  verb.add_option("--position", o.position, "Token that is read: last, mean or weighted")
+      ->check(CLI::IsMember({"last", "mean", "weighted"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--probes", o.probes_file, "Prompts: .json, .jsonl with {\"text\"} or .txt; left out: the paper's five")
+      ->type_name("F");
+}
+
+void add_how(CLI::App& verb, EmbedVerb& v) {
+  EmbedOptions& o = v.options;
+  verb.add_option("--precision", o.precision, "Arithmetic; auto is fp32")
+      ->check(CLI::IsMember({"auto", "fp32", "fp64"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--device", o.device, "Where it runs")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--memory", v.memory, "Budget, as 4GiB or 500MB; left out: half of what is free")->type_name("SIZE");
+  verb.add_option("--threads", o.threads, "Left out: all cores this process may use")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+  verb.add_option("--shard", v.shard, "Only item k, from 0, where k mod n = i-1; stores add up with `import`")
+      ->type_name("i/n");
+}
+
+void add_targets(CLI::App& verb, EmbedVerb& v) {
+  verb.add_option("--store", v.targets.store_file, "Store to add to; deltascape.db when --out is not given either")
+      ->type_name("F.db");
+  verb.add_option("--out", v.targets.npz_file, "Write the embeddings of this run as npz")->type_name("F.npz");
+  verb.add_option("--labels", v.expand.labels_file, "CSV of name,label")->type_name("F.csv");
+  verb.add_option("--label-regex", v.expand.label_pattern, "Label = first group (or all) of a match on the path")
+      ->type_name("RE");
+  verb.add_option("MODEL", v.models, "Directory, file, hub id, label=MODEL, or @list.txt with one MODEL a line")
+      ->required()
+      ->type_name("");
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app, Session& session) {
+  CLI::App* verb =
+      add_verb(app, session, "embed", "Embed finetuned variants of a base",
+               "deltascape embed --base SmolLM2-135M math=adapters/math-1 math=adapters/math-2 code=adapters/code-1\n"
+               "  deltascape embed --base SmolLM2-135M --label-regex '([^/]+)-[0-9]+$' --out pool.npz adapters/*");
+  const auto options = std::make_shared<EmbedVerb>();
+  add_what(*verb, *options);
+  add_how(*verb, *options);
+  add_targets(*verb, *options);
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return run_embed(*options, session.console); };
+  });
+}
+
+}  // namespace deltascape::cli

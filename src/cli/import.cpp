@@ -1,0 +1,62 @@
+// Owns `deltascape import`: other stores and npz files into a store, so that shards add up.
+#include "cli/options.h"
+#include "cli/store_view.h"
+#include "cli/verbs.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct ImportOptions {
+  StoreView view;
+  std::vector<std::string> sources;
+};
+
+void append(std::vector<std::string>& to, const std::vector<std::string>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+int import_sources(const ImportOptions& options, const Console& console) {
+  const auto store = options.view.open(store::Store::Mode::kCreate);
+  store::ImportReport all;
+  Json failed = Json::array();
+  std::size_t succeeded = 0;
+  for (const std::string& source : options.sources) {
+    try {
+      const store::ImportReport report = store::import_into(*store, source);
+      append(all.added, report.added);
+      append(all.replaced, report.replaced);
+      append(all.renamed, report.renamed);
+      ++succeeded;
+    } catch (const Error& e) {
+      console.failure(e.what());
+      failed.push_back({{"name", source}, {"error", e.what()}});
+    }
+  }
+  if (console.json) {
+    console.print_json(
+        {{"added", all.added}, {"replaced", all.replaced}, {"renamed", all.renamed}, {"failed", failed}});
+  } else if (console.quiet) {
+    for (const auto* names : {&all.added, &all.replaced})
+      for (const std::string& name : *names) console.print_line(name);
+  } else {
+    console.print_line(std::to_string(all.added.size()) + " added, " + std::to_string(all.replaced.size()) +
+                       " replaced");
+    for (const std::string& line : all.renamed) console.note("renamed: " + line);
+  }
+  return exit_code(succeeded, failed.size());
+}
+
+}  // namespace
+
+void add_import(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "import", "Add other stores and npz files to a store",
+                            "deltascape import --store all.db shard-1.db shard-2.db");
+  const auto options = std::make_shared<ImportOptions>();
+  options->view.add_store(*verb);
+  verb->add_option("SOURCE", options->sources, "Stores (.db) and embeddings (.npz)")->required()->type_name("");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return import_sources(*options, session.console); };
+  });
+}
+
+}  // namespace deltascape::cli

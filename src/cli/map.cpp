@@ -1,0 +1,86 @@
+// Owns `deltascape map`: a store's landscape as one file.
+#include "report/map.h"
+
+#include <filesystem>
+
+#include "cli/options.h"
+#include "cli/store_view.h"
+#include "cli/verbs.h"
+#include "io/file.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct MapVerb {
+  StoreView view;
+  std::string out, projection = "tsne", title;
+  double perplexity = 30;
+  std::uint64_t seed = 0;
+};
+
+report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
+  if (suffix != ".html" && suffix != ".svg")
+    throw Error(ErrorCode::kUsage,
+                suffix == ".png" ? "PNG maps are not there yet: write an .svg" : "a map is written as .html or .svg",
+                {.path = verb.out, .field = "", .expected = "F.html or F.svg", .found = ""});
+  report::MapOptions options;
+  if (verb.projection == "pca")
+    options.projection.method = landscape::ProjectionMethod::kPca;
+  else if (verb.projection != "tsne")
+    throw Error(ErrorCode::kUsage,
+                verb.projection == "umap" ? "the umap projection is not there yet" : "--projection is not known",
+                {.path = "", .field = "", .expected = "tsne or pca", .found = verb.projection});
+  options.projection.perplexity = verb.perplexity;
+  options.projection.seed = verb.seed;
+  options.projection.row = verb.view.row();
+  options.title = verb.title;
+  return options;
+}
+
+int map(const MapVerb& verb, const Console& console) {
+  const std::string suffix = std::filesystem::path(verb.out).extension().string();
+  const report::MapOptions options = checked(verb, suffix);
+  const report::MapData data = report::make_map(verb.view.records(), options);
+  const std::string document = suffix == ".svg" ? report::map_svg(data) : report::map_html(data);
+  io::write_file_atomically(verb.out, std::string_view(document));
+  if (console.json)
+    console.print_json({{"out", verb.out},
+                        {"points", data.points.size()},
+                        {"projection", data.projection},
+                        {"silhouette", json_number(data.silhouette)}});
+  else if (console.quiet)
+    console.print_line(verb.out);
+  else
+    console.print_line("wrote " + verb.out + ": " + std::to_string(data.points.size()) + " variants, " +
+                       data.projection);
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_map(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "map", "The landscape as one self-contained file",
+                            "deltascape map --out map.html");
+  const auto options = std::make_shared<MapVerb>();
+  options->view.add_store(*verb);
+  options->view.add_where(*verb);
+  options->view.add_layer(*verb);
+  verb->add_option("--out", options->out, "The file")->required()->type_name("F.html|F.svg");
+  verb->add_option("--projection", options->projection, "How the plane is found")
+      ->type_name("tsne|pca")
+      ->capture_default_str();
+  verb->add_option("--perplexity", options->perplexity, "Of t-SNE")
+      ->check(CLI::PositiveNumber)
+      ->type_name("P")
+      ->capture_default_str();
+  verb->add_option("--seed", options->seed, "Of t-SNE")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  verb->add_option("--title", options->title, "Of the page")->type_name("TEXT");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return map(*options, session.console); };
+  });
+}
+
+}  // namespace deltascape::cli

@@ -1,0 +1,62 @@
+// Owns `deltascape show`: everything recorded of one variant.
+#include <algorithm>
+
+#include "cli/store_view.h"
+#include "cli/verbs.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct ShowOptions {
+  StoreView view;
+  std::string name;
+  bool vector = false;
+};
+
+std::string cell(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "-";
+  return value.is_number_float() ? number(value.get<double>(), 6) : value.dump();
+}
+
+// [dim] for one layer, [layers][dim] for several.
+Json embedding_json(const store::Record& record) {
+  if (record.layers == 1) return record.mean;
+  Json rows = Json::array();
+  const auto dim = static_cast<std::ptrdiff_t>(record.dim);
+  for (auto at = record.mean.begin(); record.mean.end() - at >= dim && dim > 0; at += dim)
+    rows.push_back(std::vector<float>(at, at + dim));
+  return rows;
+}
+
+int show(const ShowOptions& options, const Console& console) {
+  const auto store = options.view.open(store::Store::Mode::kRead);
+  const store::Record record = find_record(*store, options.name);
+  Json out = record_json(record);
+  if (options.vector) out["embedding"] = embedding_json(record);
+  if (console.json) {
+    console.print_json(out);
+  } else if (console.quiet) {
+    console.print_line(record.name);
+  } else {
+    report::Table table({{"field", report::Align::kLeft}, {"value", report::Align::kLeft}});
+    for (const auto& [key, value] : out.items()) table.add({key, cell(value)});
+    console.print_table(table);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "show", "Show everything recorded of a variant", "deltascape show math-1");
+  const auto options = std::make_shared<ShowOptions>();
+  options->view.add_store(*verb);
+  verb->add_flag("--vector", options->vector, "Print the embedding too");
+  verb->add_option("NAME", options->name, "Its name, or an unambiguous ending of it")->required()->type_name("");
+  verb->callback([&session, options] {
+    session.run = [&session, options] { return show(*options, session.console); };
+  });
+}
+
+}  // namespace deltascape::cli

@@ -1,0 +1,102 @@
+// Names, the store and the npz of one embed run, with records made by hand.
+#include "cli/embed_results.h"
+
+#include <gmock/gmock.h>
+
+#include "cli/temporary_folder.h"
+#include "deltascape/error.h"
+#include "io/npz.h"
+
+namespace deltascape::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+store::Record record(const std::string& path, const std::string& hash, const std::string& base = "tiny") {
+  store::Record r;
+  r.path = path;
+  r.name = fs::path(path).filename().string();
+  r.variant_hash = hash;
+  r.comparable = {"hash of " + base, base, "tok", "probes", "activations", "last", "last"};
+  r.program_version = "0";
+  r.device = "cpu";
+  r.precision = "fp32";
+  r.created = "2025-01-01T00:00:00Z";
+  r.probe_count = 1;
+  r.dim = 2;
+  r.per_probe = r.mean = {3, 4};
+  r.standard_error = {0, 2};
+  r.norm = 5;
+  return r;
+}
+
+class EmbedResultsTest : public TemporaryFolder {
+ protected:
+  void SetUp() override {
+    TemporaryFolder::SetUp();
+    console_.quiet = true;
+    for (const char* path : {"a/law", "b/law", "c/law"}) fs::create_directories(path);
+  }
+  static std::vector<std::string> names(const EmbedResults& results) {
+    std::vector<std::string> out;
+    for (const Summary& row : results.rows()) out.push_back(row.name);
+    return out;
+  }
+  const std::vector<ModelRef> models_ = {{"a/law", "", "law"}, {"b/law", "", "law"}, {"c/law", "", "law"}};
+  Console console_;
+};
+
+TEST_F(EmbedResultsTest, ACollisionTakesParentComponents) {
+  EmbedResults results({"s.db", ""}, models_, console_);
+  results.add(record("a/law", "1"));
+  results.add(record("b/law", "2"));
+  EXPECT_THAT(names(results), ElementsAre("law", "b/law"));
+  EXPECT_THAT(store::Store::open("s.db", store::Store::Mode::kRead)->names(), ElementsAre("b/law", "law"));
+}
+
+TEST_F(EmbedResultsTest, TheSameContentKeepsItsName) {
+  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  EmbedResults again({"s.db", ""}, models_, console_);
+  again.add(record("b/law", "1"));
+  again.add(record("c/law", "3"));
+  EXPECT_THAT(names(again), ElementsAre("law", "c/law"));
+  EXPECT_THAT(store::Store::open("s.db", store::Store::Mode::kRead)->names(), ElementsAre("c/law", "law"));
+}
+
+TEST_F(EmbedResultsTest, TheSameContentTwiceInARunIsOneRow) {
+  EmbedResults results({"", "out.npz"}, models_, console_);
+  results.add(record("a/law", "1"));
+  results.add(record("b/law", "1"));
+  results.add(record("c/law", "2"));
+  results.finish();
+  EXPECT_THAT(names(results), ElementsAre("law", "c/law"));
+  const auto arrays = io::read_npz("out.npz");
+  EXPECT_THAT(arrays.at("embeddings").shape, ElementsAre(2, 2));
+}
+
+TEST_F(EmbedResultsTest, SummariesGiveLengths) {
+  EmbedResults results({"", "out.npz"}, models_, console_);
+  results.add(record("a/law", "1"));
+  EXPECT_EQ(results.rows().at(0).norm, 5);
+  EXPECT_EQ(results.rows().at(0).standard_error, 2);
+}
+
+TEST_F(EmbedResultsTest, OneNpzHoldsOneBase) {
+  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  results.add(record("a/law", "1"));
+  try {
+    results.add(record("b/law", "2", "other"));
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kUsage);
+  }
+}
+
+TEST_F(EmbedResultsTest, ABadTargetIsSaidBeforeTheWork) {
+  EXPECT_THROW(EmbedResults({"", "out.csv"}, models_, console_), Error);
+  EXPECT_THROW(EmbedResults({"", "absent/out.npz"}, models_, console_), Error);
+}
+
+}  // namespace
+}  // namespace deltascape::cli

@@ -1,0 +1,98 @@
+// What MODEL… stands for.
+#include "cli/models.h"
+
+#include <gmock/gmock.h>
+
+#include "cli/temporary_folder.h"
+
+namespace deltascape::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ModelsTest : public TemporaryFolder {
+ protected:
+  // "name|label|path" a model.
+  static std::vector<std::string> expand(const std::vector<std::string>& arguments, const ExpandOptions& options = {}) {
+    std::vector<std::string> out;
+    for (const ModelRef& model : expand_models(arguments, options).models)
+      out.push_back(model.name + "|" + model.label + "|" + model.path);
+    return out;
+  }
+};
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST_F(ModelsTest, PathsLabelsAndHubIds) {
+  fs::create_directories("pool/law-1");
+  EXPECT_THAT(expand({"pool/law-1", "law=pool/law-1/", "org/name", "chat=org/name@v2", "absent"}),
+              ElementsAre("law-1||pool/law-1", "law-1|law|pool/law-1/", "org/name||org/name",
+                          "org/name|chat|org/name@v2", "absent||absent"));
+}
+
+TEST_F(ModelsTest, WhatExistsIsAPathElseTheFirstEqualsSplits) {
+  fs::create_directories("a=b");
+  fs::create_directories("b=c");
+  EXPECT_THAT(expand({"a=b", "x=b=c", "x=y=z", "=b=c"}),
+              ElementsAre("a=b||a=b", "b=c|x|b=c", "y=z|x|y=z", "b=c||b=c"));
+}
+
+TEST_F(ModelsTest, AnOddNameIsKept) {
+  for (const char* name : {"two words", "line\nbreak", "it's \"quoted\"", "äöü-数学", "[x,y]"}) {
+    fs::create_directories(name);
+    EXPECT_THAT(expand({name}), ElementsAre(std::string(name) + "||" + name));
+    EXPECT_THAT(expand({std::string("l=") + name}), ElementsAre(std::string(name) + "|l|" + name));
+  }
+}
+
+TEST_F(ModelsTest, ABrokenLinkIsAPath) {
+  fs::create_symlink("nowhere", "a=b");
+  EXPECT_THAT(expand({"a=b"}), ElementsAre(HasSubstr("||a=b")));
+}
+
+TEST_F(ModelsTest, ListsReadAsIfTypedHere) {
+  fs::create_directories("pool/m1");
+  write("lists/a.txt", "# a comment\n\n pool/m1 \r\nmath=pool/m2\n@lists/b.txt\n");
+  write("lists/b.txt", "org/name");
+  EXPECT_THAT(expand({"@lists/a.txt", "z"}), ElementsAre("m1||pool/m1", HasSubstr("|math|pool/m2"),
+                                                         "org/name||org/name", "z||z"));
+  EXPECT_THAT(expand({"law=@lists/a.txt"}), ElementsAre("m1|law|pool/m1", HasSubstr("|math|pool/m2"),
+                                                        "org/name|law|org/name"));
+  EXPECT_THROW(expand({"@lists/absent.txt"}), Error);
+}
+
+TEST_F(ModelsTest, AListThatNamesItselfIsRefused) {
+  write("loop.txt", "@loop.txt\n");
+  EXPECT_THROW(expand({"@loop.txt"}), Error);
+}
+
+TEST_F(ModelsTest, LabelsByFileAndByPattern) {
+  fs::create_directories("pool/math-1");
+  fs::create_directories("pool/code-1");
+  fs::create_directories("pool/law");
+  write("labels.csv", "name,label\nmath-1,from file\npool/law,by path\nghost,x\n");
+  const ExpandOptions options{"labels.csv", "([^/]+)-[0-9]+$", {}};
+  EXPECT_THAT(expand({"pool/math-1", "typed=pool/math-1", "pool/code-1", "pool/law"}, options),
+              ElementsAre("math-1|from file|pool/math-1", "math-1|typed|pool/math-1", "code-1|code|pool/code-1",
+                          "law|by path|pool/law"));
+  EXPECT_THAT(expand_models({"pool/math-1", "pool/law"}, options).notes,
+              ElementsAre(testing::AllOf(HasSubstr("labels.csv"), HasSubstr("ghost"))));
+  EXPECT_THAT(expand({"pool/code-1"}, {"", "co.e", {}}), ElementsAre("code-1|code|pool/code-1"));
+  EXPECT_THROW(expand({"pool/code-1"}, {"", "(", {}}), Error);
+}
+
+TEST_F(ModelsTest, ShardsCountAfterExpansion) {
+  write("list.txt", "b\nc\n");
+  EXPECT_THAT(expand({"a", "@list.txt", "d"}, {"", "", {1, 2}}), ElementsAre("a||a", "c||c"));
+  EXPECT_THAT(expand({"a", "@list.txt", "d"}, {"", "", {2, 2}}), ElementsAre("b||b", "d||d"));
+  EXPECT_THAT(expand({"a"}, {"", "", {2, 2}}), ElementsAre());
+}
+
+TEST_F(ModelsTest, AnEmptyModelIsAUsageError) {
+  EXPECT_THROW(expand({""}), Error);
+  EXPECT_THROW(expand({"label="}), Error);
+}
+
+}  // namespace
+}  // namespace deltascape::cli
