@@ -1,0 +1,120 @@
+// Owns the normalisers of `tokenizers`: Sequence, NFC/NFD/NFKC/NFKD, Lowercase, Strip, StripAccents, Prepend, Replace.
+#include "text/normalizer.h"
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "text/component.h"
+#include "text/regex.h"
+#include "text/unicode.h"
+
+namespace deltascape::text {
+namespace {
+
+// Most kinds are one pure function.
+class Function : public Normalizer {
+ public:
+  explicit Function(std::function<std::string(std::string)> function) : function_(std::move(function)) {}
+  std::string apply(std::string text) const override { return function_(std::move(text)); }
+
+ private:
+  std::function<std::string(std::string)> function_;
+};
+
+class Sequence : public Normalizer {
+ public:
+  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
+  std::string apply(std::string text) const override {
+    for (const auto& part : parts_) {
+      if (part) text = part->apply(std::move(text));
+    }
+    return text;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> parts_;
+};
+
+class Replace : public Normalizer {
+ public:
+  Replace(Regex pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  std::string apply(std::string text) const override {
+    std::vector<Match> matches;
+    if (!text.empty()) pattern_.find_all(text, matches);
+    if (matches.empty()) return text;
+    std::string out;
+    std::size_t from = 0;
+    for (const Match& match : matches) {
+      out.append(text, from, match.begin - from);
+      out += content_;
+      from = match.end;
+    }
+    return out.append(text, from);
+  }
+
+ private:
+  Regex pattern_;
+  std::string content_;
+};
+
+std::string strip(const std::string& text, bool left, bool right) {
+  std::size_t begin = 0, end = text.size();
+  for (std::size_t i = 0; left && i < text.size(); begin = i) {
+    if (!is_white_space(next_code_point(text, i))) break;
+  }
+  while (right && end > begin) {
+    std::size_t at = end - 1;
+    while (at > begin && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+    std::size_t i = at;
+    if (!is_white_space(next_code_point(text, i))) break;
+    end = at;
+  }
+  return text.substr(begin, end - begin);
+}
+
+std::string strip_accents(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t at = i;
+    if (!is_combining_mark(next_code_point(text, i))) out.append(text, at, i - at);
+  }
+  return out;
+}
+
+std::unique_ptr<Normalizer> function(std::function<std::string(std::string)> body) {
+  return std::make_unique<Function>(std::move(body));
+}
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_normalizer(const io::Json& json, const std::string& where) {
+  if (json.is_null()) return nullptr;
+  const Component part(json, where);
+  const std::string& type = part.type();
+  if (type == "Sequence") {
+    std::vector<std::unique_ptr<Normalizer>> parts;
+    for (const io::Json& child : part.array("normalizers")) parts.push_back(make_normalizer(child, where));
+    return std::make_unique<Sequence>(std::move(parts));
+  }
+  if (type == "NFC") return function([](std::string text) { return normalize(text, NormalForm::kNfc); });
+  if (type == "NFD") return function([](std::string text) { return normalize(text, NormalForm::kNfd); });
+  if (type == "NFKC") return function([](std::string text) { return normalize(text, NormalForm::kNfkc); });
+  if (type == "NFKD") return function([](std::string text) { return normalize(text, NormalForm::kNfkd); });
+  if (type == "Lowercase") return function([](std::string text) { return lower_case(text); });
+  if (type == "StripAccents") return function([](std::string text) { return strip_accents(text); });
+  if (type == "Strip") {
+    const bool left = part.boolean("strip_left"), right = part.boolean("strip_right");
+    return function([=](std::string text) { return strip(text, left, right); });
+  }
+  if (type == "Prepend") {
+    return function([prefix = part.string("prepend")](std::string text) {
+      return text.empty() ? text : prefix + text;
+    });
+  }
+  if (type == "Replace") return std::make_unique<Replace>(part.pattern(), part.string("content"));
+  part.unsupported("the normalizer " + type);
+}
+
+}  // namespace deltascape::text

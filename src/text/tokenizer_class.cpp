@@ -1,0 +1,101 @@
+// Owns what transformers' tokenizer classes change when they rebuild a tokenizer from tokenizer.json's vocabulary and
+// merges: they drop its normaliser, pre-tokeniser, model flags and added tokens and put their own in their place.
+#include "deltascape/error.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer_spec.h"
+
+namespace deltascape::text {
+namespace {
+
+using io::Json;
+
+bool flag(const Json& settings, const char* key, bool when_absent) {
+  const auto place = settings.find(key);
+  return place == settings.end() || !place->is_boolean() ? when_absent : place->get<bool>();
+}
+
+Json byte_level(bool add_prefix_space, bool use_regex) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"use_regex", use_regex}};
+}
+
+Json split_then_byte_level(const char* pattern, bool add_prefix_space) {
+  const Json split = {
+      {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level(add_prefix_space, false)})}};
+}
+
+void llama(const Json& settings, TokenizerSpec& spec) {
+  spec.model = {.unk_token = {}, .continuing_subword_prefix = {}, .end_of_word_suffix = {}, .fuse_unk = true,
+                .byte_fallback = true, .ignore_merges = false};
+  spec.normalizer = nullptr;
+  const bool prefix = flag(settings, "add_prefix_space", true);
+  const char* scheme = !prefix ? "never" : flag(settings, "legacy", false) ? "always" : "first";
+  spec.pre_tokenizer = {
+      {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}};
+}
+
+void gemma(const Json& settings, TokenizerSpec& spec) {
+  const auto unknown = settings.find("unk_token");
+  std::string token = "<unk>";
+  if (unknown != settings.end() && unknown->is_string()) token = unknown->get<std::string>();
+  if (unknown != settings.end() && unknown->is_object()) token = unknown->value("content", token);
+  spec.model = {.unk_token = token, .continuing_subword_prefix = {}, .end_of_word_suffix = {}, .fuse_unk = true,
+                .byte_fallback = true, .ignore_merges = false};
+  spec.normalizer = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}};
+  spec.pre_tokenizer = {
+      {"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "MergedWithPrevious"}, {"invert", false}};
+}
+
+}  // namespace
+
+void apply_tokenizer_class(const std::string& name, const Json& settings, TokenizerSpec& spec) {
+  if (name == "TokenizersBackend") return;
+  const bool prefix = flag(settings, "add_prefix_space", false);
+  spec.added.clear();  // tokenizer.json's own list; tokenizer_config.json's follows
+  spec.model = {};
+  if (name == "LlamaTokenizer") {
+    llama(settings, spec);
+  } else if (name == "GemmaTokenizer") {
+    gemma(settings, spec);
+  } else if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
+    spec.normalizer = {{"type", "NFC"}};
+    spec.pre_tokenizer = split_then_byte_level(name == "Qwen2Tokenizer" ? kQwen2Pattern : kQwen35Pattern, prefix);
+  } else if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer") {
+    spec.normalizer = nullptr;
+    spec.pre_tokenizer = byte_level(prefix, true);
+  } else if (name == "GPTNeoXTokenizer") {
+    spec.normalizer = {{"type", "NFC"}};
+    spec.pre_tokenizer = byte_level(prefix, true);
+    spec.post_processor = nullptr;  // this class alone drops it
+  } else if (name == "CohereTokenizer") {
+    spec.normalizer = {{"type", "NFC"}};
+    const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
+    spec.pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", Json::array({digits, byte_level(prefix, true)})}};
+  } else {
+    throw Error(ErrorCode::kUnsupported, "the tokenizer class " + name + " is not supported",
+                {.path = spec.file.string(), .field = "tokenizer_class", .expected = {}, .found = {}});
+  }
+}
+
+Json default_special_tokens(const std::string& name) {
+  if (name == "LlamaTokenizer") return {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  if (name == "GemmaTokenizer") {
+    return {{"unk_token", "<unk>"}, {"bos_token", "<bos>"}, {"eos_token", "<eos>"},
+            {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+  }
+  const char* end = "<|endoftext|>";
+  if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
+    return {{"unk_token", end}, {"eos_token", end}, {"pad_token", end}};
+  }
+  if (name == "CohereTokenizer") {
+    return {{"unk_token", "<UNK>"}, {"bos_token", "<BOS_TOKEN>"}, {"eos_token", "<|END_OF_TURN_TOKEN|>"},
+            {"pad_token", "<PAD>"}, {"cls_token", "<CLS>"}, {"sep_token", "<SEP>"}, {"mask_token", "<MASK_TOKEN>"}};
+  }
+  if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer") return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}};
+  if (name == "GPTNeoXTokenizer") {
+    return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}, {"pad_token", "<|padding|>"}};
+  }
+  return Json::object();
+}
+
+}  // namespace deltascape::text

@@ -1,0 +1,63 @@
+// Owns what the tests of this room share: the goldens' folder and small tokenizers made in the test.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "io/json.h"
+
+namespace deltascape::text {
+
+// The folder tests/make_tokenizer_goldens.py writes; empty (and a failure) where it has not run.
+inline std::filesystem::path golden_folder() {
+  const char* root = std::getenv("DELTASCAPE_GOLDENS");
+  const std::filesystem::path folder = std::filesystem::path(root ? root : "") / "tokenizers";
+  if (root && std::filesystem::exists(folder / "index.json")) return folder;
+  ADD_FAILURE() << "no tokenizer goldens: run tests/make_tokenizer_goldens.py FOLDER and set DELTASCAPE_GOLDENS=FOLDER";
+  return {};
+}
+
+// A folder of the test's own, removed at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "deltascape-text-XXXXXX").string();
+    if (!mkdtemp(name.data())) std::abort();
+    path_ = name;
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  void write(const std::string& name, const std::string& content) const { std::ofstream(path_ / name) << content; }
+  void write(const std::string& name, const io::Json& content) const { write(name, content.dump()); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A byte-level BPE of `a` to `z`, space and two merges.
+inline io::Json small_tokenizer() {
+  io::Json vocabulary = io::Json::object();
+  int id = 0;
+  for (char c = 'a'; c <= 'z'; ++c) vocabulary[std::string(1, c)] = id++;
+  vocabulary["\u0120"] = id++;
+  vocabulary["ab"] = id++;
+  vocabulary["abc"] = id++;
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", io::Json::array()},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}}},
+          {"post_processor", nullptr},
+          {"decoder", nullptr},
+          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", {"a b", "ab c"}}}}};
+}
+
+}  // namespace deltascape::text
