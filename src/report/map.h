@@ -32,7 +32,7 @@ struct MapData {
 };
 
 struct MapOptions {
-  landscape::ProjectionOptions projection;
+  landscape::ProjectionOptions projection = {};
   std::string title;           // empty: made from the base's name
   std::size_t neighbours = 8;  // a point
 };

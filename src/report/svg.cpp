@@ -163,7 +163,7 @@ std::string map_svg(const MapData& data) {
   out += written(28, 64, subtitle(data), " font-size=\"13\" fill=\"#68707B\"");
   for (std::size_t i = 0; i < spots.size(); ++i) {
     const MapPoint& point = data.points[i];
-    out += mark_of(spots[i], !point.label.empty(), point.no_effect,
+    out += mark_of(spots[i], labels.size() == 1 || !point.label.empty(), point.no_effect,
                    point.name + (point.label.empty() ? "" : " (" + point.label + ")"));
   }
   if (spots.size() <= kMostNamed) out += names(data, spots);

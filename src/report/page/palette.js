@@ -15,7 +15,8 @@ function stylesOf(models) {
   labels.sort((a, b) => (a.label === "") - (b.label === "") || b.count - a.count || (a.label < b.label ? -1 : 1));
   labels.forEach((style, i) => {
     style.shape = style.label === "" ? "circle" : SHAPES[Math.floor(i / 6) % 4];
-    style.colour = (theme) => (style.label === "" ? NO_LABEL[theme] : COLOURS[theme][i % 6]);
+    const grey = style.label === "" && labels.length > 1;
+    style.colour = (theme) => (grey ? NO_LABEL[theme] : COLOURS[theme][i % 6]);
   });
   return labels;
 }

@@ -1,0 +1,181 @@
+// Specifies what leaves a store (npz, CSV, TSV, JSON) and what comes in (stores, npz).
+#include <gmock/gmock.h>
+
+#include <charconv>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "io/npz.h"
+#include "store/store_testing.h"
+
+namespace deltascape::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Exchange : public StoreTest {
+ protected:
+  std::string text(const std::string& name) const {
+    std::ifstream in(file(name));
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+  }
+};
+
+std::vector<std::string> split(const std::string& line, char separator) {
+  std::vector<std::string> out;
+  std::istringstream in(line);
+  for (std::string cell; std::getline(in, cell, separator);) out.push_back(cell);
+  return out;
+}
+
+TEST_F(Exchange, NpzHasTheArraysOfTheDesign) {
+  write_embeddings_npz({sample("law-1", 1), sample("法律", 2)}, file("out.npz"));
+  const auto arrays = io::read_npz(file("out.npz"));
+  EXPECT_EQ(arrays.size(), 4u);
+  EXPECT_THAT(arrays.at("embeddings").shape, ElementsAre(2, 4));
+  EXPECT_EQ(std::get<std::vector<float>>(arrays.at("embeddings").values)[4], sample("", 2).mean[0]);
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("model_names").values), ElementsAre("law-1", "法律"));
+  EXPECT_THAT(arrays.at("base_model").shape, IsEmpty());
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("base_model").values), ElementsAre("tiny"));
+  EXPECT_THAT(arrays.at("probe_info").shape, IsEmpty());
+  const auto info = nlohmann::json::parse(std::get<std::vector<std::string>>(arrays.at("probe_info").values).at(0));
+  EXPECT_EQ(info["comparable"]["probes"], "pro");
+}
+
+TEST_F(Exchange, NpzWithAllLayersHasThreeAxes) {
+  Record r = sample("a");
+  r.layers = 3;
+  r.mean.assign(12, 1);
+  r.per_probe.clear();
+  r.standard_error.clear();
+  write_embeddings_npz({r}, file("out.npz"));
+  EXPECT_THAT(io::read_npz(file("out.npz")).at("embeddings").shape, ElementsAre(1, 3, 4));
+  const auto store = create();
+  import_into(*store, file("out.npz"));
+  expect_equal(store->get("a"), r);
+}
+
+TEST_F(Exchange, NpzRoundTripsAllButProbes) {
+  std::vector<Record> records = {sample("a", 1), sample("b", 2), sample("c", 3)};
+  records[1].label = "";
+  records[2].no_effect = true;
+  records[2].mean.assign(4, 0);
+  export_records(records, file("out.npz"));
+  const auto store = create();
+  const ImportReport report = import_into(*store, file("out.npz"));
+  EXPECT_THAT(report.added, ElementsAre("a", "b", "c"));
+  const std::vector<Record> back = store->all();
+  ASSERT_EQ(back.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) expect_equal(back[i], records[i]);
+  std::vector<Record> mixed = back;  // and the rows compare with those they come from
+  mixed.push_back(sample("d", 4));
+  require_comparable(mixed);
+}
+
+TEST_F(Exchange, NpzOfSeveralBasesIsRefused) {
+  std::vector<Record> records = {sample("a", 1), sample("b", 2)};
+  records[1].comparable.base = "another";
+  const Thrown thrown = thrown_by([&] { write_embeddings_npz(records, file("out.npz")); });
+  EXPECT_EQ(thrown.code, ErrorCode::kUsage);
+  EXPECT_THAT(thrown.message, HasSubstr("one npz holds the rows of one base"));
+  EXPECT_FALSE(std::filesystem::exists(file("out.npz")));
+}
+
+TEST_F(Exchange, AnNpzOfSomebodyElse) {
+  io::write_npz(file("theirs.npz"),
+                {{"embeddings", {.shape = {2, 3}, .values = std::vector<double>{1, 2, 3, 4, 5, 6}}},
+                 {"model_names", {.shape = {2}, .values = std::vector<std::string>{"x", "y"}}},
+                 {"base_model", {.shape = {}, .values = std::vector<std::string>{"org/base"}}}});
+  const auto store = create();
+  EXPECT_THAT(import_into(*store, file("theirs.npz")).added, ElementsAre("x", "y"));
+  EXPECT_THAT(import_into(*store, file("theirs.npz")).replaced, ElementsAre("x", "y"));
+  EXPECT_THAT(store->get("y").mean, ElementsAre(4, 5, 6));
+  EXPECT_NEAR(store->get("x").norm, std::sqrt(14.0), 1e-12);
+  require_comparable(store->all());
+  store->put(sample("ours"));
+  EXPECT_EQ(thrown_by([&] { require_comparable(store->all()); }).code, ErrorCode::kMismatch);
+}
+
+TEST_F(Exchange, AnNpzThatDoesNotFitIsOneClearLine) {
+  const auto store = create();
+  const auto refusal = [&](const std::map<std::string, io::NpyArray>& arrays) {
+    io::write_npz(file("bad.npz"), arrays);
+    return thrown_by([&] { import_into(*store, file("bad.npz")); });
+  };
+  const io::NpyArray names = {.shape = {2}, .values = std::vector<std::string>{"x", "y"}};
+  EXPECT_THAT(refusal({{"model_names", names}}).message, HasSubstr("embeddings: an npz without this array"));
+  EXPECT_THAT(refusal({{"embeddings", {.shape = {3, 1}, .values = std::vector<float>(3)}}, {"model_names", names}}).message,
+              HasSubstr("expected [2,d] or [2,layers,d], found [3,1]"));
+  EXPECT_THAT(refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<std::int64_t>(2)}}, {"model_names", names}}).message,
+              HasSubstr("holds no floating-point numbers"));
+  EXPECT_EQ(refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<float>{1, NAN}}}, {"model_names", names}}).code,
+            ErrorCode::kNumeric);
+  EXPECT_TRUE(store->names().empty() || store->names().size() == 1u);
+}
+
+TEST_F(Exchange, StoresMerge) {
+  {
+    const auto shard = create("shard.db");
+    shard->put(sample("same", 1));
+    shard->put(sample("new", 2));
+    shard->put(sample("clash", 3));
+  }
+  const auto store = create();
+  store->put(sample("renamed-by-hand", 1));
+  store->put(sample("clash", 4));
+  const ImportReport report = import_into(*store, file("shard.db"));
+  EXPECT_THAT(report.added, ElementsAre("new"));
+  EXPECT_THAT(report.replaced, ElementsAre("renamed-by-hand"));
+  EXPECT_THAT(report.renamed, ElementsAre("clash -> clash-2"));
+  EXPECT_THAT(store->names(), ElementsAre("clash", "clash-2", "new", "renamed-by-hand"));
+  EXPECT_EQ(store->get("new").per_probe, sample("", 2).per_probe);
+  EXPECT_EQ(thrown_by([&] { import_into(*store, file("none.db")); }).code, ErrorCode::kNotFound);
+}
+
+TEST_F(Exchange, CsvAndTsvHoldEveryValueExactly) {
+  std::vector<Record> records = {sample("a", 1), sample("b, \"quoted\"", 2)};
+  records[0].mean[0] = 0.1f;
+  export_records(records, file("out.csv"));
+  export_records(records, file("out.tsv"));
+  const std::vector<std::string> lines = split(text("out.tsv"), '\n');
+  ASSERT_EQ(lines.size(), 3u);
+  const std::vector<std::string> titles = split(lines[0], '\t'), cells = split(lines[1], '\t');
+  ASSERT_EQ(titles.size(), cells.size());
+  EXPECT_EQ(titles[0], "name");
+  EXPECT_EQ(titles.back(), "v3");
+  for (int i = 0; i < 4; ++i) {
+    const std::string& cell = cells[cells.size() - 4 + static_cast<std::size_t>(i)];
+    float value = 0;
+    std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    EXPECT_EQ(value, records[0].mean[static_cast<std::size_t>(i)]);
+  }
+  EXPECT_THAT(text("out.csv"), HasSubstr("\n\"b, \"\"quoted\"\"\",law,"));
+  EXPECT_THAT(text("out.csv"), HasSubstr(",false,0.1,"));
+}
+
+TEST_F(Exchange, JsonHoldsEveryField) {
+  export_records({sample("a", 1), sample("\xff", 2)}, file("out.json"));
+  const auto json = nlohmann::json::parse(text("out.json"));
+  ASSERT_EQ(json["records"].size(), 2u);
+  const nlohmann::json& row = json["records"][0];
+  EXPECT_EQ(row["name"], "a");
+  EXPECT_EQ(row["base"], "base-hash");
+  EXPECT_EQ(row["variant_hash"], "hash-1");
+  EXPECT_EQ(row["embedding"].get<std::vector<float>>(), sample("", 1).mean);
+  EXPECT_EQ(row["per_probe"].get<std::vector<float>>(), sample("", 1).per_probe);
+  EXPECT_EQ(row["norm"].get<double>(), sample("", 1).norm);
+}
+
+TEST_F(Exchange, OtherSuffixesSayWhichThereAre) {
+  const Thrown thrown = thrown_by([&] { export_records({sample("a")}, file("out.xlsx")); });
+  EXPECT_EQ(thrown.code, ErrorCode::kUsage);
+  EXPECT_THAT(thrown.message, HasSubstr(".npz, .csv, .tsv or .json"));
+}
+
+}  // namespace
+}  // namespace deltascape::store
