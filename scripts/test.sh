@@ -8,6 +8,7 @@ build=${1:?usage: scripts/test.sh BUILD}
 build=$(cd "$build" && pwd)
 
 scripts/python_env.sh
+scripts/real_model.sh >/dev/null
 for script in tests/make_*goldens.py; do
   echo "== $script"
   .venv/bin/python "$script" "$build/goldens"
