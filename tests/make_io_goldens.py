@@ -87,7 +87,10 @@ def make_safetensors(out):
 
     folder = out.path / "sharded"
     folder.mkdir(exist_ok=True)
-    shards = [("model-00001-of-00002.safetensors", ["f64", "f16", "i64"]), ("model-00002-of-00002.safetensors", ["bf16", "u8"])]
+    shards = [
+        ("model-00001-of-00002.safetensors", ["f64", "f16", "i64"]),
+        ("model-00002-of-00002.safetensors", ["bf16", "u8"]),
+    ]
     weight_map = {}
     for file, names in shards:
         safetensors.torch.save_file({n: tensors[n] for n in names}, folder / file, metadata={"format": "pt"})
@@ -171,8 +174,10 @@ def make_pickles(out):
         "all.pt": (plain, plain, {}), "views.pt": (views, views, {}),
         "module.pt": (linear.state_dict(), linear.state_dict(), {}),
         "parameter.pt": ({"p": torch.nn.Parameter(base.clone())}, {"p": base}, {}),
-        "leaves.pt": ({"w": base, "step": 3, "lr": 0.1, "name": "x", "none": None, "long": 2**80,
-                       "list": [1, (2, 3)], "size": base.shape, "type": torch.float16, "cfg": {"a": True}}, {"w": base}, {}),
+        "leaves.pt": (
+            {"w": base, "step": 3, "lr": 0.1, "name": "x", "none": None, "long": 2**80,
+             "list": [1, (2, 3)], "size": base.shape, "type": torch.float16, "cfg": {"a": True}},
+            {"w": base}, {}),
         "nested.pt": ({"epoch": 4, "state_dict": linear.state_dict()}, linear.state_dict(), {}),
         "protocol4.pt": (views, views, {"pickle_protocol": 4}), "protocol5.pt": (plain, plain, {"pickle_protocol": 5}),
         "legacy.pt": (views, views, {"_use_new_zipfile_serialization": False}),
@@ -185,9 +190,10 @@ def make_pickles(out):
         assert loaded.keys() == saved.keys()
         out.write_json(file, [out.keep_torch(n, t) for n, t in expected.items()])
     # An archive that someone packed again, compressed.
-    with zipfile.ZipFile(out.path / "all.pt") as source, zipfile.ZipFile(out.path / "deflated.pt", "w", zipfile.ZIP_DEFLATED) as packed:
-        for entry in source.infolist():
-            packed.writestr(entry.filename, source.read(entry))
+    with zipfile.ZipFile(out.path / "all.pt") as source:
+        with zipfile.ZipFile(out.path / "deflated.pt", "w", zipfile.ZIP_DEFLATED) as packed:
+            for entry in source.infolist():
+                packed.writestr(entry.filename, source.read(entry))
     out.write_json("deflated.pt", json.loads((out.path / "all.pt.json").read_text()))
     torch.save({"m": torch.nn.Linear(2, 2)}, out.path / "whole_module.refused.pt")
     torch.save([base], out.path / "list.refused.pt")
@@ -199,7 +205,8 @@ def make_pickles(out):
 def npz_arrays():
     rng = np.random.default_rng(3)
     return {
-        "f2": rng.normal(size=(3, 4)).astype("<f2"), "f4": rng.normal(size=(2, 3, 4)).astype("<f4"), "f8": rng.normal(size=5),
+        "f2": rng.normal(size=(3, 4)).astype("<f2"),
+        "f4": rng.normal(size=(2, 3, 4)).astype("<f4"), "f8": rng.normal(size=5),
         "big": rng.normal(size=4).astype(">f8"), "fortran": np.asfortranarray(rng.normal(size=(3, 4, 2)).astype("<f4")),
         "i1": np.array([-128, 127], "i1"), "i2": np.array([-5, 5], ">i2"), "i4": np.array([[1], [-2]], "<i4"),
         "i8": np.array([-(2**63), 2**63 - 1]), "u1": np.array([255], "u1"), "u2": np.array([65535], "u2"),

@@ -46,7 +46,8 @@ class ByteReader {
   // Up to a newline, which is taken and not returned.
   std::string_view line(const char* what) {
     const auto rest = bytes_.subspan(position_);
-    const auto* end = rest.empty() ? nullptr : static_cast<const std::byte*>(std::memchr(rest.data(), '\n', rest.size()));
+    const auto* end =
+        rest.empty() ? nullptr : static_cast<const std::byte*>(std::memchr(rest.data(), '\n', rest.size()));
     if (!end) take(left() + 1, what);
     const auto found = text(static_cast<std::uint64_t>(end - rest.data()), what);
     position_ += 1;

@@ -17,8 +17,9 @@ inline float from_f16(std::uint16_t bits) {
   // 2^-14 + mantissa · 2^-24, minus 2^-14
   const float subnormal = std::bit_cast<float>((rest << 13) + (113u << 23)) - std::bit_cast<float>(113u << 23);
   const std::uint32_t special = (rest << 13) | 0x7F800000u | (rest > 0x7C00u ? 0x00400000u : 0u);
-  const std::uint32_t magnitude =
-      rest >= 0x7C00u ? special : rest >= 0x0400u ? normal : std::bit_cast<std::uint32_t>(subnormal);
+  const std::uint32_t magnitude = rest >= 0x7C00u   ? special
+                                  : rest >= 0x0400u ? normal
+                                                    : std::bit_cast<std::uint32_t>(subnormal);
   return std::bit_cast<float>(magnitude | sign);
 }
 

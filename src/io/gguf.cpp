@@ -15,7 +15,7 @@
 namespace deltascape::io {
 namespace {
 
-constexpr std::uint64_t kMaxKey = 65535;  // docs/gguf.md
+constexpr std::uint64_t kMaxKey = 65535;     // docs/gguf.md
 constexpr std::uint32_t kMaxDimensions = 4;  // GGML_MAX_DIMS
 constexpr std::uint64_t kLeastKeyBytes = 8 + 4 + 1, kLeastTensorBytes = 8 + 4 + 4 + 8;
 
@@ -26,16 +26,46 @@ struct GgmlType {
 
 // By ggml_type number (ggml.h); a hole in the numbers has an empty name.
 constexpr std::array<GgmlType, 40> kGgmlTypes = {{
-    {"F32", DType::kF32},    {"F16", DType::kF16},    {"Q4_0", DType::kQ4_0},  {"Q4_1", DType::kQ4_1},
-    {"", {}},                {"", {}},                {"Q5_0", DType::kQ5_0},  {"Q5_1", DType::kQ5_1},
-    {"Q8_0", DType::kQ8_0},  {"Q8_1", {}},            {"Q2_K", DType::kQ2_K},  {"Q3_K", DType::kQ3_K},
-    {"Q4_K", DType::kQ4_K},  {"Q5_K", DType::kQ5_K},  {"Q6_K", DType::kQ6_K},  {"Q8_K", {}},
-    {"IQ2_XXS", {}},         {"IQ2_XS", {}},          {"IQ3_XXS", {}},         {"IQ1_S", {}},
-    {"IQ4_NL", DType::kIQ4_NL}, {"IQ3_S", {}},        {"IQ2_S", {}},           {"IQ4_XS", {}},
-    {"I8", DType::kI8},      {"I16", DType::kI16},    {"I32", DType::kI32},    {"I64", DType::kI64},
-    {"F64", DType::kF64},    {"IQ1_M", {}},           {"BF16", DType::kBF16},  {"", {}},
-    {"", {}},                {"", {}},                {"TQ1_0", {}},           {"TQ2_0", {}},
-    {"", {}},                {"", {}},                {"", {}},                {"MXFP4", {}},
+    {"F32", DType::kF32},
+    {"F16", DType::kF16},
+    {"Q4_0", DType::kQ4_0},
+    {"Q4_1", DType::kQ4_1},
+    {"", {}},
+    {"", {}},
+    {"Q5_0", DType::kQ5_0},
+    {"Q5_1", DType::kQ5_1},
+    {"Q8_0", DType::kQ8_0},
+    {"Q8_1", {}},
+    {"Q2_K", DType::kQ2_K},
+    {"Q3_K", DType::kQ3_K},
+    {"Q4_K", DType::kQ4_K},
+    {"Q5_K", DType::kQ5_K},
+    {"Q6_K", DType::kQ6_K},
+    {"Q8_K", {}},
+    {"IQ2_XXS", {}},
+    {"IQ2_XS", {}},
+    {"IQ3_XXS", {}},
+    {"IQ1_S", {}},
+    {"IQ4_NL", DType::kIQ4_NL},
+    {"IQ3_S", {}},
+    {"IQ2_S", {}},
+    {"IQ4_XS", {}},
+    {"I8", DType::kI8},
+    {"I16", DType::kI16},
+    {"I32", DType::kI32},
+    {"I64", DType::kI64},
+    {"F64", DType::kF64},
+    {"IQ1_M", {}},
+    {"BF16", DType::kBF16},
+    {"", {}},
+    {"", {}},
+    {"", {}},
+    {"TQ1_0", {}},
+    {"TQ2_0", {}},
+    {"", {}},
+    {"", {}},
+    {"", {}},
+    {"MXFP4", {}},
 }};
 
 // A tensor as the file describes it; `offset` counts from the start of the data.
@@ -123,7 +153,8 @@ class Gguf final : public GgufFile {
     const bool known = number < kGgmlTypes.size() && !kGgmlTypes[number].name.empty();
     if (!known) fail(tensor, "unknown ggml type", "", std::to_string(number), ErrorCode::kUnsupported);
     const GgmlType& type = kGgmlTypes[number];
-    if (!type.dtype) fail(tensor, "quantisation " + std::string(type.name) + " is not supported", "", "", ErrorCode::kUnsupported);
+    if (!type.dtype)
+      fail(tensor, "quantisation " + std::string(type.name) + " is not supported", "", "", ErrorCode::kUnsupported);
     return *type.dtype;
   }
 
@@ -146,7 +177,8 @@ class Gguf final : public GgufFile {
     for (Described& one : described) {
       const std::string name = one.tensor.name;
       if (one.offset % step != 0)
-        fail(name, "the tensor's offset is not aligned", "a multiple of " + std::to_string(step), std::to_string(one.offset));
+        fail(name, "the tensor's offset is not aligned", "a multiple of " + std::to_string(step),
+             std::to_string(one.offset));
       if (one.offset > data.size() || one.bytes > data.size() - one.offset)
         fail(name, "the file is truncated inside this tensor, or its offset is wrong",
              std::to_string(one.bytes) + " bytes at " + std::to_string(one.offset), std::to_string(data.size()));

@@ -10,7 +10,19 @@ namespace {
 
 // ggml docs/gguf.md, gguf_metadata_value_type
 enum Type : std::uint32_t {
-  kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64,
+  kU8,
+  kI8,
+  kU16,
+  kI16,
+  kU32,
+  kI32,
+  kF32,
+  kBool,
+  kString,
+  kArray,
+  kU64,
+  kI64,
+  kF64,
 };
 
 struct Reader {
@@ -18,8 +30,10 @@ struct Reader {
   const std::filesystem::path& file;
   const std::string& key;
 
-  [[noreturn]] void fail(const std::string& message, const std::string& expected = {}, const std::string& found = {}) const {
-    throw Error(ErrorCode::kBadFile, message, {.path = file.string(), .field = key, .expected = expected, .found = found});
+  [[noreturn]] void fail(const std::string& message, const std::string& expected = {},
+                         const std::string& found = {}) const {
+    throw Error(ErrorCode::kBadFile, message,
+                {.path = file.string(), .field = key, .expected = expected, .found = found});
   }
   std::string string() const {
     const auto length = bytes.number<std::uint64_t>("a string's length");
@@ -47,7 +61,8 @@ struct Reader {
   template <class T, class ReadOne>
   GgufValue array(std::uint64_t count, std::uint64_t least, ReadOne read_one) const {
     if (count > bytes.left() / least)
-      fail("the array is longer than the file", std::to_string(count) + " elements", std::to_string(bytes.left()) + " bytes");
+      fail("the array is longer than the file", std::to_string(count) + " elements",
+           std::to_string(bytes.left()) + " bytes");
     std::vector<T> values;
     values.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) values.push_back(read_one());
@@ -77,9 +92,14 @@ struct Reader {
 };
 
 const char* kind_name(const GgufValue& value) {
-  static constexpr const char* kNames[] = {"a boolean",           "an integer",           "a real number",
-                                           "a string",            "an array of booleans", "an array of integers",
-                                           "an array of numbers", "an array of strings"};
+  static constexpr const char* kNames[] = {"a boolean",
+                                           "an integer",
+                                           "a real number",
+                                           "a string",
+                                           "an array of booleans",
+                                           "an array of integers",
+                                           "an array of numbers",
+                                           "an array of strings"};
   return kNames[value.value.index()];
 }
 

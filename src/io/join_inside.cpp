@@ -23,7 +23,8 @@ fs::path blobs_of(const fs::path& folder) {
   for (fs::path at = folder; at.has_relative_path(); at = at.parent_path()) {
     const fs::path snapshots = at.parent_path();
     const fs::path entry = snapshots.parent_path();
-    if (snapshots.filename() == "snapshots" && entry.filename().string().starts_with("models--")) return entry / "blobs";
+    if (snapshots.filename() == "snapshots" && entry.filename().string().starts_with("models--"))
+      return entry / "blobs";
   }
   return {};
 }

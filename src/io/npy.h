@@ -17,7 +17,7 @@ NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::pat
 // What is written of an array: the header, and the values as they lie in the file.
 struct EncodedNpy {
   std::string header;
-  std::vector<std::byte> owned;    // values that had to be converted
+  std::vector<std::byte> owned;     // values that had to be converted
   std::span<const std::byte> body;  // into `owned` or into the array
 };
 EncodedNpy encode_npy(const NpyArray& array, const std::filesystem::path& file, const std::string& name);

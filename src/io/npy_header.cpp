@@ -24,10 +24,14 @@ class Parser {
     while (!accept('}')) {
       const std::string key = quoted();
       expect(':');
-      if (key == "descr" && !std::exchange(descr, true)) out.descr = type();
-      else if (key == "fortran_order" && !std::exchange(order, true)) out.fortran_order = boolean();
-      else if (key == "shape" && !std::exchange(shape, true)) out.shape = tuple();
-      else fail("its header has an unexpected or repeated key " + key.substr(0, 40));
+      if (key == "descr" && !std::exchange(descr, true))
+        out.descr = type();
+      else if (key == "fortran_order" && !std::exchange(order, true))
+        out.fortran_order = boolean();
+      else if (key == "shape" && !std::exchange(shape, true))
+        out.shape = tuple();
+      else
+        fail("its header has an unexpected or repeated key " + key.substr(0, 40));
       if (!accept(',')) {
         expect('}');
         break;
@@ -41,8 +45,7 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& message) const {
-    throw Error(ErrorCode::kBadFile, message,
-                {.path = file_.string(), .field = array_, .expected = {}, .found = {}});
+    throw Error(ErrorCode::kBadFile, message, {.path = file_.string(), .field = array_, .expected = {}, .found = {}});
   }
   void skip() {
     const std::size_t end = rest_.find_first_not_of(" \t\r\n");
@@ -73,7 +76,8 @@ class Parser {
   }
   bool boolean() {
     skip();
-    for (const auto& [word, value] : {std::pair{std::string_view("True"), true}, std::pair{std::string_view("False"), false}})
+    for (const auto& [word, value] :
+         {std::pair{std::string_view("True"), true}, std::pair{std::string_view("False"), false}})
       if (rest_.starts_with(word)) {
         rest_.remove_prefix(word.size());
         return value;

@@ -131,7 +131,8 @@ std::vector<T> transposed(const std::vector<T>& from, const std::vector<std::int
   std::vector<std::int64_t> at(shape.size(), 0);
   for (std::size_t i = 0; i < from.size(); ++i) {  // at: the index of from[i]
     std::size_t to = 0;
-    for (std::size_t k = 0; k < shape.size(); ++k) to = to * static_cast<std::size_t>(shape[k]) + static_cast<std::size_t>(at[k]);
+    for (std::size_t k = 0; k < shape.size(); ++k)
+      to = to * static_cast<std::size_t>(shape[k]) + static_cast<std::size_t>(at[k]);
     out[to] = from[i];
     for (std::size_t k = 0; k < shape.size() && ++at[k] == shape[k]; ++k) at[k] = 0;
   }
@@ -158,11 +159,10 @@ NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::pat
   const auto count = element_count(header.shape);
   std::uint64_t total = 0;
   in.item = static_cast<std::size_t>(type.kind == 'U' ? type.length * 4 : type.length);
-  if (!count || !multiply(*count, in.item, total))
-    in.fail("the shape overflows", "", shape_text(header.shape));
+  if (!count || !multiply(*count, in.item, total)) in.fail("the shape overflows", "", shape_text(header.shape));
   if (total != reader.left())
-    in.fail("shape " + shape_text(header.shape) + " of " + header.descr + " does not fit the entry", std::to_string(total) + " bytes",
-            std::to_string(reader.left()));
+    in.fail("shape " + shape_text(header.shape) + " of " + header.descr + " does not fit the entry",
+            std::to_string(total) + " bytes", std::to_string(reader.left()));
   // Texts of no bytes take none in the file, and memory all the same.
   if (in.item == 0 && *count > bytes.size()) in.fail("too many empty texts", "", std::to_string(*count));
   in.count = *count;

@@ -57,11 +57,15 @@ EncodedNpy encode_npy(const NpyArray& array, const std::filesystem::path& file, 
   const std::size_t have = std::visit([](const auto& values) { return values.size(); }, array.values);
   if (!count || *count != have)
     throw Error(ErrorCode::kInternal, "an array whose values do not fit its shape",
-                {.path = file.string(), .field = name, .expected = shape_text(array.shape), .found = std::to_string(have) + " values"});
+                {.path = file.string(),
+                 .field = name,
+                 .expected = shape_text(array.shape),
+                 .found = std::to_string(have) + " values"});
   if (const auto* values = std::get_if<std::vector<float>>(&array.values))
     return array.half ? halves(*values, array.shape) : plain(*values, array.shape, "<f4");
   if (const auto* values = std::get_if<std::vector<double>>(&array.values)) return plain(*values, array.shape, "<f8");
-  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&array.values)) return plain(*values, array.shape, "<i8");
+  if (const auto* values = std::get_if<std::vector<std::int64_t>>(&array.values))
+    return plain(*values, array.shape, "<i8");
   return texts(std::get<std::vector<std::string>>(array.values), array.shape);
 }
 

@@ -87,7 +87,8 @@ class HeaderReader : public JsonSax {
   bool number_unsigned(std::uint64_t value) override {
     if (place_ == Place::kShape) {
       auto& shape = entries.back().tensor.shape;
-      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) || shape.size() >= kMaxDimensions)
+      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ||
+          shape.size() >= kMaxDimensions)
         return refuse("the shape is too large", name_);
       shape.push_back(static_cast<std::int64_t>(value));
       return true;
@@ -103,9 +104,7 @@ class HeaderReader : public JsonSax {
   bool number_float(double, const std::string& text) override {
     return refuse("the number " + text.substr(0, 40) + " is no whole number of 64 bits", name_);
   }
-  bool null() override {
-    return place_ == Place::kTop && name_ == "__metadata__" ? true : unexpected("null");
-  }
+  bool null() override { return place_ == Place::kTop && name_ == "__metadata__" ? true : unexpected("null"); }
   bool boolean(bool) override { return unexpected("true or false"); }
 
  private:
@@ -117,7 +116,8 @@ class HeaderReader : public JsonSax {
     return true;
   }
   bool unexpected(const char* what) {
-    if (place_ == Place::kMetadata) return refuse(std::string("__metadata__ must map strings to strings, it holds ") + what);
+    if (place_ == Place::kMetadata)
+      return refuse(std::string("__metadata__ must map strings to strings, it holds ") + what);
     return refuse(std::string("the header holds ") + what + " in a place where the format has none", name_);
   }
 
@@ -142,7 +142,8 @@ std::string_view header_of(const MappedFile& map) {
   std::uint64_t length = 0;
   std::memcpy(&length, all.data(), sizeof length);
   if (length > kMaxHeader)
-    fail(map.path(), "", "the header length is absurd; is this a safetensors file?", "at most 100 MB", std::to_string(length));
+    fail(map.path(), "", "the header length is absurd; is this a safetensors file?", "at most 100 MB",
+         std::to_string(length));
   if (length > all.size() - 8)
     fail(map.path(), "", "the file is truncated inside its header", std::to_string(length) + " bytes of header",
          std::to_string(all.size() - 8));
@@ -155,16 +156,20 @@ std::string_view header_of(const MappedFile& map) {
 void check_entry(const std::filesystem::path& file, Entry& entry, std::uint64_t position) {
   TensorInfo& tensor = entry.tensor;
   if (entry.end < entry.begin)
-    fail(file, tensor.name, "data_offsets run backwards", "", std::to_string(entry.begin) + ".." + std::to_string(entry.end));
+    fail(file, tensor.name, "data_offsets run backwards", "",
+         std::to_string(entry.begin) + ".." + std::to_string(entry.end));
   if (entry.begin != position)
-    fail(file, tensor.name, entry.begin > position ? "there is a hole before this tensor's data" : "its data overlaps another tensor's",
+    fail(file, tensor.name,
+         entry.begin > position ? "there is a hole before this tensor's data" : "its data overlaps another tensor's",
          "offset " + std::to_string(position), std::to_string(entry.begin));
   const auto elements = element_count(tensor.shape);
   std::uint64_t bytes = 0;
   if (!elements || !byte_count(tensor.dtype, *elements, bytes))
     fail(file, tensor.name, "the shape " + shape_text(tensor.shape) + " overflows");
   if (bytes != entry.end - entry.begin)
-    fail(file, tensor.name, "shape " + shape_text(tensor.shape) + " of " + std::string(info(tensor.dtype).name) + " does not fit its data_offsets",
+    fail(file, tensor.name,
+         "shape " + shape_text(tensor.shape) + " of " + std::string(info(tensor.dtype).name) +
+             " does not fit its data_offsets",
          std::to_string(bytes) + " bytes", std::to_string(entry.end - entry.begin));
   tensor.elements = *elements;
 }

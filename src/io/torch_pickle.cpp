@@ -59,7 +59,8 @@ std::optional<std::uint64_t> reach(const PickledTensor& tensor) {
   std::uint64_t last = tensor.offset;
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
     std::uint64_t span = 0;
-    if (!multiply(static_cast<std::uint64_t>(tensor.shape[i] - 1), static_cast<std::uint64_t>(tensor.strides[i]), span) ||
+    if (!multiply(static_cast<std::uint64_t>(tensor.shape[i] - 1), static_cast<std::uint64_t>(tensor.strides[i]),
+                  span) ||
         !add(last, span, last))
       return std::nullopt;
   }
@@ -93,7 +94,8 @@ class TorchPickle final : public TensorFile {
  public:
   explicit TorchPickle(std::shared_ptr<const MappedFile> map) : map_(std::move(map)) {
     const auto all = map_->bytes();
-    const bool zip = all.size() >= 4 && std::equal(all.begin(), all.begin() + 4, std::as_bytes(std::span("PK\3\4")).begin());
+    const bool zip =
+        all.size() >= 4 && std::equal(all.begin(), all.begin() + 4, std::as_bytes(std::span("PK\3\4")).begin());
     zip ? read_archive() : read_stream();
   }
   const std::vector<TensorInfo>& tensors() const override { return index_.tensors(); }
@@ -116,7 +118,8 @@ class TorchPickle final : public TensorFile {
     check_byte_order(zip, prefix);
     const std::uint64_t limit = program->deflated ? kMaxDeflatedPickle : kMaxPickle;
     if (program->size > limit)
-      fail(path(), program->name, "the pickle is too large", "at most " + std::to_string(limit), std::to_string(program->size));
+      fail(path(), program->name, "the pickle is too large", "at most " + std::to_string(limit),
+           std::to_string(program->size));
     const auto code = zip.unpack(*program);
     Unpickler pickle(code, path());
     const PickledValue top = pickle.load();
@@ -125,7 +128,8 @@ class TorchPickle final : public TensorFile {
     for (const PickledStorage& storage : pickle.storages()) {
       if (storages_.contains(storage.key)) continue;
       const auto found = entries.find(prefix + "data/" + storage.key);
-      if (found == entries.end()) fail(path(), prefix + "data/" + storage.key, "this storage is missing from the archive");
+      if (found == entries.end())
+        fail(path(), prefix + "data/" + storage.key, "this storage is missing from the archive");
       storages_[storage.key] = content(zip, *found->second);
     }
     index_tensors(pickle, top);
@@ -151,9 +155,11 @@ class TorchPickle final : public TensorFile {
 
   // Before torch 1.6: magic number, protocol, system, object, storage keys as pickles; then count and bytes of each.
   void read_stream() {
-    static constexpr unsigned char kMagic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+    static constexpr unsigned char kMagic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
+                                               0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
     const auto all = map_->bytes();
-    if (all.size() < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), all.begin(), [](unsigned char a, std::byte b) { return std::byte{a} == b; }))
+    if (all.size() < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), all.begin(),
+                                                  [](unsigned char a, std::byte b) { return std::byte{a} == b; }))
       fail(path(), "", "this is no torch.save file", "a zip archive or torch's older stream");
     Unpickler pickle(all.subspan(sizeof kMagic), path());
     pickle.load();
@@ -199,17 +205,22 @@ class TorchPickle final : public TensorFile {
     const auto data = found->second;
     const std::uint64_t item = info(tensor.dtype).block_bytes;
     std::uint64_t declared = 0;
-    if (!multiply(storage.count, storage.dtype ? info(*storage.dtype).block_bytes : 1, declared) || declared != data.size())
-      fail(path(), name, "the storage's size is not what the pickle says", std::to_string(storage.count), std::to_string(data.size()) + " bytes");
+    if (!multiply(storage.count, storage.dtype ? info(*storage.dtype).block_bytes : 1, declared) ||
+        declared != data.size())
+      fail(path(), name, "the storage's size is not what the pickle says", std::to_string(storage.count),
+           std::to_string(data.size()) + " bytes");
     if (elements == 0) return {};
     const auto end = reach(tensor);
     if (!end || *end > data.size() / item)
-      fail(path(), name, "the view of shape " + shape_text(tensor.shape) + " leaves its storage", "", std::to_string(data.size()) + " bytes");
+      fail(path(), name, "the view of shape " + shape_text(tensor.shape) + " leaves its storage", "",
+           std::to_string(data.size()) + " bytes");
     if (is_contiguous(tensor)) return data.subspan(tensor.offset * item, elements * item);
     // A stride of 0 makes a huge tensor of a small storage: what is copied is bounded by the file's size.
     std::uint64_t bytes = 0;
-    if (!multiply(elements, item, bytes) || !add(copied_, bytes, copied_) || copied_ > map_->bytes().size() + kCopySlack)
-      fail(path(), name, "expanded views would take more memory than the file; save contiguous tensors", "", shape_text(tensor.shape));
+    if (!multiply(elements, item, bytes) || !add(copied_, bytes, copied_) ||
+        copied_ > map_->bytes().size() + kCopySlack)
+      fail(path(), name, "expanded views would take more memory than the file; save contiguous tensors", "",
+           shape_text(tensor.shape));
     return owned_.emplace_back(gather(tensor, data, elements, item));
   }
 

@@ -48,7 +48,8 @@ void Unpickler::refuse_opcode(std::uint8_t opcode) {
          ", which is refused: only tensors are read");
   }
   const std::string number = std::to_string(opcode);
-  fail((name ? std::string("the opcode ") + name : "the unknown opcode " + number) + " is refused: only tensors are read");
+  fail((name ? std::string("the opcode ") + name : "the unknown opcode " + number) +
+       " is refused: only tensors are read");
 }
 
 Unpickler::Value Unpickler::load() {
@@ -101,8 +102,10 @@ bool Unpickler::step_value(std::uint8_t opcode) {
     case 0x8a: return push_integer(reader_.number<std::uint8_t>("an integer")), true;
     case 0x8b: return push_integer(reader_.number<std::uint32_t>("an integer")), true;
     case 'G': return reader_.take(8, "a float"), push({Kind::kOther, 0}), true;
-    case 'U': case 0x8c: return push_text(reader_.number<std::uint8_t>("a text")), true;
-    case 'T': case 'X': return push_text(reader_.number<std::uint32_t>("a text")), true;
+    case 'U':
+    case 0x8c: return push_text(reader_.number<std::uint8_t>("a text")), true;
+    case 'T':
+    case 'X': return push_text(reader_.number<std::uint32_t>("a text")), true;
     case 0x8d: return push_text(reader_.number<std::uint64_t>("a text")), true;
     case 'C': return reader_.take(reader_.number<std::uint8_t>("bytes"), "bytes"), push({Kind::kOther, 0}), true;
     case 'B': return reader_.take(reader_.number<std::uint32_t>("bytes"), "bytes"), push({Kind::kOther, 0}), true;
@@ -120,7 +123,9 @@ bool Unpickler::step_container(std::uint8_t opcode) {
     case '1': return pop_to_mark(), true;
     case ')': return push_tuple({}), true;
     case 't': return push_tuple(pop_to_mark()), true;
-    case 0x85: case 0x86: case 0x87: {
+    case 0x85:
+    case 0x86:
+    case 0x87: {
       std::vector<Value> values(opcode - 0x84u);
       for (std::size_t i = values.size(); i-- > 0;) values[i] = pop();
       return push_tuple(std::move(values)), true;
@@ -128,15 +133,14 @@ bool Unpickler::step_container(std::uint8_t opcode) {
     case ']':
       sequences_.emplace_back();
       return push({Kind::kList, static_cast<std::int64_t>(sequences_.size()) - 1}), true;
-    case 'a': case 'e': {
+    case 'a':
+    case 'e': {
       const auto values = opcode == 'a' ? std::vector<Value>{pop()} : pop_to_mark();
       auto& list = sequences_[static_cast<std::size_t>(top(Kind::kList, "a list").payload)];
       list.insert(list.end(), values.begin(), values.end());
       return true;
     }
-    case '}':
-      dicts_.emplace_back();
-      return push({Kind::kDict, static_cast<std::int64_t>(dicts_.size()) - 1}), true;
+    case '}': dicts_.emplace_back(); return push({Kind::kDict, static_cast<std::int64_t>(dicts_.size()) - 1}), true;
     case 's': {
       const Value value = pop(), key = pop();
       return set_items({key, value}), true;

@@ -31,7 +31,19 @@ struct PickledTensor {
 };
 
 struct PickledValue {
-  enum class Kind : std::uint8_t { kNone, kBool, kInt, kOther, kText, kTuple, kList, kDict, kGlobal, kStorage, kTensor };
+  enum class Kind : std::uint8_t {
+    kNone,
+    kBool,
+    kInt,
+    kOther,
+    kText,
+    kTuple,
+    kList,
+    kDict,
+    kGlobal,
+    kStorage,
+    kTensor
+  };
   Kind kind = Kind::kNone;
   std::int64_t payload = 0;  // the number itself, or an index into what the unpickler holds
 };

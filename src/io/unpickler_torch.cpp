@@ -101,7 +101,8 @@ void Unpickler::resolve_persistent_id() {
   if (id.kind != Kind::kTuple) fail("a persistent id that is no tuple");
   const auto& parts = sequence(id);
   if (parts.size() < 5 || parts.size() > 6 || parts[0].kind != Kind::kText || text(parts[0]) != "storage" ||
-      parts[1].kind != Kind::kGlobal || parts[2].kind != Kind::kText || parts[4].kind != Kind::kInt || parts[4].payload < 0)
+      parts[1].kind != Kind::kGlobal || parts[2].kind != Kind::kText || parts[4].kind != Kind::kInt ||
+      parts[4].payload < 0)
     fail("a persistent id that names no storage");
   if (parts.size() == 6 && parts[5].kind != Kind::kNone) fail("a storage that is a view of another is not supported");
   const Allowed& type = allowed(parts[1]);
@@ -138,7 +139,8 @@ Unpickler::Value Unpickler::make_tensor(const std::vector<Value>& arguments, boo
 
 std::vector<std::int64_t> Unpickler::integers(Value tuple, const char* what) const {
   constexpr std::size_t kMaxDimensions = 64;
-  if (tuple.kind != Kind::kTuple || sequence(tuple).size() > kMaxDimensions) fail(std::string(what) + " is no short tuple");
+  if (tuple.kind != Kind::kTuple || sequence(tuple).size() > kMaxDimensions)
+    fail(std::string(what) + " is no short tuple");
   std::vector<std::int64_t> out;
   for (const Value& one : sequence(tuple)) {
     if (one.kind != Kind::kInt || one.payload < 0) fail(std::string(what) + " with something else than sizes");

@@ -33,7 +33,12 @@ inline bool append_utf8(std::string& out, std::uint32_t point) {
 inline std::uint32_t take_utf8(std::string_view& text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
   const std::uint32_t lead = byte(0);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
   std::uint32_t point = length < 2 ? lead : lead & (0x7Fu >> length);
   bool whole = length > 0 && length <= text.size();
   for (std::size_t i = 1; whole && i < length; ++i) {

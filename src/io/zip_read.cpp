@@ -41,7 +41,8 @@ std::size_t find_end(std::span<const std::byte> all, const std::filesystem::path
   if (all.size() < kEndBytes) fail(file, "", "this is no zip archive, or it is truncated");
   const std::size_t stop = all.size() - kEndBytes - std::min<std::size_t>(all.size() - kEndBytes, 65535);
   for (std::size_t at = all.size() - kEndBytes + 1; at-- > stop;)
-    if (number_at<std::uint32_t>(all, at) == kEnd && number_at<std::uint16_t>(all, at + 20) == all.size() - at - kEndBytes)
+    if (number_at<std::uint32_t>(all, at) == kEnd &&
+        number_at<std::uint16_t>(all, at + 20) == all.size() - at - kEndBytes)
       return at;
   fail(file, "", "the zip archive has no directory at its end: it is truncated");
 }
@@ -58,8 +59,7 @@ Directory find_directory(std::span<const std::byte> all, const std::filesystem::
     found = {number_at<std::uint64_t>(all, record + 32), number_at<std::uint64_t>(all, record + 40),
              number_at<std::uint64_t>(all, record + 48)};
   }
-  if (found.offset > end || found.size > end - found.offset)
-    fail(file, "", "the zip directory lies outside the file");
+  if (found.offset > end || found.size > end - found.offset) fail(file, "", "the zip directory lies outside the file");
   if (found.entries > found.size / kCentralBytes)
     fail(file, "", "the zip directory counts more entries than it can hold", "", std::to_string(found.entries));
   return found;
@@ -96,13 +96,15 @@ Located read_central(ByteReader& reader, const std::filesystem::path& file) {
   const auto extra = reader.take(number_at<std::uint16_t>(record, 30), "an entry's extra field");
   reader.take(number_at<std::uint16_t>(record, 32), "an entry's comment");
   read_zip64(extra, file, out.entry.size, out.packed, out.offset);
-  if (number_at<std::uint16_t>(record, 8) & kEncrypted) fail(file, out.entry.name, "an encrypted zip entry is not supported");
+  if (number_at<std::uint16_t>(record, 8) & kEncrypted)
+    fail(file, out.entry.name, "an encrypted zip entry is not supported");
   const auto method = number_at<std::uint16_t>(record, 10);
   if (method != 0 && method != 8)
     fail(file, out.entry.name, "unsupported zip compression", "stored (0) or deflated (8)", std::to_string(method));
   out.entry.deflated = method == 8;
   if (!out.entry.deflated && out.packed != out.entry.size)
-    fail(file, out.entry.name, "a stored zip entry with two sizes", std::to_string(out.packed), std::to_string(out.entry.size));
+    fail(file, out.entry.name, "a stored zip entry with two sizes", std::to_string(out.packed),
+         std::to_string(out.entry.size));
   // Deflate makes at most 1032 bytes of one.
   if (out.entry.deflated && out.entry.size / 1032 > out.packed + 1)
     fail(file, out.entry.name, "a zip entry claims an impossible size", "", std::to_string(out.entry.size));
@@ -113,10 +115,11 @@ Located read_central(ByteReader& reader, const std::filesystem::path& file) {
 void locate(Located& one, std::span<const std::byte> all, std::uint64_t limit, const std::filesystem::path& file) {
   if (one.offset > limit || limit - one.offset < 30 || number_at<std::uint32_t>(all, one.offset) != kLocal)
     fail(file, one.entry.name, "the zip entry is not where the directory says");
-  const std::uint64_t start = one.offset + 30 + number_at<std::uint16_t>(all, one.offset + 26) +
-                              number_at<std::uint16_t>(all, one.offset + 28);
+  const std::uint64_t start =
+      one.offset + 30 + number_at<std::uint16_t>(all, one.offset + 26) + number_at<std::uint16_t>(all, one.offset + 28);
   if (start > limit || one.packed > limit - start)
-    fail(file, one.entry.name, "the zip entry overlaps what follows it, or leaves the file", std::to_string(one.packed) + " bytes");
+    fail(file, one.entry.name, "the zip entry overlaps what follows it, or leaves the file",
+         std::to_string(one.packed) + " bytes");
   one.entry.data = all.subspan(start, one.packed);
 }
 
@@ -130,7 +133,8 @@ ZipReader::ZipReader(std::span<const std::byte> file, std::filesystem::path path
   std::unordered_set<std::string_view> names;
   for (std::uint64_t i = 0; i < directory.entries; ++i) {
     located.push_back(read_central(reader, path_));
-    if (!names.insert(located.back().entry.name).second) fail(path_, located.back().entry.name, "this zip entry appears twice");
+    if (!names.insert(located.back().entry.name).second)
+      fail(path_, located.back().entry.name, "this zip entry appears twice");
   }
   std::sort(located.begin(), located.end(), [](const Located& a, const Located& b) { return a.offset < b.offset; });
   for (std::size_t i = 0; i < located.size(); ++i)

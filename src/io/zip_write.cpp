@@ -18,7 +18,7 @@ using U16 = std::uint16_t;
 using U32 = std::uint32_t;
 using U64 = std::uint64_t;
 
-constexpr U16 kVersion = 45;      // zip64
+constexpr U16 kVersion = 45;  // zip64
 constexpr U16 kUtf8Names = 1 << 11;
 constexpr U16 kDate = (1 << 5) | 1;  // 1980-01-01: the same content gives the same file
 constexpr U32 kIn64 = 0xFFFFFFFF;

@@ -5,7 +5,8 @@ import numpy as np
 
 with np.load(sys.argv[1], allow_pickle=False) as arrays:
     found = {name: arrays[name] for name in arrays.files}
-halves = [0, -0.0, 1, 65504, 65519, 65520, 6e-8, 2.9e-8, 2.98023224e-8, 6.1e-5, 1.0009765, 1.00048828, -0.1, 1e-3, np.inf, np.nan]
+halves = [0, -0.0, 1, 65504, 65519, 65520, 6e-8, 2.9e-8, 2.98023224e-8, 6.1e-5,
+          1.0009765, 1.00048828, -0.1, 1e-3, np.inf, np.nan]
 with np.errstate(over="ignore"):
     wanted = {
         "embeddings": np.array([[0, 1.5, -2], [3, 1e-40, 5]], "<f4"),

@@ -14,7 +14,9 @@ using I64 = std::int64_t;
 
 std::string text(const std::string& s) { return packed(static_cast<U64>(s.size())) + s; }
 std::string head(U64 tensors, U64 keys, U32 version = 3) { return "GGUF" + packed(version, tensors, keys); }
-std::string key(const std::string& name, U32 type, const std::string& value) { return text(name) + packed(type) + value; }
+std::string key(const std::string& name, U32 type, const std::string& value) {
+  return text(name) + packed(type) + value;
+}
 template <class... Sizes>
 std::string tensor(const std::string& name, U32 type, U64 offset, Sizes... sizes) {
   return text(name) + packed(static_cast<U32>(sizeof...(sizes)), static_cast<I64>(sizes)..., type, offset);
@@ -56,11 +58,14 @@ std::vector<Case> cases() {
       {head(0, 1) + key("k", kArray, packed(kUint32, huge)), "longer than the file"},
       {head(0, 1) + key("k", kArray, packed(kString, U64{1} << 61)), "longer than the file"},
       {head(0, 1) + key("k", kArray, packed(kBool, U64{1} << 40)), "longer than the file"},
-      {head(0, 1) + key("k", kArray, packed(kString, U64{2}) + text("a") + packed(huge)), "ends inside a metadata string"},
+      {head(0, 1) + key("k", kArray, packed(kString, U64{2}) + text("a") + packed(huge)),
+       "ends inside a metadata string"},
       {head(0, 1) + key("k", kArray, packed(kArray, U64{1}, kArray, U64{1})), "array of arrays"},
       {head(0, 1) + key("k", kArray, packed(U32{99}, U64{0})), "unknown type of array elements"},
-      {head(0, 2) + key("k", kUint32, packed(U32{1})) + key("k", kUint32, packed(U32{1})), "metadata key appears twice"},
-      {head(1, 1) + key("general.alignment", kUint32, packed(U32{0})) + with_data(tensor("w", kF32, 0, 1), 4), "impossible alignment"},
+      {head(0, 2) + key("k", kUint32, packed(U32{1})) + key("k", kUint32, packed(U32{1})),
+       "metadata key appears twice"},
+      {head(1, 1) + key("general.alignment", kUint32, packed(U32{0})) + with_data(tensor("w", kF32, 0, 1), 4),
+       "impossible alignment"},
       {head(0, 1) + key("general.alignment", kUint32, packed(U32{48})), "impossible alignment"},
       {head(0, 1) + key("general.alignment", kUint32, packed(U32{1} << 31)), "impossible alignment"},
       {head(0, 1) + key("general.alignment", kString, text("32")), "expected an integer, found a string"},
@@ -93,9 +98,11 @@ TEST_F(CorruptGguf, IsRefused) {
 }
 
 TEST_F(CorruptGguf, EveryPrefixAndFlippedByteIsHarmless) {
-  const std::string good = with_data(head(2, 3) + key("k", kArray, packed(kString, U64{2}) + text("a") + text("b")) +
-                                         key("general.alignment", kUint32, packed(U32{32})) + key("n", kUint64, packed(U64{7})) +
-                                         tensor("a", kF32, 0, 2, 3) + tensor("b", kQ4_0, 32, 32), 64);
+  const std::string good =
+      with_data(head(2, 3) + key("k", kArray, packed(kString, U64{2}) + text("a") + text("b")) +
+                    key("general.alignment", kUint32, packed(U32{32})) + key("n", kUint64, packed(U64{7})) +
+                    tensor("a", kF32, 0, 2, 3) + tensor("b", kQ4_0, 32, 32),
+                64);
   EXPECT_NO_THROW(GgufFile::open(put("good.gguf", good)));
   for (std::size_t i = 0; i + 14 < good.size(); ++i)  // the padding behind the last tensor may be missing
     EXPECT_THROW(GgufFile::open(put("cut.gguf", good.substr(0, i))), Error) << i;

@@ -16,7 +16,8 @@ std::string npy(const std::string& header, const std::string& values, int versio
   std::string out = "\x93NUMPY";
   out += static_cast<char>(version);
   out += '\0';
-  return out + (version == 1 ? packed(static_cast<U16>(header.size())) : packed(static_cast<U32>(header.size()))) + header + values;
+  return out + (version == 1 ? packed(static_cast<U16>(header.size())) : packed(static_cast<U32>(header.size()))) +
+         header + values;
 }
 std::string array(const std::string& descr, const std::string& shape, const std::string& values = {}) {
   return npy("{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n", values);
@@ -82,10 +83,14 @@ struct RawZip {
   U16 flags = 0, method = 0;
   U32 size = 4, packed_size = 4, crc = 0x9BE3E0A3;  // of "1234"
   std::string data = "1234";
-  std::string local() const { return packed(U32{0x04034b50}, U16{20}, flags, method, U32{0}, crc, packed_size, size, U16{5}, U16{0}) + "a.npy" + data; }
+  std::string local() const {
+    return packed(U32{0x04034b50}, U16{20}, flags, method, U32{0}, crc, packed_size, size, U16{5}, U16{0}) + "a.npy" +
+           data;
+  }
   std::string central(U32 offset, const std::string& name = "a.npy") const {
-    return packed(U32{0x02014b50}, U16{20}, U16{20}, flags, method, U32{0}, crc, packed_size, size, static_cast<U16>(name.size()),
-                  U16{0}, U16{0}, U16{0}, U16{0}, U32{0}, offset) + name;
+    return packed(U32{0x02014b50}, U16{20}, U16{20}, flags, method, U32{0}, crc, packed_size, size,
+                  static_cast<U16>(name.size()), U16{0}, U16{0}, U16{0}, U16{0}, U32{0}, offset) +
+           name;
   }
   static std::string end(U16 entries, U32 bytes, U32 offset) {
     return packed(U32{0x06054b50}, U16{0}, U16{0}, entries, entries, bytes, offset, U16{0});
@@ -112,7 +117,8 @@ std::vector<Case> archives() {
       {local + central + RawZip::end(1, ~0u, size(local)), "outside the file"},
       {local + central + RawZip::end(60000, size(central), size(local)), "more entries than it can hold"},
       {local + central + RawZip::end(1, size(central), size(local) - 1), "directory is damaged"},
-      {RawZip{.data = "12345678"}.local() + central + RawZip::end(1, size(central), size(local)), "directory is damaged"},
+      {RawZip{.data = "12345678"}.local() + central + RawZip::end(1, size(central), size(local)),
+       "directory is damaged"},
       {RawZip{.flags = 1}.whole(), "encrypted"},
       {RawZip{.method = 12}.whole(), "unsupported zip compression"},
       {RawZip{.packed_size = 3}.whole(), "two sizes"},
@@ -125,7 +131,9 @@ std::vector<Case> archives() {
       {local + central + central + RawZip::end(2, 2 * size(central), size(local)), "appears twice"},
       {local + central + plain.central(0, "b.npy") + RawZip::end(2, 2 * size(central), size(local)), "zip entry"},
       {twice + RawZip::end(2, 2 * size(central), 2 * size(local)), "appears twice"},
-      {local + central + packed(U32{0x07064b50}, U32{0}, ~std::uint64_t{0}, U32{1}) + RawZip::end(1, size(central), size(local)), "zip64 record"},
+      {local + central + packed(U32{0x07064b50}, U32{0}, ~std::uint64_t{0}, U32{1}) +
+           RawZip::end(1, size(central), size(local)),
+       "zip64 record"},
       {poke(good, 26, packed(U16{0xFFFF})), "leaves the file"},
   };
 }
@@ -154,8 +162,10 @@ TEST_F(CorruptNpz, EveryPrefixAndFlippedByteIsHarmless) {
 
 TEST_F(CorruptNpz, WhatNumpyWritesAndWeDoNotReadIsNamed) {
   const std::vector<std::pair<const char*, const char*>> refused = {
-      {"object.refused.npz", "Python objects"},          {"structured.refused.npz", "structured array"},
-      {"complex.refused.npz", "unsupported element type"}, {"date.refused.npz", "unsupported element type"},
+      {"object.refused.npz", "Python objects"},
+      {"structured.refused.npz", "structured array"},
+      {"complex.refused.npz", "unsupported element type"},
+      {"date.refused.npz", "unsupported element type"},
       {"unsigned.refused.npz", "beyond 2^63-1"},
   };
   for (const auto& [name, words] : refused) {

@@ -30,10 +30,14 @@ std::string storage(const std::string& type = "FloatStorage", std::int64_t count
   return tuple(text("storage") + global("torch", type) + text(name) + text("cpu") + integer(count)) + "Q";
 }
 const std::string kHooks = global("collections", "OrderedDict") + ")R";
-std::string tensor(const std::string& storage, std::int64_t offset, const std::string& shape, const std::string& strides) {
-  return global("torch._utils", "_rebuild_tensor_v2") + tuple(storage + integer(offset) + shape + strides + "\x89" + kHooks) + "R";
+std::string tensor(const std::string& storage, std::int64_t offset, const std::string& shape,
+                   const std::string& strides) {
+  return global("torch._utils", "_rebuild_tensor_v2") +
+         tuple(storage + integer(offset) + shape + strides + "\x89" + kHooks) + "R";
 }
-std::string dict(const std::string& value, const std::string& key = text("w")) { return "\x80\x02}" + key + value + "s."; }
+std::string dict(const std::string& value, const std::string& key = text("w")) {
+  return "\x80\x02}" + key + value + "s.";
+}
 
 struct Case {
   std::string pickle, words;
@@ -59,9 +63,11 @@ std::vector<Case> calls() {
       {head + "(" + command + "ios\nsystem\n.", "INST would make os.system"},
       {head + "(" + global("os", "system") + command + "o.", "the global os.system"},
       {head + "(" + global("collections", "OrderedDict") + command + "o.", "the opcode OBJ"},
-      {"\x80\x04" + short_text("posix") + short_text("system") + "\x93" + tuple(command) + "R.", "the global posix.system"},
+      {"\x80\x04" + short_text("posix") + short_text("system") + "\x93" + tuple(command) + "R.",
+       "the global posix.system"},
       {"\x80\x04" + short_text("builtins") + short_text("eval") + "\x93.", "the global builtins.eval"},
-      {"\x80\x04" + short_text("os") + "\x94" + short_text("system") + "\x94h\x01h\x01\x93.", "the global system.system"},
+      {"\x80\x04" + short_text("os") + "\x94" + short_text("system") + "\x94h\x01h\x01\x93.",
+       "the global system.system"},
       {"\x80\x04K\x01K\x02\x93.", "whose name is no text"},
       {head + global("collections", "OrderedDict") + ")\x81.", "the opcode NEWOBJ"},
       {head + global("collections", "OrderedDict") + ")}\x92.", "the opcode NEWOBJ_EX"},
@@ -69,13 +75,15 @@ std::vector<Case> calls() {
       {head + "\x83\x01\x01.", "the opcode EXT2"},
       {head + "\x84" + packed(std::uint32_t{1}) + ".", "the opcode EXT4"},
       {head + "Pos.system\n.", "the opcode PERSID"},
-      {head + global("torch", "FloatStorage") + "}" + text("__setstate__") + text("x") + "sb.", "a dict that is given state"},
+      {head + global("torch", "FloatStorage") + "}" + text("__setstate__") + text("x") + "sb.",
+       "a dict that is given state"},
       {head + global("torch", "FloatStorage") + tuple(integer(1)) + "R.", "a call of torch.FloatStorage"},
       {head + global("torch", "float32") + ")R.", "a call of torch.float32"},
       {head + text("os.system") + tuple(command) + "R.", "a call of something that is no function"},
       {head + global("collections", "OrderedDict") + text("x") + "R.", "arguments that are no tuple"},
       {head + global("collections", "OrderedDict") + tuple(text("x")) + "R.", "an OrderedDict made from arguments"},
-      {head + tuple(text("module") + global("torch", "FloatStorage") + text("0") + text("cpu") + integer(6)) + "Q.", "names no storage"},
+      {head + tuple(text("module") + global("torch", "FloatStorage") + text("0") + text("cpu") + integer(6)) + "Q.",
+       "names no storage"},
       {head + text("0") + "Q.", "no tuple"},
       {head + global("evil\x1b[31m\nx", "y") + ".", "the global evil\\x1b[31m.x"},
       {head + global(std::string(5000, 'm'), "f") + ".", "the global mmm"},
@@ -124,8 +132,10 @@ std::vector<Case> machines() {
 TEST_F(CorruptPickle, BadMachinesAreRefused) {
   for (const Case& one : machines()) {
     const auto file = archive(one.pickle);
-    if (one.words.empty()) EXPECT_TRUE(open_torch_pickle(file)->tensors().empty());
-    else expect_refusal([&] { open_torch_pickle(file); }, file, one.words);
+    if (one.words.empty())
+      EXPECT_TRUE(open_torch_pickle(file)->tensors().empty());
+    else
+      expect_refusal([&] { open_torch_pickle(file); }, file, one.words);
   }
 }
 
@@ -162,9 +172,13 @@ std::vector<Case> tensors() {
       {dict(tensor(six, 0, "]", sizes({1}))), "no short tuple"},
       {dict(good, integer(3)), "whose name is no text"},
       {"\x80\x02}" + text("w") + good + "s" + text("w") + good + "s.", "appears twice"},
-      {"\x80\x02}" + text("a") + "}" + text("w") + good + "ss" + text("b") + "}" + text("w") + good + "ss.", "several dicts"},
-      {dict(global("torch._utils", "_rebuild_parameter") + tuple("N\x88" + kHooks) + "R"), "a parameter that is no tensor"},
-      {dict(global("torch._utils", "_rebuild_tensor_v3") + tuple(six + integer(0) + sizes({6}) + sizes({1}) + "\x89" + kHooks + "N") + "R"), "without an element type"},
+      {"\x80\x02}" + text("a") + "}" + text("w") + good + "ss" + text("b") + "}" + text("w") + good + "ss.",
+       "several dicts"},
+      {dict(global("torch._utils", "_rebuild_parameter") + tuple("N\x88" + kHooks) + "R"),
+       "a parameter that is no tensor"},
+      {dict(global("torch._utils", "_rebuild_tensor_v3") +
+            tuple(six + integer(0) + sizes({6}) + sizes({1}) + "\x89" + kHooks + "N") + "R"),
+       "without an element type"},
   };
 }
 

@@ -23,7 +23,9 @@ std::string entry(const std::string& shape, const std::string& offsets, const st
 std::string one(const std::string& shape, const std::string& offsets, const std::string& dtype = "F32") {
   return R"({"w":)" + entry(shape, offsets, dtype) + "}";
 }
-std::string two(const std::string& first, const std::string& second) { return R"({"a":)" + first + R"(,"b":)" + second + "}"; }
+std::string two(const std::string& first, const std::string& second) {
+  return R"({"a":)" + first + R"(,"b":)" + second + "}";
+}
 
 std::vector<Case> cases() {
   return {
@@ -71,13 +73,18 @@ std::vector<Case> cases() {
       {file_of(two(entry("[1]", "[0,4]"), entry("[1]", "[5,9]")), "123456789"), "hole before"},
       {file_of(two(entry("[2]", "[0,8]"), entry("[1]", "[4,8]")), kEight), "overlaps"},
       {file_of(two(entry("[2]", "[0,8]"), entry("[2]", "[0,8]")), kEight), "overlaps"},
-      {file_of(R"({"w":)" + entry("[1]", "[0,4]") + R"(,"w":)" + entry("[1]", "[4,8]") + "}", kEight), "name appears twice"},
+      {file_of(R"({"w":)" + entry("[1]", "[0,4]") + R"(,"w":)" + entry("[1]", "[4,8]") + "}", kEight),
+       "name appears twice"},
       {file_of(R"({"w\n\u0000)" + std::string(1000, 'x') + R"(":1})"), "holds a number"},
-      {file_of(R"({"w":{"dtype":"F32","shape":[)" + [] {
-         std::string ones = "1";
-         for (int i = 0; i < 64; ++i) ones += ",1";
-         return ones;
-       }() + R"(],"data_offsets":[0,4]}})", "1234"), "shape is too large"},
+      {file_of(R"({"w":{"dtype":"F32","shape":[)" +
+                   [] {
+                     std::string ones = "1";
+                     for (int i = 0; i < 64; ++i) ones += ",1";
+                     return ones;
+                   }() +
+                   R"(],"data_offsets":[0,4]}})",
+               "1234"),
+       "shape is too large"},
   };
 }
 
@@ -121,7 +128,8 @@ TEST_F(CorruptSafetensors, IndexIsRefused) {
       {R"({"weight_map": {"w": "a\u0000b"}})", "NUL", "a\\x00b"},
       {R"({"weight_map": {"w": ""}})", "empty file name", "model"},
       {R"({"weight_map": {"w": "link.safetensors"}})", "leads out of its folder", "link.safetensors"},
-      {R"({"weight_map": {"w": "a.safetensors", "w": "a.safetensors"}})", "appears twice", "model.safetensors.index.json"},
+      {R"({"weight_map": {"w": "a.safetensors", "w": "a.safetensors"}})", "appears twice",
+       "model.safetensors.index.json"},
   };
   for (const auto& [content, words, named] : refused) {
     const auto index = put("model/model.safetensors.index.json", content);

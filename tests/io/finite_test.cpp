@@ -10,7 +10,8 @@ namespace {
 // One tensor of given bytes.
 class OneTensor : public TensorFile {
  public:
-  OneTensor(DType dtype, std::uint64_t elements) : tensors_{{"w", dtype, {static_cast<std::int64_t>(elements)}, elements}} {
+  OneTensor(DType dtype, std::uint64_t elements)
+      : tensors_{{"w", dtype, {static_cast<std::int64_t>(elements)}, elements}} {
     bytes_.resize(elements / info(dtype).block * info(dtype).block_bytes + 1);
   }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
@@ -18,7 +19,9 @@ class OneTensor : public TensorFile {
   // Off by one, since safetensors promises no alignment.
   std::span<const std::byte> bytes(const TensorInfo&) const override { return std::span(bytes_).subspan(1); }
   const std::filesystem::path& path() const override { return path_; }
-  void set(std::uint64_t at, const std::string& value) { std::memcpy(bytes_.data() + 1 + at, value.data(), value.size()); }
+  void set(std::uint64_t at, const std::string& value) {
+    std::memcpy(bytes_.data() + 1 + at, value.data(), value.size());
+  }
 
  private:
   std::vector<TensorInfo> tensors_;
@@ -52,8 +55,9 @@ TEST(CheckFinite, FindsTheElement) {
       for (std::uint64_t i = 0; i < 10000; ++i) file.set(i * one.finite.size(), one.finite);
       EXPECT_NO_THROW(check_finite(file, file.tensors()[0]));
       file.set(at * one.bad.size(), one.bad);
-      expect_refusal([&] { check_finite(file, file.tensors()[0]); }, file.path(),
-                     "w: element " + std::to_string(at) + " is no finite number (expected finite weights, found " + one.name);
+      expect_refusal(
+          [&] { check_finite(file, file.tensors()[0]); }, file.path(),
+          "w: element " + std::to_string(at) + " is no finite number (expected finite weights, found " + one.name);
     }
 }
 
@@ -62,10 +66,11 @@ TEST(CheckFinite, LooksAtTheScalesOfBlocks) {
     DType dtype;
     std::uint64_t offset;
   };
-  for (const auto [dtype, offset] : {Scale{DType::kQ4_0, 0}, Scale{DType::kQ4_1, 0}, Scale{DType::kQ4_1, 2}, Scale{DType::kQ5_0, 0},
-                                     Scale{DType::kQ5_1, 2}, Scale{DType::kQ8_0, 0}, Scale{DType::kQ2_K, 80}, Scale{DType::kQ2_K, 82},
-                                     Scale{DType::kQ3_K, 108}, Scale{DType::kQ4_K, 0}, Scale{DType::kQ4_K, 2}, Scale{DType::kQ5_K, 2},
-                                     Scale{DType::kQ6_K, 208}, Scale{DType::kIQ4_NL, 0}}) {
+  for (const auto [dtype, offset] :
+       {Scale{DType::kQ4_0, 0}, Scale{DType::kQ4_1, 0}, Scale{DType::kQ4_1, 2}, Scale{DType::kQ5_0, 0},
+        Scale{DType::kQ5_1, 2}, Scale{DType::kQ8_0, 0}, Scale{DType::kQ2_K, 80}, Scale{DType::kQ2_K, 82},
+        Scale{DType::kQ3_K, 108}, Scale{DType::kQ4_K, 0}, Scale{DType::kQ4_K, 2}, Scale{DType::kQ5_K, 2},
+        Scale{DType::kQ6_K, 208}, Scale{DType::kIQ4_NL, 0}}) {
     const DTypeInfo& type = info(dtype);
     OneTensor file(dtype, type.block * std::uint64_t{5000});
     for (std::uint64_t i = 0; i < 5000 * std::uint64_t{type.block_bytes}; ++i) file.set(i, "\x33");

@@ -64,7 +64,8 @@ class NoLargeAllocations {
 };
 
 // `read` must throw an Error of one short line that names `file` and says `words`.
-inline void expect_refusal(const std::function<void()>& read, const std::filesystem::path& file, const std::string& words) {
+inline void expect_refusal(const std::function<void()>& read, const std::filesystem::path& file,
+                           const std::string& words) {
   const NoLargeAllocations limit;
   try {
     read();
@@ -89,12 +90,14 @@ std::string packed(Numbers... numbers) {
 }
 
 // A zip archive of stored entries, made without the writer under test and without waiting for the disk.
-inline void put_zip(const std::filesystem::path& file, const std::vector<std::pair<std::string, std::string>>& entries) {
+inline void put_zip(const std::filesystem::path& file,
+                    const std::vector<std::pair<std::string, std::string>>& entries) {
   using U16 = std::uint16_t;
   using U32 = std::uint32_t;
   std::string locals, centrals;
   for (const auto& [name, content] : entries) {
-    const auto crc = static_cast<U32>(::crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
+    const auto crc =
+        static_cast<U32>(::crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
     const auto size = static_cast<U32>(content.size());
     const auto common = packed(U16{20}, U16{0}, U16{0}, U32{0}, crc, size, size, static_cast<U16>(name.size()), U16{0});
     centrals += packed(U32{0x02014b50}, U16{20}) + common +
@@ -103,8 +106,9 @@ inline void put_zip(const std::filesystem::path& file, const std::vector<std::pa
   }
   const auto count = static_cast<U16>(entries.size());
   std::ofstream(file, std::ios::binary) << locals << centrals
-                                        << packed(U32{0x06054b50}, U32{0}, count, count, static_cast<U32>(centrals.size()),
-                                                  static_cast<U32>(locals.size()), U16{0});
+                                        << packed(U32{0x06054b50}, U32{0}, count, count,
+                                                  static_cast<U32>(centrals.size()), static_cast<U32>(locals.size()),
+                                                  U16{0});
 }
 
 }  // namespace deltascape::io

@@ -16,7 +16,9 @@ TEST(ParseJson, GivesWhatNlohmannGives) {
   EXPECT_EQ(parse_json("\"s\"", "x"), Json("s"));
 }
 
-std::string nested(int depth) { return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']'); }
+std::string nested(int depth) {
+  return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']');
+}
 
 TEST(ParseJson, LimitsDepth) {
   EXPECT_NO_THROW(parse_json(nested(64), "x.json"));
@@ -25,9 +27,11 @@ TEST(ParseJson, LimitsDepth) {
 }
 
 TEST(ParseJson, RefusesBadSyntax) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\":}", "nul", "\"\xff\"", "\"\\ud800\"", "1e999", "{\"a\" 1}", "1 2", "\"a\nb\""})
+  for (const char* text :
+       {"", "{", "[1,]", "{\"a\":}", "nul", "\"\xff\"", "\"\\ud800\"", "1e999", "{\"a\" 1}", "1 2", "\"a\nb\""})
     expect_refusal([&] { parse_json(text, "x.json"); }, "x.json", "invalid JSON at byte");
-  expect_refusal([] { parse_json(R"({"a": {"k": 1, "l": 2, "k": 3}})", "x.json"); }, "x.json", "the key k appears twice");
+  expect_refusal([] { parse_json(R"({"a": {"k": 1, "l": 2, "k": 3}})", "x.json"); }, "x.json",
+                 "the key k appears twice");
 }
 
 TEST_F(JsonFile, LimitsSize) {
@@ -38,7 +42,8 @@ TEST_F(JsonFile, LimitsSize) {
 
 TEST(JsonFieldsTest, ReadsTypedAndNamesFileAndField) {
   const Json json = parse_json(R"({"i": 3, "r": 1.5, "t": true, "s": "x", "n": null, "big": 18446744073709551615,
-                                   "o": {"inner": "text"}, "l": [1, 2]})", "c.json");
+                                   "o": {"inner": "text"}, "l": [1, 2]})",
+                               "c.json");
   const JsonFields fields(json, "c.json");
   EXPECT_EQ(fields.integer("i"), 3);
   EXPECT_EQ(fields.real("i"), 3.0);
@@ -50,7 +55,8 @@ TEST(JsonFieldsTest, ReadsTypedAndNamesFileAndField) {
   EXPECT_FALSE(fields.has("n"));
   EXPECT_EQ(fields.required_integer("i"), 3);
   EXPECT_FALSE(fields.object("absent"));
-  expect_refusal([&] { fields.integer("r"); }, "c.json", "r: a field has a wrong value (expected an integer, found 1.5)");
+  expect_refusal([&] { fields.integer("r"); }, "c.json",
+                 "r: a field has a wrong value (expected an integer, found 1.5)");
   expect_refusal([&] { fields.integer("big"); }, "c.json", "big");
   expect_refusal([&] { fields.string("l"); }, "c.json", "found an array of 2");
   expect_refusal([&] { fields.boolean("i"); }, "c.json", "true or false");

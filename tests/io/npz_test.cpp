@@ -26,11 +26,16 @@ TEST_P(NpzGolden, HoldsWhatNumpyWrote) {
     const auto kind = expected["kind"].get<std::string>();
     EXPECT_EQ(array.shape, expected["shape"].get<std::vector<std::int64_t>>()) << name;
     EXPECT_EQ(array.half, expected["half"].get<bool>()) << name;
-    if (kind == "f4") EXPECT_EQ(std::get<std::vector<float>>(array.values), values.get<std::vector<float>>()) << name;
-    else if (kind == "f8") EXPECT_EQ(std::get<std::vector<double>>(array.values), values.get<std::vector<double>>()) << name;
-    else if (kind == "text") EXPECT_EQ(std::get<std::vector<std::string>>(array.values), values.get<std::vector<std::string>>()) << name;
-    else if (!values.empty() && values[0].is_boolean()) EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), (std::vector<std::int64_t>{1, 0})) << name;
-    else EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), values.get<std::vector<std::int64_t>>()) << name;
+    if (kind == "f4")
+      EXPECT_EQ(std::get<std::vector<float>>(array.values), values.get<std::vector<float>>()) << name;
+    else if (kind == "f8")
+      EXPECT_EQ(std::get<std::vector<double>>(array.values), values.get<std::vector<double>>()) << name;
+    else if (kind == "text")
+      EXPECT_EQ(std::get<std::vector<std::string>>(array.values), values.get<std::vector<std::string>>()) << name;
+    else if (!values.empty() && values[0].is_boolean())
+      EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), (std::vector<std::int64_t>{1, 0})) << name;
+    else
+      EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), values.get<std::vector<std::int64_t>>()) << name;
   }
 }
 
@@ -39,7 +44,8 @@ INSTANTIATE_TEST_SUITE_P(Files, NpzGolden, ::testing::Values("stored.npz", "defl
 // Kept in step with check_npz.py.
 std::map<std::string, NpyArray> sample() {
   std::vector<float> halves;
-  for (const float x : {0.f, -0.f, 1.f, 65504.f, 65519.f, 65520.f, 6e-8f, 2.9e-8f, 2.98023224e-8f, 6.1e-5f, 1.0009765f, 1.00048828f, -0.1f, 1e-3f})
+  for (const float x : {0.f, -0.f, 1.f, 65504.f, 65519.f, 65520.f, 6e-8f, 2.9e-8f, 2.98023224e-8f, 6.1e-5f, 1.0009765f,
+                        1.00048828f, -0.1f, 1e-3f})
     halves.push_back(x);
   halves.push_back(std::numeric_limits<float>::infinity());
   halves.push_back(std::nanf(""));
@@ -51,7 +57,10 @@ std::map<std::string, NpyArray> sample() {
           {"halves", {{16}, halves, true}},
           {"empty", {{0, 7}, std::vector<float>{}}},
           {"no_texts", {{0}, std::vector<std::string>{}}},
-          {"broken", {{1}, std::vector<std::string>{"a\xFF" "b\xED\xA0\x80"}}}};
+          {"broken",
+           {{1},
+            std::vector<std::string>{"a\xFF"
+                                     "b\xED\xA0\x80"}}}};
 }
 
 TEST_F(Npz, ReadsBackWhatItWrote) {
@@ -59,7 +68,9 @@ TEST_F(Npz, ReadsBackWhatItWrote) {
   auto wanted = sample();
   write_npz(file, wanted);
   auto got = read_npz(file);
-  EXPECT_EQ(std::get<std::vector<std::string>>(got["broken"].values)[0], "a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_EQ(std::get<std::vector<std::string>>(got["broken"].values)[0],
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
   wanted.erase("broken"), wanted.erase("halves");
   for (const auto& [name, array] : wanted) {
     EXPECT_EQ(got.at(name).shape, array.shape) << name;

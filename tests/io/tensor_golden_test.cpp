@@ -34,7 +34,8 @@ void expect_same(const std::vector<T>& got, const std::vector<T>& wanted, const 
   ASSERT_EQ(got.size(), wanted.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i) {
     if (std::isnan(got[i]) && std::isnan(wanted[i])) continue;
-    ASSERT_EQ(std::bit_cast<Bits>(got[i]), std::bit_cast<Bits>(wanted[i])) << what << " at " << i << ": " << got[i] << " for " << wanted[i];
+    ASSERT_EQ(std::bit_cast<Bits>(got[i]), std::bit_cast<Bits>(wanted[i]))
+        << what << " at " << i << ": " << got[i] << " for " << wanted[i];
   }
 }
 
@@ -64,10 +65,11 @@ TEST_P(TensorGolden, HoldsWhatItsOwnerReads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, TensorGolden,
-                         ::testing::Values("all.safetensors", "empty.safetensors", "sharded/model.safetensors.index.json",
-                                           "all.gguf", "v2.gguf", "all.pt", "views.pt", "module.pt", "parameter.pt",
-                                           "leaves.pt", "nested.pt", "protocol4.pt", "protocol5.pt", "legacy.pt",
-                                           "legacy_module.bin", "deflated.pt", "empty.pt"),
+                         ::testing::Values("all.safetensors", "empty.safetensors",
+                                           "sharded/model.safetensors.index.json", "all.gguf", "v2.gguf", "all.pt",
+                                           "views.pt", "module.pt", "parameter.pt", "leaves.pt", "nested.pt",
+                                           "protocol4.pt", "protocol5.pt", "legacy.pt", "legacy_module.bin",
+                                           "deflated.pt", "empty.pt"),
                          [](const auto& one) {
                            std::string name = one.param;
                            for (char& c : name)
@@ -131,7 +133,8 @@ TEST_P(PickleRefusal, SaysWhy) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, PickleRefusal,
-                         ::testing::Values(Refused{"whole_module.refused.pt", "the global torch.nn.modules.linear.Linear"},
+                         ::testing::Values(Refused{"whole_module.refused.pt",
+                                                   "the global torch.nn.modules.linear.Linear"},
                                            Refused{"list.refused.pt", "no dict of tensors"},
                                            Refused{"two.refused.pt", "several dicts of tensors"},
                                            Refused{"bomb.refused.pt", "more memory than the file"},
