@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains the demo's pool with PEFT: for each domain of a data folder, adapters on disjoint splits of its examples.
 
-train_pool.py --base FILE.gguf|DIR --data DIR --out DIR [--splits 3] [--epochs 2]
-DIR/<domain>.jsonl holds {"prompt","completion"} a line; DIR/out/<domain>-<split> becomes a LoRA adapter (r=8 on the
+train_pool.py --base FILE.gguf|DIR --data DIR --out OUT [--splits 3] [--epochs 2]
+DIR/<domain>.jsonl holds {"prompt","completion"} a line; OUT/<domain>-<split> becomes a LoRA adapter (r=8 on the
 attention inputs and the MLP). The loss is on completions alone. Adapters that are there already are left alone.
 """
 import argparse
@@ -14,9 +14,13 @@ import sys
 import time
 from pathlib import Path
 
+# Waiting threads sleep: on a busy machine spinning ones take the time that the work needs.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
