@@ -18,5 +18,9 @@ test: build
 demo: build
 	scripts/demo.sh $(BUILD)
 
+# Wall time and memory beside the peers of bench/peers.
+bench: build
+	scripts/bench.sh $(BUILD)
+
 clean:
 	rm -rf build

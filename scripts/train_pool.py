@@ -12,6 +12,7 @@ import random
 import shutil
 import sys
 import time
+import warnings
 from pathlib import Path
 
 # Waiting threads sleep: on a busy machine spinning ones take the time that the work needs.
@@ -19,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 warnings.filterwarnings("ignore")
 
