@@ -1,4 +1,6 @@
 // Owns building a tokenizer from the vocabulary inside a GGUF file, by llama.cpp's rules for its kind.
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -188,6 +190,9 @@ std::unique_ptr<Tokenizer> load_spm(const io::GgufFile& gguf) {
   if (!scores || scores->size() != tokens.size()) {
     bad(gguf, "tokenizer.ggml.scores", std::to_string(tokens.size()) + " numbers",
         scores ? std::to_string(scores->size()) : "nothing");
+  }
+  if (!std::all_of(scores->begin(), scores->end(), [](double score) { return std::isfinite(score); })) {
+    bad(gguf, "tokenizer.ggml.scores", "finite numbers", "NaN or Inf");
   }
   // SentencePiece merges towards ordinary pieces only; control, unknown and byte tokens are outside the merges.
   Vocabulary vocabulary;
