@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the demo's pool with PEFT: for each domain of a data folder, adapters on disjoint splits of its examples.
 
-train_pool.py --base FILE.gguf|DIR --data DIR --out OUT [--splits 3] [--epochs 2]
+train_pool.py --base FILE.gguf|DIR --data DIR --out OUT [--splits 3] [--epochs 1]
 DIR/<domain>.jsonl holds {"prompt","completion"} a line; OUT/<domain>-<split> becomes a LoRA adapter (r=8 on the
 attention inputs and the MLP). The loss is on completions alone. Adapters that are there already are left alone.
 """
@@ -31,7 +31,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 TARGETS = ["q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", "down_proj"]
 BATCH = 4
 MAX_TOKENS = 224
-LEARNING_RATE = 3e-4
+LEARNING_RATE = 5e-4
 
 
 def load(base):
@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
     args = parser.parse_args()
     todo = [(domain, split) for domain in sorted(args.data.glob("*.jsonl")) for split in range(args.splits)
             if not (args.out / f"{domain.stem}-{split + 1}").exists()]

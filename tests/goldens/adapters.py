@@ -113,7 +113,11 @@ def make_adapter(adapter, base, folder, tiny_name):
     path = folder / "adapter_config.json"
     saved = json.loads(path.read_text()) | adapter.edits
     saved["base_model_name_or_path"] = f"tiny/{tiny_name}"  # never a path of the machine that made it
+    for field in ("target_modules", "modules_to_save", "exclude_modules"):
+        if isinstance(saved.get(field), list):
+            saved[field].sort()  # PEFT writes a set's order, another one each time
     path.write_text(json.dumps(saved, indent=2))
+    (folder / "README.md").unlink(missing_ok=True)
     return model
 
 
