@@ -70,12 +70,13 @@ def compare(count, adapters, args):
 
 
 def print_table(rows):
-    print(f"{'N':>4} {'program':<14} {'seconds':>8} {'peak MB':>8} {'ours is faster by':>18}")
+    print(f"{'N':>4} {'program':<14} {'seconds':>8} {'cpu s':>8} {'peak MB':>8} {'ours is faster by':>18}")
     for row in rows:
         best = {name: min(run["seconds"] for run in runs) for name, runs in row["runs"].items()}
         for name, runs in row["runs"].items():
+            cpu = min(run["cpu_seconds"] for run in runs)
             peak = max(run["peak_bytes"] for run in runs) / 1e6
-            print(f"{row['count']:>4} {name:<14} {best[name]:>8.2f} {peak:>8.0f} {best[name] / best['deltascape']:>17.2f}x")
+            print(f"{row['count']:>4} {name:<14} {best[name]:>8.2f} {cpu:>8.2f} {peak:>8.0f} {best[name] / best['deltascape']:>17.2f}x")
         print(f"     largest relative difference of an embedding: {row['disagreement']:.1e}")
 
 
