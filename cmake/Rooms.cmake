@@ -88,6 +88,8 @@ function(deltascape_tests)
       get_target_property(pch deltascape_${room} PRECOMPILE_HEADERS_REUSE_FROM)
       if(pch)
         target_precompile_headers(${room}_test REUSE_FROM deltascape_torch_pch)
+        # Programs get -fPIE where the precompiled header has -fPIC; the later flag wins and the header is usable.
+        target_compile_options(${room}_test PRIVATE -fPIC)
       endif()
     endif()
     add_test(NAME ${room} COMMAND ${room}_test)

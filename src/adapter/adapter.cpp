@@ -78,10 +78,12 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   if (file_->tensors().empty())
     throw Error(ErrorCode::kBadFile, "the adapter holds no tensors", {.path = file_->path().string()});
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
+  find_zero_pairs();
   const int last = base.spec().layer_count();
   first_layer_ = last + 1;
   for (const auto& [site, parts] : parts_) {
     check(site, parts, base);
+    if (parts.zero && parts.weight == nullptr && parts.bias == nullptr) continue;
     const int from = site.module == Module::kEmbed       ? 0
                      : site.module == Module::kFinalNorm ? last
                      : site.module == Module::kHead      ? last + 1
@@ -122,6 +124,16 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     throw Error(ErrorCode::kMismatch, "the rank is not the configuration's",
                 {.path = file_->path().string(), .field = t.name, .expected = "[" + std::to_string(rank) + ", …]",
                  .found = shape_text(t.shape)});
+}
+
+// A pair with B = 0 (LoRA as it starts) adds nothing: without it the result is the base's own, to the bit.
+void Adapter::find_zero_pairs() {
+  for (auto& [site, p] : parts_) {
+    if (p.b == nullptr || p.a == nullptr || io::is_quantised(p.b->dtype)) continue;
+    const auto bytes = file_->bytes(*p.b);
+    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) continue;
+    p.zero = true;
+  }
 }
 
 void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) const {
@@ -167,7 +179,7 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
   const auto it = parts_.find(site);
   if (it == parts_.end()) return out;
   const Parts& p = it->second;
-  if (p.a != nullptr)
+  if (p.a != nullptr && !p.zero)
     out.low_rank.push_back({model::decode_tensor(*file_, *p.a, dtype), model::decode_tensor(*file_, *p.b, dtype), p.scale});
   if (p.weight != nullptr) out.weight = model::decode_tensor(*file_, *p.weight, dtype);
   if (p.bias != nullptr) out.bias = model::decode_tensor(*file_, *p.bias, dtype);

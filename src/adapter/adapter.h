@@ -39,10 +39,12 @@ class Adapter {
     const io::TensorInfo* weight = nullptr;
     const io::TensorInfo* bias = nullptr;
     double scale = 1;
+    bool zero = false;  // B is zero
   };
   Adapter() = default;
   void index_tensors(const model::Checkpoint& base);
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
+  void find_zero_pairs();
   void check(model::Site site, const Parts& parts, const model::Checkpoint& base) const;
   void compute_hash();
 

@@ -1,4 +1,6 @@
 // Owns the program: the verbs, one parse, one run, and the only place where errors become exit codes.
+#include <malloc.h>
+
 #include <algorithm>
 #include <exception>
 #include <iostream>
@@ -60,6 +62,9 @@ int explain(const CLI::App& app, const CLI::ParseError& e, const Console& consol
 }
 
 int run(int argc, const char* const* argv) {
+  // The engine frees and takes the same large buffers in every layer: keep their pages instead of zeroing new ones.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   Session session;
   try {
     CLI::App app("Embeds finetuned models by what they do: vectors, neighbours, clusters and a map.", "deltascape");

@@ -190,7 +190,10 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
   result.variants.resize(variants.size());
   result.errors.resize(variants.size());
   std::vector<std::size_t> adapters, full;
-  for (std::size_t i = 0; i < variants.size(); ++i) (variants[i].adapter ? adapters : full).push_back(i);
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    if (variants[i].adapter) adapters.push_back(i);
+    else if (variants[i].full) full.push_back(i);
+  }
   const std::size_t group = group_size(base.spec(), layout, taps, options);
   const std::size_t passes = std::max<std::size_t>(1, (adapters.size() + group - 1) / group);
   progress.begin("running", static_cast<std::int64_t>((adapters.size() + passes + full.size())) * taps.deepest());
@@ -217,6 +220,8 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
       result.errors[i] = e;
     }
   }
+  for (std::size_t i = 0; i < variants.size(); ++i)
+    if (!variants[i].adapter && !variants[i].full) result.variants[i] = result.base;
   check_finite(result);
   return result;
 }

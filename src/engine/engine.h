@@ -15,7 +15,7 @@
 
 namespace deltascape::engine {
 
-// Exactly one of the two is set.
+// At most one of the two is set; neither is the base itself.
 struct Variant {
   std::shared_ptr<const adapter::Adapter> adapter;  // operators on the base
   std::shared_ptr<const model::Checkpoint> full;    // a model of its own

@@ -181,7 +181,10 @@ TEST_F(Adapters, SameContentTwiceGivesTheSameTwice) {
 }
 
 TEST_F(Adapters, ZeroDeltaIsFlagged) {
-  const auto records = run({golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv"});
+  // In company of every kind: what stands beside it in a product must not turn the zero into rounding.
+  const auto records = run({golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv", golden_ / "full_one",
+                            golden_ / "base"});
+  EXPECT_TRUE(records.at("base").no_effect);
   EXPECT_TRUE(records.at("lora_zero_b").no_effect);
   EXPECT_TRUE(records.at("lora_head_only").no_effect);
   EXPECT_FALSE(records.at("lora_qv").no_effect);
