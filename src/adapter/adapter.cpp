@@ -93,6 +93,7 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
 }
 
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
+  if (t.name.find(".original_module.") != std::string::npos) return;  // what a saved module replaces
   const auto key = parse_key(t.name);
   const auto site = key ? model::site_of(*base.spec().architecture, key->module_path) : std::nullopt;
   if (!key)
@@ -113,6 +114,9 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
                                 : key->role == Role::kB      ? p.b
                                 : key->role == Role::kWeight ? p.weight
                                                              : p.bias;
+  // PEFT saves the bias of a saved module under two names; both must say the same.
+  if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape && std::ranges::equal(file_->bytes(*slot), file_->bytes(t)))
+    return;
   if (slot != nullptr)
     throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
                 {.path = file_->path().string(), .field = t.name, .found = slot->name});

@@ -169,7 +169,10 @@ TEST_F(Adapters, FullModelOfOtherWidth) {
 TEST_F(Adapters, FewModulesAfterMany) {
   const auto alone = run({golden_ / "lora_few_late"});
   const auto after = run({golden_ / "lora_all_linear", golden_ / "lora_saved_linear", golden_ / "lora_few_late"});
-  EXPECT_EQ(alone.at("lora_few_late").mean, after.at("lora_few_late").mean);
+  const store::Record &a = alone.at("lora_few_late"), &b = after.at("lora_few_late");
+  double distance = 0;
+  for (std::size_t i = 0; i < a.mean.size(); ++i) distance += std::pow(a.mean[i] - b.mean[i], 2);
+  EXPECT_LE(std::sqrt(distance), 1e-6 * a.norm / a.relative_norm);  // 1e-6 ‖h‖
 }
 
 TEST_F(Adapters, SameContentTwiceGivesTheSameTwice) {
