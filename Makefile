@@ -2,11 +2,15 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 
-.PHONY: all build test demo bootstrap bench clean
-all: build
+.PHONY: all program build test demo bootstrap bench clean
+all: program
 
 bootstrap:
 	@scripts/bootstrap.sh
+
+program: bootstrap
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET) --target deltascape_cli
 
 build: bootstrap
 	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET)
@@ -15,11 +19,11 @@ build: bootstrap
 test: build
 	scripts/test.sh $(BUILD)
 
-demo: build
+demo: program
 	scripts/demo.sh $(BUILD)
 
 # Wall time and memory beside the peers of bench/peers.
-bench: build
+bench: program
 	scripts/bench.sh $(BUILD)
 
 clean:

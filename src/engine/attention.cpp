@@ -78,27 +78,48 @@ at::Tensor Attention::unpad(const at::Tensor& y, std::int64_t variants) const {
   return out;
 }
 
-at::Tensor Attention::explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                         int window) const {
-  const std::int64_t t = layout_.longest;
-  at::Tensor scores = at::matmul(q, k.transpose(2, 3)).mul_(spec_.attention_scale);  // [V·P, H, T, T]
+at::Tensor Attention::masked(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const at::Tensor& hidden) const {
+  at::Tensor scores = at::matmul(q, k.transpose(2, 3)).mul_(spec_.attention_scale);  // [n, heads, Tq, T]
   if (spec_.attention_softcap > 0)
     scores.div_(spec_.attention_softcap).tanh_().mul_(spec_.attention_softcap);
-  const at::Tensor i = at::arange(t).unsqueeze(1), j = at::arange(t).unsqueeze(0);
-  at::Tensor hidden = j > i;
-  if (window > 0) hidden = hidden | (j <= i - window);
   scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
   return at::matmul(at::softmax(scores, -1), v);
 }
 
+at::Tensor Attention::last_tokens(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                  const at::Tensor& v) const {
+  const auto probes = static_cast<std::int64_t>(layout_.probes.size());
+  const Angles& angles = angles_[static_cast<std::size_t>(layer.rope)];
+  const at::Tensor x = q.view({q.size(0), probes, spec_.heads, spec_.head_dim});
+  const at::Tensor cos = angles.cos.index_select(0, layout_.last).unsqueeze(1);  // [probes, 1, dim/2]
+  const at::Tensor sin = angles.sin.index_select(0, layout_.last).unsqueeze(1);
+  const std::vector<at::Tensor> half = x.chunk(2, 3);
+  const at::Tensor turned = at::cat({half[0] * cos - half[1] * sin, half[1] * cos + half[0] * sin}, 3);
+  std::vector<std::int64_t> lengths;
+  for (const auto& probe : layout_.probes) lengths.push_back(static_cast<std::int64_t>(probe.size()));
+  const at::Tensor i = at::tensor(lengths, at::kLong).sub_(1).unsqueeze(1);  // [probes, 1]
+  const at::Tensor j = at::arange(layout_.longest).unsqueeze(0);
+  at::Tensor hidden = j > i;
+  if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
+  const at::Tensor mask = hidden.repeat({q.size(0), 1}).view({-1, 1, 1, layout_.longest});
+  const at::Tensor y = masked(turned.reshape({-1, spec_.heads, 1, spec_.head_dim}), pad(k, &angles), pad(v, nullptr), mask);
+  return y.reshape(q.sizes());
+}
+
 at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) const {
+  if (q.size(1) != layout_.tokens) return last_tokens(layer, q, k, v);
   const Angles& angles = angles_[static_cast<std::size_t>(layer.rope)];
   const at::Tensor qp = pad(q, &angles), kp = pad(k, &angles), vp = pad(v, nullptr);
   const bool windowed = layer.window > 0 && layer.window < layout_.longest;
-  const at::Tensor y = windowed || spec_.attention_softcap > 0
-                           ? explicit_attention(qp, kp, vp, layer.window)
-                           : at::scaled_dot_product_attention(qp, kp, vp, {}, 0.0, true, spec_.attention_scale);
+  at::Tensor y;
+  if (windowed || spec_.attention_softcap > 0) {
+    const at::Tensor i = at::arange(layout_.longest).unsqueeze(1), j = at::arange(layout_.longest).unsqueeze(0);
+    y = masked(qp, kp, vp, windowed ? (j > i) | (j <= i - layer.window) : j > i);
+  } else {
+    y = at::scaled_dot_product_attention(qp, kp, vp, {}, 0.0, true, spec_.attention_scale);
+  }
   return unpad(y, q.size(0));
 }
 

@@ -14,7 +14,8 @@ namespace deltascape::engine {
 class Attention {
  public:
   Attention(const model::ModelSpec& spec, const Layout& layout, at::ScalarType dtype);
-  // q: [variants, tokens, heads·dim]; k, v: [variants, tokens, kv_heads·dim] -> like q.
+  // q: [variants, tokens, heads·dim], or of each probe's last token alone, [variants, probes, heads·dim];
+  // k, v: [variants, tokens, kv_heads·dim] -> like q.
   at::Tensor operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                         const at::Tensor& v) const;
 
@@ -26,7 +27,10 @@ class Attention {
   // heads are repeated for the query heads that share them.
   at::Tensor pad(const at::Tensor& x, const Angles* angles) const;
   at::Tensor unpad(const at::Tensor& y, std::int64_t variants) const;
-  at::Tensor explicit_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int window) const;
+  // Scores of q [n, heads, Tq, dim] against k, with soft cap and mask (true: hidden; broadcasts against scores).
+  at::Tensor masked(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& hidden) const;
+  at::Tensor last_tokens(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                         const at::Tensor& v) const;
 
   const model::ModelSpec& spec_;
   const Layout& layout_;

@@ -68,7 +68,8 @@ class Pass {
   std::vector<const adapter::Adapter*> adapters_;
   std::vector<std::optional<Error>> errors_;
   std::vector<std::size_t> order_;
-  at::Tensor hidden_;        // [slots, tokens, hidden]: the residual streams
+  at::Tensor hidden_;        // [slots, tokens, hidden]: the residual streams; in the end of tapped tokens alone
+  bool pooled_ = false;      // hidden_ is [slots, probes, hidden]
   std::int64_t active_ = 1;  // slots that differ from the checkpoint by now, and the checkpoint itself
   std::vector<at::Tensor> tapped_;  // per tap [slots, probes, hidden]
 };
@@ -95,6 +96,10 @@ void Pass::activate(int block) {
 void Pass::run_layer(int layer) {
   const std::int64_t per_chunk = std::max<std::int64_t>(1, (kChunkRows + layout_.tokens - 1) / layout_.tokens);
   const LayerWeights weights = load_layer(checkpoint_, layer, dtype_, std::min(active_, per_chunk) * layout_.tokens);
+  // The last block that is read needs queries, and all that follows, for the tapped tokens alone.
+  const bool last = layer + 1 == taps_.deepest() && taps_.position == Position::kLast;
+  at::Tensor tapped;
+  if (last) tapped = at::empty({slots(), layout_.last.size(0), spec_.hidden}, at::TensorOptions(dtype_));
   for (std::int64_t first = 0; first < active_; first += per_chunk) {
     const std::int64_t count = std::min(per_chunk, active_ - first);
     std::vector<LayerOps> ops(static_cast<std::size_t>(count));
@@ -103,11 +108,13 @@ void Pass::run_layer(int layer) {
         for (std::size_t m = 0; m < model::kBlockModules; ++m)
           ops[static_cast<std::size_t>(slot - first)][m] = adapter_in(slot).ops(Site{model::module_at(m), layer}, dtype_);
       });
-    PlainOps execution(spec_, weights, attention_, ops);
+    PlainOps execution(spec_, weights, attention_, ops, last ? layout_.last : at::Tensor());
     at::Tensor rows = hidden_.narrow(0, first, count);
     const at::Tensor out = model::run_block(spec_, layer, execution, rows);
-    if (!out.is_same(rows) && out.data_ptr() != rows.data_ptr()) rows.copy_(out);
+    if (last) tapped.narrow(0, first, count).copy_(out);
+    else if (out.data_ptr() != rows.data_ptr()) rows.copy_(out);
   }
+  if (last) hidden_ = tapped, pooled_ = true;
 }
 
 void Pass::read_taps(int block) {
@@ -131,7 +138,7 @@ void Pass::read_taps(int block) {
       // The norm is a token's own affair, so the last position needs it for the last token alone.
       const bool late = taps_.position == Position::kLast;
       if (tap.final_norm && !late) row = rms_norm(row, norm, spec_.norm_eps);
-      row = pool(row, layout_, taps_.position);
+      if (!pooled_) row = pool(row, layout_, taps_.position);
       if (tap.final_norm && late) row = rms_norm(row, norm, spec_.norm_eps);
       out[slot].copy_(row[0]);
     }

@@ -88,6 +88,11 @@ at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) cons
   return reordered_ ? chosen()->apply(x, weight_, bias) : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
+  const bool onednn = x.scalar_type() == at::kFloat && x.size(0) >= kLeastRows && chosen();
+  return onednn ? chosen()->apply(x, weight, {}) : at::linear(x, weight);
+}
+
 const char* gemm_path_name() { return chosen() ? "oneDNN" : "ATen"; }
 
 }  // namespace deltascape::engine

@@ -23,6 +23,9 @@ class PackedWeight {
   std::int64_t out_ = 0;
 };
 
+// x · Wᵀ for a weight that is used once, such as a variant's LoRA A: x [rows, in], weight [out, in] -> [rows, out].
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
+
 // "oneDNN" or "ATen": what PackedWeight uses for float32 in this process.
 const char* gemm_path_name();
 

@@ -12,6 +12,24 @@ using model::Module;
 using model::Param;
 using model::Site;
 
+namespace {
+
+// The modules that read the same input as `module`.
+std::span<const Module> siblings(Module module) {
+  static constexpr Module kAttention[] = {Module::kQ, Module::kK, Module::kV}, kMlp[] = {Module::kGate, Module::kUp};
+  static constexpr Module kAlone[] = {Module::kO, Module::kDown};
+  switch (module) {
+    case Module::kQ:
+    case Module::kK:
+    case Module::kV: return kAttention;
+    case Module::kGate:
+    case Module::kUp: return kMlp;
+    default: return std::span(kAlone).subspan(module == Module::kO ? 0 : 1, 1);
+  }
+}
+
+}  // namespace
+
 at::Tensor norm_weight(const model::ModelSpec& spec, at::Tensor stored) {
   return spec.architecture->norm_plus_one ? stored.add(1) : stored;
 }
@@ -32,7 +50,7 @@ LayerWeights load_layer(const model::Checkpoint& c, int layer, at::ScalarType dt
 
 at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
-  const std::int64_t variants = x.size(0), tokens = x.size(1), width = x.size(2);
+  const std::int64_t variants = x.size(0), tokens = x.size(1);
   bool own_weight = false, own_bias = false;
   for (const LayerOps& v : variants_) {
     own_weight |= v[m].weight.defined();
@@ -58,10 +76,31 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
       const at::Tensor& bias = ops.bias.defined() ? ops.bias : weights_.bias[m];
       if (bias.defined()) y[v].add_(bias);
     }
-    for (const LowRank& l : ops.low_rank)
-      y[v].addmm_(at::mm(x[v].view({tokens, width}), l.a.t()), l.b.t(), 1, l.scale);
+    if (!ops.low_rank.empty()) add_low_rank(static_cast<std::size_t>(v), module, x, y[v]);
   }
   return y;
+}
+
+void PlainOps::add_low_rank(std::size_t variant, Module module, const at::Tensor& x, at::Tensor y) {
+  if (!shrunk_input_.is_same(x)) {
+    shrunk_.assign(variants_.size(), {});
+    shrunk_input_ = x;
+  }
+  const LayerOps& ops = variants_[variant];
+  at::Tensor& shrunk = shrunk_[variant];
+  if (!shrunk.defined()) {
+    std::vector<at::Tensor> stacked;
+    for (const Module m : siblings(module))
+      for (const LowRank& l : ops[model::index(m)].low_rank) stacked.push_back(l.a);
+    shrunk = product(x[static_cast<std::int64_t>(variant)], stacked.size() == 1 ? stacked[0] : at::cat(stacked));
+  }
+  std::int64_t first = 0;
+  for (const Module m : siblings(module))
+    for (const LowRank& l : ops[model::index(m)].low_rank) {
+      const std::int64_t rank = l.a.size(0);
+      if (m == module) y.addmm_(shrunk.narrow(1, first, rank), l.b.t(), 1, l.scale);
+      first += rank;
+    }
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {

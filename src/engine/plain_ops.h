@@ -28,22 +28,32 @@ using LayerOps = model::PerModule<adapter::ModuleOps>;
 
 class PlainOps final : public model::BlockOps {
  public:
+  // `tapped`: the only tokens whose results are needed, [probes]; undefined for all.
   PlainOps(const model::ModelSpec& spec, const LayerWeights& weights, const Attention& attention,
-           std::span<const LayerOps> variants)
-      : spec_(spec), weights_(weights), attention_(attention), variants_(variants) {}
+           std::span<const LayerOps> variants, at::Tensor tapped = {})
+      : spec_(spec), weights_(weights), attention_(attention), variants_(variants), tapped_(std::move(tapped)),
+        shrunk_(variants.size()) {}
 
   // x: [variants, tokens, in].
   at::Tensor linear(model::Module module, const at::Tensor& x) override;
   at::Tensor norm(model::Module module, const at::Tensor& x) override;
   at::Tensor attention(const model::LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) override;
+  at::Tensor needed(const at::Tensor& x) override { return tapped_.defined() ? x.index_select(1, tapped_) : x; }
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual.add_(y); }
 
  private:
+  void add_low_rank(std::size_t variant, model::Module module, const at::Tensor& x, at::Tensor y);
+
   const model::ModelSpec& spec_;
   const LayerWeights& weights_;
   const Attention& attention_;
   std::span<const LayerOps> variants_;
+  at::Tensor tapped_;
+  // Modules that read the same input (q, k, v; gate, up) share one product with their A's stacked: per variant
+  // A x for all of them, valid while shrunk_input_ is what they read.
+  at::Tensor shrunk_input_;
+  std::vector<at::Tensor> shrunk_;  // [tokens, ranks of the modules, one after the other]
 };
 
 // RMSNorm over the last dimension: x [..., d], weight [d].

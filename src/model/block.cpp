@@ -19,9 +19,10 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
 
   const at::Tensor h = ops.norm(Module::kAttnNorm, x);
-  at::Tensor q = ops.linear(Module::kQ, h);
   at::Tensor k = ops.linear(Module::kK, h);
   const at::Tensor v = ops.linear(Module::kV, h);
+  at::Tensor q = ops.linear(Module::kQ, ops.needed(h));
+  x = ops.needed(x);
   if (a.qk_norm) {
     q = norm_heads(spec, ops, Module::kQNorm, q);
     k = norm_heads(spec, ops, Module::kKNorm, k);

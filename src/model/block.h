@@ -16,15 +16,19 @@ class BlockOps {
   virtual at::Tensor linear(Module module, const at::Tensor& x) = 0;
   // RMSNorm over the last dimension with the module's weight.
   virtual at::Tensor norm(Module module, const at::Tensor& x) = 0;
-  // Rotates q and k by position and attends causally: q [..., heads·dim], k and v [..., kv_heads·dim] -> like q.
+  // Rotates q and k by position and attends causally: q [..., heads·dim] of the needed rows, k and v
+  // [..., kv_heads·dim] of all rows -> like q.
   virtual at::Tensor attention(const LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) = 0;
+  // The rows whose results are needed from here on: all of them, or in the last block that is read the tapped tokens
+  // alone. Keys and values are made from all rows before.
+  virtual at::Tensor needed(const at::Tensor& x) = 0;
   // activation(gate) * up; may overwrite `gate`.
   virtual at::Tensor gate(Activation activation, at::Tensor gate, const at::Tensor& up) = 0;
   // residual + y; may overwrite `residual`.
   virtual at::Tensor add(at::Tensor residual, const at::Tensor& y) = 0;
 };
 
-// The residual stream after one block: x [..., hidden] -> [..., hidden]. `x` may be overwritten.
+// The residual stream of the needed rows after one block: x [..., hidden] -> [..., hidden]. `x` may be overwritten.
 at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x);
 
 }  // namespace deltascape::model
