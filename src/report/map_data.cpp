@@ -1,6 +1,7 @@
 // Owns gathering what a map shows.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 #include "deltascape/error.h"
 #include "landscape/embedding_rows.h"
@@ -15,6 +16,15 @@ std::string short_number(double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
+}
+
+// A hub id as it is; of a path the last component, without .gguf.
+std::string short_base(const std::string& name) {
+  const bool hub_id = std::count(name.begin(), name.end(), '/') == 1 && name.front() != '.' && name.front() != '/';
+  std::filesystem::path path(name);
+  if (!path.has_filename()) path = path.parent_path();
+  if (path.extension() == ".gguf") path.replace_extension();
+  return hub_id ? name : path.filename().string();
 }
 
 std::string describe(const store::Comparable& c) {
@@ -58,7 +68,7 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   const landscape::Layout layout = landscape::project(records, options.projection);
   MapData out;
   const store::Comparable& common = records.front().comparable;
-  out.base = common.base_name.empty() ? common.base : common.base_name;
+  out.base = common.base_name.empty() ? common.base : short_base(common.base_name);
   out.title = options.title.empty() ? "Landscape of " + out.base : options.title;
   out.representation = describe(common);
   out.projection = describe(layout, options.projection.metric);
