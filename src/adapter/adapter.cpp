@@ -2,9 +2,13 @@
 #include "adapter/adapter.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
 
 #include "core/hash.h"
 #include "deltascape/error.h"
+#include "io/file.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -51,13 +55,29 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return out.append("]");
 }
 
+// Positive and negative zeros alone. Stops at the first other value, so a trained tensor costs one piece.
+bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
+  constexpr std::uint64_t kPiece = 1024;
+  const io::DTypeInfo& type = io::info(t.dtype);
+  const auto bytes = file.bytes(t);
+  std::array<float, kPiece> values;
+  for (std::uint64_t first = 0; first < t.elements; first += kPiece) {
+    const std::uint64_t count = std::min(kPiece, t.elements - first);
+    io::decode(t.dtype, bytes.subspan(first / type.block * type.block_bytes, count / type.block * type.block_bytes),
+               values.data(), count);
+    if (std::any_of(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count), [](float v) { return v != 0; }))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-bool holds_adapter(const fs::path& path) { return fs::exists(path / "adapter_config.json"); }
+bool holds_adapter(const fs::path& path) { return io::exists(path / "adapter_config.json"); }
 
 std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& folder) {
-  if (const auto f = folder / "adapter_model.safetensors"; fs::exists(f)) return io::open_safetensors(f);
-  if (const auto f = folder / "adapter_model.bin"; fs::exists(f)) return io::open_torch_pickle(f);
+  if (const auto f = folder / "adapter_model.safetensors"; io::exists(f)) return io::open_safetensors(f);
+  if (const auto f = folder / "adapter_model.bin"; io::exists(f)) return io::open_torch_pickle(f);
   throw Error(ErrorCode::kNotFound, "no weights beside adapter_config.json",
               {.path = folder.string(), .expected = "adapter_model.safetensors or adapter_model.bin"});
 }
@@ -123,6 +143,9 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   slot = &t;
   if (key->role != Role::kA) return;
   p.scale = config_.scale_of(key->module_path);
+  if (!(std::abs(p.scale) <= std::numeric_limits<float>::max()))
+    throw Error(ErrorCode::kNumeric, "the scale alpha / r is beyond float32",
+                {.path = (folder_ / "adapter_config.json").string(), .field = "lora_alpha"});
   const std::int64_t rank = config_.rank_of(key->module_path);
   if (t.shape.size() != 2 || t.shape[0] != rank)
     throw Error(ErrorCode::kMismatch, "the rank is not the configuration's",
@@ -133,10 +156,8 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
 // A pair with B = 0 (LoRA as it starts) adds nothing: without it the result is the base's own, to the bit.
 void Adapter::find_zero_pairs() {
   for (auto& [site, p] : parts_) {
-    if (p.b == nullptr || p.a == nullptr || io::is_quantised(p.b->dtype)) continue;
-    const auto bytes = file_->bytes(*p.b);
-    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return b != std::byte{0}; })) continue;
-    p.zero = true;
+    if (p.b == nullptr || p.a == nullptr) continue;
+    p.zero = all_zero(*file_, *p.b);
   }
 }
 

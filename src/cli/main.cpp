@@ -61,6 +61,13 @@ int explain(const CLI::App& app, const CLI::ParseError& e, const Console& consol
   return kExitUsage;
 }
 
+// One line on stderr; with --json also one document on stdout, so that a script always has something to parse.
+int fail(const Console& console, const std::string& message, int code) {
+  console.failure(message);
+  if (console.json) console.print_json({{"error", message}});
+  return code;
+}
+
 int run(int argc, const char* const* argv) {
   // The engine frees and takes the same large buffers in every layer: keep their pages instead of zeroing new ones.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -81,14 +88,12 @@ int run(int argc, const char* const* argv) {
     flush_stdout();
     return code;
   } catch (const Error& e) {
-    session.console.failure(e.what());
-    return exit_code(e);
+    return fail(session.console, e.what(), exit_code(e));
   } catch (const std::bad_alloc&) {
-    session.console.failure("out of memory; a smaller --memory or fewer models may fit");
+    return fail(session.console, "out of memory; a smaller --memory or fewer models may fit", kExitFailed);
   } catch (const std::exception& e) {
-    session.console.failure(std::string("unexpected: ") + e.what());
+    return fail(session.console, std::string("unexpected: ") + e.what(), kExitFailed);
   }
-  return kExitFailed;
 }
 
 }  // namespace

@@ -39,7 +39,9 @@ void expand_list(std::vector<ModelRef>& out, const std::string& file, const std:
   if (depth >= kMaxListDepth)
     throw Error(ErrorCode::kUsage, "lists name each other more than " + std::to_string(kMaxListDepth) + " deep",
                 {.path = file, .field = "", .expected = "", .found = ""});
-  std::istringstream lines(io::read_text(file, kMaxListBytes));
+  std::string content = io::read_text(file, kMaxListBytes);
+  if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);
+  std::istringstream lines(std::move(content));
   for (std::string line; std::getline(lines, line);) {
     line = trimmed(line);
     if (!line.empty() && line.front() != '#') expand_into(out, line, label, depth + 1);

@@ -87,8 +87,10 @@ store::Record find_record(const store::Store& store, const std::string& text) {
 }
 
 Summary summarise(const store::Record& record) {
-  Summary row{record.name, record.label, record.precision, record.norm, record.relative_norm, 0, std::nullopt,
-              record.no_effect};
+  Summary row{.name = record.name, .label = record.label, .precision = record.precision,
+              .base = record.comparable.base_name, .layer = record.comparable.layer,
+              .position = record.comparable.position, .norm = record.norm, .relative_norm = record.relative_norm,
+              .standard_error = 0, .error = std::nullopt, .no_effect = record.no_effect};
   const auto dim = static_cast<std::size_t>(std::max<std::int64_t>(record.dim, 0));
   const std::size_t first = record.standard_error.size() >= dim ? record.standard_error.size() - dim : 0;
   double squares = 0;
@@ -137,11 +139,22 @@ report::Table summary_table(const std::vector<Summary>& rows) {
                                          {"stderr", Align::kRight},        {"precision", Align::kLeft}};
   const bool flagged = std::any_of(rows.begin(), rows.end(), [](const Summary& row) { return row.no_effect; });
   if (flagged) columns.push_back({"flag", Align::kLeft});
+  // A store may hold rows that do not compare: say what sets them apart.
+  std::vector<std::string Summary::*> apart;
+  for (const auto& [title, field] : {std::pair{"base", &Summary::base}, std::pair{"layer", &Summary::layer},
+                                     std::pair{"position", &Summary::position}}) {
+    const auto member = field;
+    if (std::all_of(rows.begin(), rows.end(), [&](const Summary& row) { return row.*member == rows.front().*member; }))
+      continue;
+    columns.push_back({title, Align::kLeft});
+    apart.push_back(field);
+  }
   report::Table table(columns);
   for (const Summary& row : rows) {
     std::vector<std::string> cells = {row.name, row.label, number(row.norm), number(row.relative_norm),
                                       number(row.standard_error), row.precision};
     if (flagged) cells.push_back(row.no_effect ? "no effect" : "");
+    for (const auto field : apart) cells.push_back(row.*field);
     table.add(std::move(cells));
   }
   return table;

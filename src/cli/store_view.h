@@ -40,6 +40,7 @@ store::Record find_record(const store::Store& store, const std::string& text);
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {
   std::string name, label, precision;
+  std::string base, layer, position;  // shown where rows differ in them
   double norm = 0, relative_norm = 0, standard_error = 0;
   std::optional<double> error;  // measured numerical error
   bool no_effect = false;

@@ -15,6 +15,7 @@
 #include "embed/record_maker.h"
 #include "engine/engine.h"
 #include "hub/resolve.h"
+#include "io/file.h"
 #include "model/checkpoint.h"
 
 namespace deltascape {
@@ -26,22 +27,34 @@ using model::Checkpoint;
 
 constexpr std::size_t kMaxTokens = 256;  // arXiv 2509.04442's code truncates probes there
 
-fs::path local_path(const std::string& spec, Progress& progress) {
-  const hub::Resolved found = hub::resolve(spec);
-  if (!found.note.empty()) progress.note(found.note);
-  return found.path;
-}
-
-// LibTorch's exceptions leave the library here and nowhere else.
+// Other exceptions than our own become Errors here and nowhere else.
 template <class F>
 auto translated(F&& work) {
   try {
     return work();
+  } catch (const Error&) {
+    throw;
   } catch (const c10::Error& e) {
     throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::kIo, "out of memory: give a smaller --memory");
+  } catch (const std::exception& e) {
+    throw Error(ErrorCode::kInternal, e.what());
   }
+}
+
+// A file inside a model's folder stands for the folder; a GGUF is a model of its own.
+fs::path model_of(const fs::path& path) {
+  const fs::path kind = path.extension();
+  const bool part = kind == ".safetensors" || kind == ".bin" || kind == ".json";
+  if (!part || !io::is_regular_file(path)) return path;
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+fs::path local_path(const std::string& spec, Progress& progress) {
+  const hub::Resolved found = hub::resolve(spec);
+  if (!found.note.empty()) progress.note(found.note);
+  return model_of(found.path);
 }
 
 struct Opened {
@@ -104,7 +117,7 @@ void Job::run(const std::vector<ModelRef>& models, const std::function<void(stor
   progress_.begin("reading", static_cast<std::int64_t>(models.size()));
   for (const ModelRef& m : models) {
     try {
-      Opened o = open_variant(local_path(m.path, progress_), *base_);
+      Opened o = translated([&] { return open_variant(local_path(m.path, progress_), *base_); });
       if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
       opened.emplace_back(&m, o.hash);
     } catch (const Error& e) {
@@ -163,15 +176,15 @@ std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>
   std::map<std::string, std::vector<ModelRef>> out;
   for (ModelRef m : models) {
     try {
-      const bool hub_id = !fs::exists(m.path) && hub::parse_hub_id(m.path).has_value();
+      const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
       if (m.name.empty()) m.name = hub_id ? m.path : last_component(m.path);
       std::string base = options.base;
       if (base.empty()) {
-        const fs::path path = local_path(m.path, progress);
+        const fs::path path = translated([&] { return local_path(m.path, progress); });
         if (!adapter::holds_adapter(path))
           throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
                       {.path = m.path});
-        base = adapter::read_peft_config(path).base;
+        base = translated([&] { return adapter::read_peft_config(path).base; });
         if (base.empty())
           throw Error(ErrorCode::kUsage, "the adapter does not name its base: give --base",
                       {.path = m.path, .field = "base_model_name_or_path"});
@@ -189,7 +202,8 @@ std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>
 EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options,
                   const std::function<void(store::Record)>& sink, Progress& progress) {
   check_options(options);
-  at::set_num_threads(options.threads > 0 ? options.threads : usable_processors());
+  // More threads than processors only wait for each other.
+  at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
   EmbedReport report;
   for (const auto& [base, members] : by_base(models, options, report, progress)) {
     std::optional<Job> job;
@@ -207,7 +221,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
   const fs::path path = local_path(base, silent_progress());
-  const auto tokenizer = fs::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
+  const auto tokenizer = io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
   std::vector<std::vector<std::int32_t>> out;
   out.reserve(texts.size());
   for (const std::string& text : texts) out.push_back(tokenizer->encode(text));

@@ -12,10 +12,29 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
 
-std::string replace_all(std::string text, const std::string& what, const std::string& with) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
-    text.replace(at, what.size(), with);
-  return text;
+// Python's str.format with the fields task and input: {{ and }} are braces.
+std::string filled(const std::string& pattern, const std::string& task, const std::string& input, const fs::path& file) {
+  std::string out;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c != '{' && c != '}') {
+      out += c;
+    } else if (i + 1 < pattern.size() && pattern[i + 1] == c) {
+      out += c;
+      ++i;
+    } else if (c == '{' && pattern.compare(i, 6, "{task}") == 0) {
+      out += task;
+      i += 5;
+    } else if (c == '{' && pattern.compare(i, 7, "{input}") == 0) {
+      out += input;
+      i += 6;
+    } else {
+      throw Error(ErrorCode::kBadFile, "a brace that is no field",
+                  {.path = file.string(), .field = "templates", .expected = "{task}, {input}, {{ or }}",
+                   .found = pattern.substr(i, 20)});
+    }
+  }
+  return out;
 }
 
 std::string text_of(const io::Json& value, const fs::path& file, const std::string& field) {
@@ -34,7 +53,7 @@ std::vector<std::string> from_json(const fs::path& file) {
   const std::string task = fields.string("task").value_or(""), input = fields.string("input").value_or("");
   for (const io::Json& item : *list) {
     const std::string text = text_of(item, file, plain ? "probes" : "templates");
-    out.push_back(plain ? text : replace_all(replace_all(text, "{task}", task), "{input}", input));
+    out.push_back(plain ? text : filled(text, task, input, file));
   }
   return out;
 }
@@ -51,7 +70,9 @@ std::string unescape(const std::string& line) {
 
 std::vector<std::string> from_lines(const fs::path& file, bool json_lines) {
   std::vector<std::string> out;
-  std::istringstream in(io::read_text(file, kMaxFile));
+  std::string content = io::read_text(file, kMaxFile);
+  if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);  // a byte order mark is no part of a probe
+  std::istringstream in(std::move(content));
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;

@@ -56,6 +56,8 @@ class Pass {
       work();
     } catch (const Error& e) {
       error_in(slot) = e;
+    } catch (const std::exception& e) {  // LibTorch's: one variant never stops the others
+      error_in(slot) = Error(ErrorCode::kInternal, e.what());
     }
   }
 
@@ -225,6 +227,8 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
       result.variants[i] = Pass(*variants[i].full, {}, layout, taps, options.dtype)(progress)[0];
     } catch (const Error& e) {
       result.errors[i] = e;
+    } catch (const std::exception& e) {
+      result.errors[i] = Error(ErrorCode::kInternal, e.what());
     }
   }
   for (std::size_t i = 0; i < variants.size(); ++i)

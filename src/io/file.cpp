@@ -106,4 +106,20 @@ std::string read_text(const std::filesystem::path& file, std::size_t max_bytes) 
   return text;
 }
 
+namespace {
+
+std::filesystem::file_type type_of(const std::filesystem::path& path) {
+  std::error_code failed;
+  const auto type = std::filesystem::status(path, failed).type();
+  if (failed && type != std::filesystem::file_type::not_found)
+    throw Error(ErrorCode::kIo, "cannot be opened: " + failed.message(), {.path = path.string()});
+  return type;
+}
+
+}  // namespace
+
+bool exists(const std::filesystem::path& path) { return type_of(path) != std::filesystem::file_type::not_found; }
+bool is_directory(const std::filesystem::path& path) { return type_of(path) == std::filesystem::file_type::directory; }
+bool is_regular_file(const std::filesystem::path& path) { return type_of(path) == std::filesystem::file_type::regular; }
+
 }  // namespace deltascape::io

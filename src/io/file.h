@@ -41,6 +41,12 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+// std::filesystem's questions with an Error instead of its exceptions: what cannot be asked (no permission, a circle of
+// links, a name too long) is an Error(kIo) that names the path.
+bool exists(const std::filesystem::path& path);
+bool is_directory(const std::filesystem::path& path);
+bool is_regular_file(const std::filesystem::path& path);
+
 // Reads a regular file whole; refuses more than max_bytes before it allocates.
 std::string read_text(const std::filesystem::path& file, std::size_t max_bytes);
 // Writes beside the target and renames, so a kill leaves the old content or the new, never half.

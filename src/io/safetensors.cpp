@@ -141,6 +141,8 @@ std::string_view header_of(const MappedFile& map) {
     fail(map.path(), "", "too short for a safetensors file", "8 bytes of header length", std::to_string(all.size()));
   std::uint64_t length = 0;
   std::memcpy(&length, all.data(), sizeof length);
+  if (std::memcmp(all.data(), "version ", 8) == 0)
+    fail(map.path(), "", "this is a Git LFS pointer, not the file: run `git lfs pull` in its repository", "", "");
   if (length > kMaxHeader)
     fail(map.path(), "", "the header length is absurd; is this a safetensors file?", "at most 100 MB",
          std::to_string(length));

@@ -1,4 +1,5 @@
-// Owns models split over several safetensors files: model.safetensors.index.json and the shards beside it.
+// Owns models split over several files: an index (model.safetensors.index.json, pytorch_model.bin.index.json) and the
+// shards beside it.
 #include <algorithm>
 #include <map>
 #include <unordered_map>
@@ -34,7 +35,8 @@ class Sharded final : public TensorFile {
  private:
   void add_shard(const std::string& name, const std::vector<std::string>& wanted) {
     const auto folder = path_.parent_path();
-    shards_.push_back(open_safetensors(join_inside(folder.empty() ? std::filesystem::path(".") : folder, name)));
+    const auto file = join_inside(folder.empty() ? std::filesystem::path(".") : folder, name);
+    shards_.push_back(file.extension() == ".bin" ? open_torch_pickle(file) : open_safetensors(file));
     const TensorFile& shard = *shards_.back();
     for (const std::string& tensor : wanted)
       if (!shard.find(tensor))
@@ -52,7 +54,7 @@ class Sharded final : public TensorFile {
 
 }  // namespace
 
-std::unique_ptr<TensorFile> open_sharded_safetensors(const std::filesystem::path& index) {
+std::unique_ptr<TensorFile> open_sharded(const std::filesystem::path& index) {
   return std::make_unique<Sharded>(index);
 }
 

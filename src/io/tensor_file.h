@@ -48,8 +48,9 @@ class TensorFile {
 
 // Every opener validates the whole header against the file's size before it allocates, and throws Error.
 std::unique_ptr<TensorFile> open_safetensors(const std::filesystem::path& file);
-// `index` is model.safetensors.index.json; shards lie beside it and must hold what the weight_map says.
-std::unique_ptr<TensorFile> open_sharded_safetensors(const std::filesystem::path& index);
+// `index` is model.safetensors.index.json or pytorch_model.bin.index.json; shards lie beside it and must hold what the
+// weight_map says.
+std::unique_ptr<TensorFile> open_sharded(const std::filesystem::path& index);
 // torch.save zip archives (adapter_model.bin, pytorch_model.bin): a restricted unpickler, tensors only.
 std::unique_ptr<TensorFile> open_torch_pickle(const std::filesystem::path& file);
 

@@ -62,12 +62,13 @@ constexpr Architecture kFamilies[] = {
     {.model_type = "gemma2", .gguf = "gemma2", .title = "Gemma 2", .names = kSandwich, .norm_plus_one = true,
      .scale_embeddings = true, .post_norms = true, .query_pre_attn_scalar = true, .soft_caps = true,
      .qkv_bias = Bias::kAttentionBias, .o_bias = Bias::kAttentionBias, .window = WindowRule::kAlternate,
-     .activation = "gelu_pytorch_tanh", .head_dim = 256, .kv_heads = 4},
+     .activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh", .head_dim = 256, .kv_heads = 4},
     {.model_type = "gemma3_text", .gguf = "gemma3", .title = "Gemma 3 (text)", .names = kSandwich,
      .norm_plus_one = true, .scale_embeddings = true, .qk_norm = true, .post_norms = true,
-     .query_pre_attn_scalar = true, .soft_caps = true, .local_rope = true, .qkv_bias = Bias::kAttentionBias,
-     .o_bias = Bias::kAttentionBias, .window = WindowRule::kFiveOfSix, .activation = "gelu_pytorch_tanh",
-     .head_dim = 256, .kv_heads = 4, .rope_theta = 1000000},
+     .query_pre_attn_scalar = true, .local_rope = true, .qkv_bias = Bias::kAttentionBias,
+     .o_bias = Bias::kAttentionBias, .window = WindowRule::kFiveOfSix, .activation_key = "hidden_activation",
+     .activation = "gelu_pytorch_tanh", .head_dim = 256, .heads = 8, .kv_heads = 4, .vocabulary = 262208,
+     .rope_theta = 1000000},
 };
 
 constexpr std::string_view kPrefixes[] = {"model.", "", "language_model.model.", "model.language_model."};

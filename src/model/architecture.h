@@ -40,17 +40,20 @@ struct Architecture {
   bool qk_norm = false;           // RMSNorm over each head of q and k
   bool post_norms = false;        // norms after attention and MLP too
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
-  bool soft_caps = false;              // attn_logit_softcapping, final_logit_softcapping
+  bool soft_caps = false;              // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
   bool local_rope = false;             // windowed layers turn with their own base and no scaling (Gemma 3)
   bool gguf_permutes_qk = false;       // llama.cpp stores q and k rows pairwise interleaved
   Bias qkv_bias = Bias::kNever;
   Bias o_bias = Bias::kNever;
   Bias mlp_bias = Bias::kNever;
   WindowRule window = WindowRule::kNone;
+  std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";  // when the config names none
   // What transformers assumes for keys a config leaves out; 0: hidden/heads, and as many KV heads as heads.
   int head_dim = 0;
+  int heads = 0;  // 0: the config must say
   int kv_heads = 0;
+  int vocabulary = 0;  // 0: the config must say
   double rope_theta = 10000;
 };
 

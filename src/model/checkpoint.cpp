@@ -23,12 +23,25 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
-  if (const auto f = folder / "model.safetensors.index.json"; fs::exists(f)) return io::open_sharded_safetensors(f);
-  if (const auto f = folder / "model.safetensors"; fs::exists(f)) return io::open_safetensors(f);
-  if (const auto f = folder / "pytorch_model.bin"; fs::exists(f)) return io::open_torch_pickle(f);
+  // In transformers' order: a single file wins over an index that an earlier save left behind.
+  if (const auto f = folder / "model.safetensors"; io::exists(f)) return io::open_safetensors(f);
+  if (const auto f = folder / "model.safetensors.index.json"; io::exists(f)) return io::open_sharded(f);
+  if (const auto f = folder / "pytorch_model.bin"; io::exists(f)) return io::open_torch_pickle(f);
+  if (const auto f = folder / "pytorch_model.bin.index.json"; io::exists(f)) return io::open_sharded(f);
   throw Error(ErrorCode::kNotFound, "no weights beside config.json",
               {.path = folder.string(),
-               .expected = "model.safetensors, model.safetensors.index.json or pytorch_model.bin"});
+               .expected = "model.safetensors, pytorch_model.bin, or an index of shards of these"});
+}
+
+// A folder without config.json that holds one GGUF file is that file's model; anything else is itself.
+fs::path single_gguf(const fs::path& path) {
+  if (!io::is_directory(path) || io::exists(path / "config.json")) return path;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(path))
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  if (found.size() > 1)
+    throw Error(ErrorCode::kUsage, "the folder holds several GGUF files: name one of them", {.path = path.string()});
+  return found.empty() ? path : found.front();
 }
 
 // llama.cpp stores rows of q and k pairwise: [heads, dim/2, 2] where transformers has [heads, 2, dim/2].
@@ -83,27 +96,31 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
 }
 
 bool holds_checkpoint(const fs::path& path) {
-  if (fs::is_regular_file(path)) return path.extension() == ".gguf";
-  return fs::exists(path / "config.json") && !fs::exists(path / "adapter_config.json");
+  if (io::is_regular_file(path)) return path.extension() == ".gguf";
+  return io::exists(path / "config.json") && !io::exists(path / "adapter_config.json");
 }
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& path) {
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
+  const fs::path path = single_gguf(given);
   std::shared_ptr<Checkpoint> c(new Checkpoint());
   c->path_ = path;
-  if (fs::is_directory(path)) {
+  if (io::is_directory(path)) {
     const fs::path config = path / "config.json";
-    if (!fs::exists(config))
+    if (!io::exists(config))
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
     c->spec_ = spec_from_config(io::read_json(config), config);
     c->files_.push_back(open_weights(path));
   } else if (path.extension() == ".gguf") {
     auto gguf = io::GgufFile::open(path);
+    if (const auto parts = gguf->integer("split.count").value_or(1); parts > 1)
+      throw Error(ErrorCode::kUnsupported, "one part of a split GGUF: merge the parts first (llama-gguf-split --merge)",
+                  {.path = path.string(), .field = "split.count", .expected = "1", .found = std::to_string(parts)});
     c->spec_ = spec_from_gguf(*gguf);
     c->gguf_ = gguf.get();
     c->files_.push_back(std::move(gguf));
   } else {
-    throw Error(fs::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
-                fs::exists(path) ? "not a model" : "no such file or directory",
+    throw Error(io::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
+                io::exists(path) ? "not a model" : "no such file or directory",
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
   c->index_tensors();
@@ -143,6 +160,12 @@ void Checkpoint::require(Site site, Param param) {
     if (site.module == Module::kHead) return;  // checkpoints of the body alone; nothing that is computed needs it
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = path_.string(), .field = name});
   }
+  using io::DType;
+  const bool real = io::is_quantised(found->dtype) || found->dtype == DType::kF64 || found->dtype == DType::kF32 ||
+                    found->dtype == DType::kF16 || found->dtype == DType::kBF16;
+  if (!real)  // quantised weights whose scales lie in other tensors
+    throw Error(ErrorCode::kUnsupported, "weights of this type are not computed: give the model in BF16, F16 or F32",
+                {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
   std::vector<std::int64_t> expected = spec_.shape(site.module);
   if (param == Param::kBias) expected.resize(1);
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
@@ -188,7 +211,7 @@ std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
 
 std::string Checkpoint::hash(bool whole) const {
   Hasher h;
-  h.update(spec_.architecture->model_type);
+  h.update(spec_.fingerprint());
   for (const auto& [key, e] : entries_) {
     h.update(hf_name(*spec_.architecture, key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
     h.update(io::info(e.tensor->dtype).name).update(shape_text(e.tensor->shape));

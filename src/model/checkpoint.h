@@ -19,7 +19,8 @@ namespace deltascape::model {
 // Immutable and thread-safe after opening. Weights stay on disk (memory-mapped); load() copies and converts.
 class Checkpoint {
  public:
-  // `path`: a Hugging Face directory (safetensors single or sharded, else pytorch_model.bin) or a .gguf file.
+  // `path`: a Hugging Face directory (safetensors, else pytorch_model.bin; single or sharded), a .gguf file, or a
+  // directory with one.
   // Checks from headers that every needed tensor is there with the right shape. Throws Error naming the tensor.
   static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& path);
 
@@ -32,9 +33,10 @@ class Checkpoint {
   at::Tensor embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   std::int64_t embedding_count() const;  // rows of the token embedding
   std::unique_ptr<text::Tokenizer> tokenizer() const;
-  // Hash of canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN §6).
+  // Hash of the configuration's numbers, canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN
+  // §6, and the configuration: equal weights under another RoPE base are another model).
   std::string identity() const;
-  // Hash of every byte of every tensor this model uses.
+  // The same with every byte of every tensor this model uses.
   std::string content_hash() const;
   std::uint64_t parameters() const;
   std::uint64_t bytes() const;

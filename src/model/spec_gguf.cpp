@@ -99,9 +99,8 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   s.activation = activation_named(std::string(a.activation), gguf.path());
   s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.head_dim));
   if (a.soft_caps) {
-    const bool filled = a.model_type == std::string_view("gemma2");
-    s.attention_softcap = k.real("attn_logit_softcapping", filled ? 50 : 0);
-    s.final_softcap = k.real("final_logit_softcapping", filled ? 30 : 0);
+    s.attention_softcap = k.real("attn_logit_softcapping", 50);
+    s.final_softcap = k.real("final_logit_softcapping", 30);
   }
   // llama.cpp fixes Gemma 2 27B and Gemma 3 27B's attention scale by size: hidden/heads in place of head_dim.
   if (a.query_pre_attn_scalar && ((a.gguf == "gemma2" && count == 46) || (a.gguf == "gemma3" && count == 62)))

@@ -1,5 +1,6 @@
 // Owns config.json -> ModelSpec, with the old and the new names of fields (transformers 4 and 5).
 #include <cmath>
+#include <cstdio>
 #include <string_view>
 
 #include "deltascape/error.h"
@@ -46,8 +47,8 @@ RopeSpec rope_from(const JsonFields& c, const JsonFields* scaling, double theta,
                   {.path = c.file().string(), .field = "rope_type",
                    .expected = "default, linear, dynamic, llama3 or yarn", .found = r.type});
     const bool scaled = r.type != "default";
-    r.original_positions = static_cast<double>(scaling->integer("original_max_position_embeddings")
-        .value_or(c.integer("original_max_position_embeddings").value_or(static_cast<std::int64_t>(r.max_positions))));
+    r.original_positions = scaling->real("original_max_position_embeddings")
+                               .value_or(c.real("original_max_position_embeddings").value_or(r.max_positions));
     r.factor = scaling->real("factor").value_or(
         r.type == "yarn" ? r.max_positions / std::max(1.0, r.original_positions) : 1.0);
     if (scaled && !(r.factor > 0)) scaling->fail("factor", "a positive number");
@@ -124,6 +125,20 @@ std::vector<LayerSpec> layers(const JsonFields& c, const Architecture& a, std::i
   return out;
 }
 
+// Gemma 3's multimodal models keep the text model's numbers in text_config.
+const io::Json& text_part(const io::Json& config) {
+  const bool wrapped = config.is_object() && config.contains("text_config") && config["text_config"].is_object();
+  return wrapped && config.value("model_type", io::Json()) == "gemma3" ? config["text_config"] : config;
+}
+
+void refuse_quantised(const JsonFields& c) {
+  const auto quantisation = c.object("quantization_config");
+  if (!quantisation) return;
+  throw Error(ErrorCode::kUnsupported, "quantised Hugging Face weights are not computed: give the model in BF16 or as GGUF",
+              {.path = c.file().string(), .field = "quantization_config",
+               .found = quantisation->string("quant_method").value_or("an unnamed method")});
+}
+
 }  // namespace
 
 Activation activation_named(const std::string& name, const std::filesystem::path& file) {
@@ -136,9 +151,12 @@ Activation activation_named(const std::string& name, const std::filesystem::path
                .found = name});
 }
 
-ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file) {
+ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file) {
+  refuse_quantised(JsonFields(whole, file));
+  const io::Json& config = text_part(whole);
   const JsonFields c(config, file);
-  const std::string type = c.string("model_type").value_or("");
+  std::string type = c.string("model_type").value_or("");
+  if (&config != &whole && type.empty()) type = "gemma3_text";
   ModelSpec s;
   s.architecture = find_architecture(type);
   if (s.architecture == nullptr)
@@ -147,10 +165,12 @@ ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& 
                  .found = type.empty() ? "none" : type});
   const Architecture& a = *s.architecture;
   s.hidden = positive(c, "hidden_size", kMaxWidth);
-  s.vocabulary = positive(c, "vocab_size", kMaxWidth);
+  s.vocabulary = positive(c, "vocab_size", kMaxWidth, a.vocabulary);
   s.intermediate = positive(c, "intermediate_size", kMaxWidth);
-  s.heads = positive(c, "num_attention_heads", kMaxWidth);
-  s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, a.kv_heads ? a.kv_heads : s.heads);
+  s.heads = positive(c, "num_attention_heads", kMaxWidth, a.heads);
+  // A missing key takes the family's default; null says as many as heads.
+  const bool missing = !config.contains("num_key_value_heads");
+  s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, missing && a.kv_heads ? a.kv_heads : s.heads);
   if (s.heads % s.kv_heads != 0) c.fail("num_key_value_heads", "a divisor of num_attention_heads");
   s.head_dim = positive(c, "head_dim", kMaxWidth, a.head_dim ? a.head_dim : std::max<std::int64_t>(1, s.hidden / s.heads));
   s.layers = layers(c, a, positive(c, "num_hidden_layers", kMaxLayers));
@@ -160,11 +180,9 @@ ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& 
                                                 : static_cast<double>(s.head_dim);
   if (!(scalar > 0)) c.fail("query_pre_attn_scalar", "a positive number");
   s.attention_scale = 1.0 / std::sqrt(scalar);
-  if (a.soft_caps) {
-    // Gemma 2's config class fills 50 and 30 when the keys are missing; null means off.
-    const bool filled = a.model_type == std::string_view("gemma2");
+  if (a.soft_caps) {  // null means off
     const auto cap = [&](const char* key, double otherwise) {
-      return config.contains(key) ? c.real(key).value_or(0) : filled ? otherwise : 0.0;
+      return config.contains(key) ? c.real(key).value_or(0) : otherwise;
     };
     s.attention_softcap = cap("attn_logit_softcapping", 50);
     s.final_softcap = cap("final_logit_softcapping", 30);
@@ -172,15 +190,35 @@ ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& 
   s.qkv_bias = bias(c, a.qkv_bias);
   s.o_bias = bias(c, a.o_bias);
   s.mlp_bias = bias(c, a.mlp_bias);
-  std::string activation =
-      c.string("hidden_activation").value_or(c.string("hidden_act").value_or(std::string(a.activation)));
-  // Gemma's published configs say "gelu" and mean the tanh form (transformers corrects them too).
-  if (a.norm_plus_one && activation == "gelu") activation = "gelu_pytorch_tanh";
+  std::string activation = c.string(a.activation_key).value_or(std::string(a.activation));
+  // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
+  if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
   s.activation = activation_named(activation, file);
   s.tied_head = c.boolean("tie_word_embeddings").value_or(a.scale_embeddings);
   if (c.boolean("use_bidirectional_attention").value_or(false))
     throw Error(ErrorCode::kUnsupported, "bidirectional attention is not computed", {.path = file.string()});
   return s;
+}
+
+std::string ModelSpec::fingerprint() const {
+  std::string out(architecture->model_type);
+  const auto add = [&](double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, " %.17g", value);
+    out += text;
+  };
+  for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
+  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap}) add(x);
+  for (const LayerSpec& l : layers) add(l.window), add(l.rope);
+  for (const RopeSpec& r : ropes) {
+    out += " " + r.type;
+    for (const double x : {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions,
+                           r.low_freq_factor, r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow,
+                           r.truncate ? 1.0 : 0.0})
+      add(x);
+    for (const float d : r.divisors) add(d);
+  }
+  return out;
 }
 
 std::vector<std::int64_t> ModelSpec::shape(Module m) const {

@@ -5,12 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "deltascape/error.h"
 #include "text/component.h"
 #include "text/regex.h"
 #include "text/unicode.h"
 
 namespace deltascape::text {
 namespace {
+
+// A chain of replacements could grow a line without end; honest ones at most triple it.
+constexpr std::size_t kMaxGrowth = std::size_t{1} << 20;
 
 // Most kinds are one pure function.
 class Function : public Normalizer {
@@ -48,6 +52,9 @@ class Replace : public Normalizer {
     for (const Match& match : matches) {
       out.append(text, from, match.begin - from);
       out += content_;
+      if (out.size() > kMaxGrowth + 64 * text.size())
+        throw Error(ErrorCode::kBadFile, "a Replace normaliser blows the text up beyond any use",
+                    {.path = {}, .field = "normalizer", .expected = {}, .found = {}});
       from = match.end;
     }
     return out.append(text, from);

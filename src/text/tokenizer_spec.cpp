@@ -265,8 +265,6 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
   read_tokenizer_json(file, spec);
   const Json& json = file.rest;
 
-  const Json& padding = member(json, "padding");
-  if (padding.is_object() && !settings.contains("pad_token")) settings["pad_token"] = text_member(padding, "pad_token");
   ClassQuestion question{.tokenizer_class = text_member(settings, "tokenizer_class"),
                          .model_type = text_member(config, "model_type"),
                          .has_byte_level = raw.find("\"ByteLevel\"") != std::string::npos,
@@ -274,6 +272,10 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
                                          member(member(settings, "auto_map"), "AutoTokenizer").is_array()};
   if (question.tokenizer_class.empty()) question.tokenizer_class = text_member(config, "tokenizer_class");
   const std::string name = auto_tokenizer_class(question);
+  // The file's padding names the pad token only where neither the settings nor the class do.
+  const Json& padding = member(json, "padding");
+  if (padding.is_object() && !settings.contains("pad_token") && !default_special_tokens(name).contains("pad_token"))
+    settings["pad_token"] = text_member(padding, "pad_token");
 
   const SpecialTokens special(folder, settings, json);
   if (member(special.settings(), "fix_mistral_regex") == true) {

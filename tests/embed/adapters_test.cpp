@@ -168,6 +168,23 @@ TEST_F(Adapters, EmptyFolderAndMissingPath) {
   EXPECT_THAT(failure_of(folder_ / "nowhere" / "at" / "all"), HasSubstr("nowhere"));
 }
 
+TEST_F(Adapters, CirclesOfLinksAndAbsurdScales) {
+  const fs::path loop = copy("loop");
+  fs::remove(loop / "adapter_model.safetensors");
+  fs::create_symlink("adapter_model.safetensors", loop / "adapter_model.safetensors");
+  EXPECT_THAT(failure_of(loop), HasSubstr("adapter_model.safetensors"));
+  fs::create_symlink("self", folder_ / "self");
+  EXPECT_THAT(failure_of(folder_ / "self"), HasSubstr("self"));
+  EXPECT_THAT(failure_of(folder_ / std::string(3000, 'x')), HasSubstr("xxx"));
+  const fs::path scale = changed_config("scale", [](io::Json& j) { j["lora_alpha"] = 1e308; });
+  EXPECT_THAT(failure_of(scale), HasSubstr("lora_alpha"));
+}
+
+TEST_F(Adapters, AFileInTheFolderStandsForTheFolder) {
+  const auto records = run({golden_ / "lora_qv", golden_ / "lora_qv" / "adapter_model.safetensors"});
+  EXPECT_EQ(records.at("lora_qv").mean, records.at("adapter_model.safetensors").mean);
+}
+
 TEST_F(Adapters, FullModelOfOtherWidth) {
   const fs::path other = testing::models_folder() / "gemma3" / "base";
   EXPECT_THAT(failure_of(other), HasSubstr("no finetune of the base"));

@@ -51,6 +51,9 @@ TEST_F(Probes, ReadsEveryFormat) {
   EXPECT_THAT(read_probes(write("a.json", R"({"probes": ["one", "two\nlines"]})")), ElementsAre("one", "two\nlines"));
   EXPECT_THAT(read_probes(write("b.json", R"({"task": "T", "input": "I", "templates": ["{task}/{input}", "{input}"]})")),
               ElementsAre("T/I", "I"));
+  EXPECT_THAT(read_probes(write("braces.json", R"({"task": "{input}", "input": "I", "templates": ["{{\"k\": {input}}} {task}"]})")),
+              ElementsAre("{\"k\": I} {input}"));
+  EXPECT_THAT(read_probes(write("mark.txt", "\xEF\xBB\xBFone\n")), ElementsAre("one"));
   EXPECT_THAT(read_probes(write("c.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n")), ElementsAre("one", "two"));
   EXPECT_THAT(read_probes(write("d.txt", "one\\ntwo\r\n\nback\\\\slash \n")), ElementsAre("one\ntwo", "back\\slash "));
 }
@@ -58,6 +61,7 @@ TEST_F(Probes, ReadsEveryFormat) {
 TEST_F(Probes, ErrorsNameFileAndPlace) {
   EXPECT_THAT(error_of(write("e.jsonl", "{\"text\": \"one\"}\n{\"txt\": 1}\n")), HasSubstr("e.jsonl:2"));
   EXPECT_THAT(error_of(write("f.json", "{\"probes\": [1]}")), HasSubstr("probes"));
+  EXPECT_THAT(error_of(write("k.json", R"({"templates": ["{other}"]})")), HasSubstr("{other}"));
   EXPECT_THAT(error_of(write("g.json", "{\"probes\": 1}")), HasSubstr("probes"));
   EXPECT_THAT(error_of(write("h.txt", "\n  \n")), HasSubstr("no probe"));
   EXPECT_THAT(error_of(write("i.yaml", "x")), HasSubstr(".jsonl"));

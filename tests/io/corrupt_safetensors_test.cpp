@@ -133,7 +133,7 @@ TEST_F(CorruptSafetensors, IndexIsRefused) {
   };
   for (const auto& [content, words, named] : refused) {
     const auto index = put("model/model.safetensors.index.json", content);
-    expect_refusal([&] { open_sharded_safetensors(index); }, named, words);
+    expect_refusal([&] { open_sharded(index); }, named, words);
   }
 }
 

@@ -15,7 +15,7 @@ std::unique_ptr<TensorFile> open_any(const std::filesystem::path& file) {
   const auto kind = file.extension();
   if (kind == ".gguf") return GgufFile::open(file);
   if (kind == ".safetensors") return open_safetensors(file);
-  if (kind == ".json") return open_sharded_safetensors(file);
+  if (kind == ".json") return open_sharded(file);
   return open_torch_pickle(file);
 }
 

@@ -1,0 +1,140 @@
+// Models as people keep them: what is read as transformers reads it, and what is refused by name. Made from the tiny
+// goldens by copying a folder and changing its files.
+#include "model/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <functional>
+
+#include "deltascape/error.h"
+#include "goldens.h"
+#include "io/file.h"
+
+namespace deltascape::model {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class Checkpoints : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "deltascape-model-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path copy(const std::string& golden, const std::string& name = "model") const {
+    fs::copy(testing::models_folder() / golden, folder_ / name, fs::copy_options::recursive);
+    return folder_ / name;
+  }
+  static void edit(const fs::path& file, const std::function<void(io::Json&)>& change) {
+    io::Json json = io::read_json(file);
+    change(json);
+    std::ofstream(file) << json.dump();
+  }
+  static std::string error_of(const fs::path& model) {
+    try {
+      Checkpoint::open(model);
+    } catch (const Error& e) {
+      EXPECT_LT(std::string(e.what()).size(), 400u);
+      return e.what();
+    }
+    return "";
+  }
+  fs::path folder_;
+};
+
+TEST_F(Checkpoints, QuantisedHuggingFaceWeightsAreRefusedByName) {
+  const fs::path model = copy("llama/base");
+  edit(model / "config.json", [](io::Json& j) { j["quantization_config"] = {{"quant_method", "fp8"}}; });
+  EXPECT_THAT(error_of(model), ::testing::AllOf(HasSubstr("quantization_config"), HasSubstr("fp8")));
+}
+
+TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {
+  const fs::path model = copy("llama/base");
+  // The header's dtype names swapped for one of the same width: the bytes stay where they are.
+  const fs::path file = model / "model.safetensors";
+  std::string content = io::read_text(file, std::size_t{1} << 30);
+  for (std::size_t at = 0; (at = content.find("\"F32\"", at)) != std::string::npos;) content.replace(at, 5, "\"I32\"");
+  std::ofstream(file, std::ios::binary) << content;
+  EXPECT_THAT(error_of(model), HasSubstr("I32"));
+}
+
+TEST_F(Checkpoints, ASingleFileWinsOverAnOldIndex) {
+  const fs::path model = copy("llama/base");
+  std::ofstream(model / "model.safetensors.index.json") << R"({"weight_map": {"model.norm.weight": "gone.safetensors"}})";
+  EXPECT_EQ(error_of(model), "");
+}
+
+TEST_F(Checkpoints, ShardedPickles) {
+  const fs::path model = copy("mistral/base");
+  const auto whole = Checkpoint::open(model);
+  const auto names = io::open_torch_pickle(model / "pytorch_model.bin");
+  io::Json map = io::Json::object();
+  for (const io::TensorInfo& t : names->tensors()) map[t.name] = "pytorch_model-00001-of-00001.bin";
+  fs::rename(model / "pytorch_model.bin", model / "pytorch_model-00001-of-00001.bin");
+  std::ofstream(model / "pytorch_model.bin.index.json") << io::Json{{"weight_map", map}}.dump();
+  EXPECT_EQ(Checkpoint::open(model)->content_hash(), whole->content_hash());
+}
+
+TEST_F(Checkpoints, Gemma3sTextPart) {
+  const fs::path model = copy("gemma3/base");
+  const auto plain = Checkpoint::open(model);
+  edit(model / "config.json", [](io::Json& j) {
+    io::Json text = j;
+    j = {{"model_type", "gemma3"}, {"text_config", text}, {"vision_config", io::Json::object()}};
+  });
+  EXPECT_EQ(Checkpoint::open(model)->content_hash(), plain->content_hash());
+}
+
+// Equal weights under another RoPE base are another model.
+TEST_F(Checkpoints, TheConfigurationIsPartOfTheIdentity) {
+  const fs::path one = copy("llama/base"), other = copy("llama/base", "other");
+  edit(other / "config.json", [](io::Json& j) {
+    j.erase("rope_parameters");
+    j["rope_theta"] = 123456.0;
+  });
+  EXPECT_NE(Checkpoint::open(one)->identity(), Checkpoint::open(other)->identity());
+  EXPECT_NE(Checkpoint::open(one)->content_hash(), Checkpoint::open(other)->content_hash());
+}
+
+TEST_F(Checkpoints, AFolderWithOneGguf) {
+  const fs::path gguf = testing::models_folder() / "llama_gguf" / "base.gguf";
+  fs::copy(gguf, folder_ / "m.gguf");
+  EXPECT_EQ(Checkpoint::open(folder_)->identity(), Checkpoint::open(gguf)->identity());
+  fs::copy(gguf, folder_ / "n.gguf");
+  EXPECT_THAT(error_of(folder_), HasSubstr("several GGUF files"));
+}
+
+TEST_F(Checkpoints, NullMeansAsManyKeyValueHeadsAsHeads) {
+  const fs::path model = copy("qwen2/base");
+  edit(model / "config.json", [](io::Json& j) { j["num_key_value_heads"] = nullptr; });
+  // The tiny model has fewer: the refusal is about shapes, not about a missing number.
+  EXPECT_THAT(error_of(model), HasSubstr("k_proj"));
+}
+
+TEST_F(Checkpoints, AbsurdNumbersAreOneClearLine) {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, io::Json>>{
+           {"hidden_size", 1e18}, {"hidden_size", -1}, {"num_hidden_layers", 1000000000}, {"num_attention_heads", 0},
+           {"vocab_size", "many"}, {"rms_norm_eps", "small"}, {"num_key_value_heads", 7}, {"hidden_act", "mystery"}}) {
+    const fs::path model = copy("llama/base", key + value.dump().substr(0, 3));
+    edit(model / "config.json", [&](io::Json& j) { j[key] = value; });
+    EXPECT_THAT(error_of(model), HasSubstr(key));
+  }
+}
+
+TEST_F(Checkpoints, CirclesOfLinksAreErrors) {
+  fs::create_symlink("loop", folder_ / "loop");
+  EXPECT_THAT(error_of(folder_ / "loop"), HasSubstr("loop"));
+  const fs::path model = copy("llama/base");
+  fs::remove(model / "model.safetensors");
+  fs::create_symlink("model.safetensors", model / "model.safetensors");
+  EXPECT_THAT(error_of(model), HasSubstr("model.safetensors"));
+}
+
+}  // namespace
+}  // namespace deltascape::model
