@@ -49,12 +49,6 @@ std::optional<Key> parse_key(std::string_view name) {
   return {};
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string out("[");
-  for (const std::int64_t n : shape) out.append(out.size() > 1 ? ", " : "").append(std::to_string(n));
-  return out.append("]");
-}
-
 // Positive and negative zeros alone. Stops at the first other value, so a trained tensor costs one piece.
 bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
   constexpr std::uint64_t kPiece = 1024;
@@ -150,7 +144,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (t.shape.size() != 2 || t.shape[0] != rank)
     throw Error(ErrorCode::kMismatch, "the rank is not the configuration's",
                 {.path = file_->path().string(), .field = t.name, .expected = "[" + std::to_string(rank) + ", …]",
-                 .found = shape_text(t.shape)});
+                 .found = io::shape_text(t.shape)});
 }
 
 // A pair with B = 0 (LoRA as it starts) adds nothing: without it the result is the base's own, to the bit.
@@ -165,8 +159,8 @@ void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) co
   const std::vector<std::int64_t> weight = base.spec().shape(site.module);
   const auto fail = [&](const io::TensorInfo& t, const std::vector<std::int64_t>& expected) {
     throw Error(ErrorCode::kMismatch, "the shape does not fit the base",
-                {.path = file_->path().string(), .field = t.name, .expected = shape_text(expected),
-                 .found = shape_text(t.shape)});
+                {.path = file_->path().string(), .field = t.name, .expected = io::shape_text(expected),
+                 .found = io::shape_text(t.shape)});
   };
   if ((p.a == nullptr) != (p.b == nullptr)) {
     const io::TensorInfo& lone = p.a ? *p.a : *p.b;
@@ -191,7 +185,7 @@ void Adapter::compute_hash() {
   for (const auto& [site, p] : parts_) {
     h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
     for (const io::TensorInfo* t : {p.a, p.b, p.weight, p.bias}) {
-      h.update(t ? shape_text(t->shape).append(io::info(t->dtype).name) : "-");
+      h.update(t ? io::shape_text(t->shape).append(io::info(t->dtype).name) : "-");
       if (t != nullptr) h.update(file_->bytes(*t));
     }
     h.update(std::as_bytes(std::span(&p.scale, 1)));

@@ -166,8 +166,11 @@ std::vector<at::Tensor> Pass::operator()(Progress& progress) {
   return results;
 }
 
-// How many variants run together within the budget; at least one.
-std::size_t group_size(const ModelSpec& spec, const Layout& layout, const Taps& taps, const RunOptions& options) {
+std::string mebibytes(double bytes) { return std::to_string(static_cast<long long>(bytes / (1 << 20)) + 1) + " MiB"; }
+
+// How many variants run together within the budget; at least one, with a word to the user when even that is too many.
+std::size_t group_size(const ModelSpec& spec, const Layout& layout, const Taps& taps, const RunOptions& options,
+                       Progress& progress) {
   const double element = static_cast<double>(at::elementSize(options.dtype));
   const double q = static_cast<double>(spec.heads * spec.head_dim), kv = static_cast<double>(spec.kv_heads * spec.head_dim);
   const double h = static_cast<double>(spec.hidden), mlp = static_cast<double>(spec.intermediate);
@@ -176,6 +179,10 @@ std::size_t group_size(const ModelSpec& spec, const Layout& layout, const Taps& 
   const double temporaries = element * rows * (4 * h + 6 * q + 4 * kv + 3 * mlp);
   const double probes = static_cast<double>(layout.probes.size() * taps.taps.size());
   const double variant = element * h * (static_cast<double>(layout.tokens) + 2 * probes);
+  const double least = layer + temporaries + 2 * variant;
+  if (static_cast<double>(options.memory) < least)
+    progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) + " is less than one layer and one variant need (" +
+                  mebibytes(least) + "): running one variant at a time");
   const double left = static_cast<double>(options.memory) - layer - temporaries;
   return static_cast<std::size_t>(std::clamp(left / variant - 1, 1.0, 1e9));
 }
@@ -203,7 +210,7 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
     if (variants[i].adapter) adapters.push_back(i);
     else if (variants[i].full) full.push_back(i);
   }
-  const std::size_t group = group_size(base.spec(), layout, taps, options);
+  const std::size_t group = group_size(base.spec(), layout, taps, options, progress);
   const std::size_t passes = std::max<std::size_t>(1, (adapters.size() + group - 1) / group);
   progress.begin("running", static_cast<std::int64_t>((adapters.size() + passes + full.size())) * taps.deepest());
 

@@ -12,8 +12,6 @@
 
 namespace deltascape::io {
 
-// "[2, 3]"
-std::string shape_text(const std::vector<std::int64_t>& shape);
 // Bytes of `elements` of a type; false when they are not whole blocks or do not fit.
 bool byte_count(DType dtype, std::uint64_t elements, std::uint64_t& out);
 

@@ -35,6 +35,9 @@ struct TensorInfo {
   std::uint64_t elements = 0;       // product of shape
 };
 
+// "[3, 64]", for messages.
+std::string shape_text(const std::vector<std::int64_t>& shape);
+
 // A read-only, memory-mapped (or owned) file. Views live as long as the TensorFile. Thread-safe after opening.
 class TensorFile {
  public:

@@ -8,7 +8,7 @@ namespace {
 
 using M = Module;
 
-constexpr TensorName kPreNorm[] = {
+constexpr TensorName kCommon[] = {
     {M::kAttnNorm, "layers.{}.input_layernorm", "blk.{}.attn_norm"},
     {M::kQ, "layers.{}.self_attn.q_proj", "blk.{}.attn_q"},
     {M::kK, "layers.{}.self_attn.k_proj", "blk.{}.attn_k"},
@@ -16,7 +16,6 @@ constexpr TensorName kPreNorm[] = {
     {M::kQNorm, "layers.{}.self_attn.q_norm", "blk.{}.attn_q_norm"},
     {M::kKNorm, "layers.{}.self_attn.k_norm", "blk.{}.attn_k_norm"},
     {M::kO, "layers.{}.self_attn.o_proj", "blk.{}.attn_output"},
-    {M::kMlpNorm, "layers.{}.post_attention_layernorm", "blk.{}.ffn_norm"},
     {M::kGate, "layers.{}.mlp.gate_proj", "blk.{}.ffn_gate"},
     {M::kUp, "layers.{}.mlp.up_proj", "blk.{}.ffn_up"},
     {M::kDown, "layers.{}.mlp.down_proj", "blk.{}.ffn_down"},
@@ -25,45 +24,34 @@ constexpr TensorName kPreNorm[] = {
     {M::kHead, "lm_head", "output"},
 };
 
-// Gemma 2 and 3 call the norm after attention what others call the norm before the MLP.
-constexpr TensorName kSandwich[] = {
-    {M::kAttnNorm, "layers.{}.input_layernorm", "blk.{}.attn_norm"},
-    {M::kQ, "layers.{}.self_attn.q_proj", "blk.{}.attn_q"},
-    {M::kK, "layers.{}.self_attn.k_proj", "blk.{}.attn_k"},
-    {M::kV, "layers.{}.self_attn.v_proj", "blk.{}.attn_v"},
-    {M::kQNorm, "layers.{}.self_attn.q_norm", "blk.{}.attn_q_norm"},
-    {M::kKNorm, "layers.{}.self_attn.k_norm", "blk.{}.attn_k_norm"},
-    {M::kO, "layers.{}.self_attn.o_proj", "blk.{}.attn_output"},
+constexpr TensorName kPreNorms[] = {{M::kMlpNorm, "layers.{}.post_attention_layernorm", "blk.{}.ffn_norm"}};
+
+// Gemma 2 and 3 give the name that others use for the norm before the MLP to the one after attention.
+constexpr TensorName kSandwichNorms[] = {
     {M::kAttnPostNorm, "layers.{}.post_attention_layernorm", "blk.{}.post_attention_norm"},
     {M::kMlpNorm, "layers.{}.pre_feedforward_layernorm", "blk.{}.ffn_norm"},
-    {M::kGate, "layers.{}.mlp.gate_proj", "blk.{}.ffn_gate"},
-    {M::kUp, "layers.{}.mlp.up_proj", "blk.{}.ffn_up"},
-    {M::kDown, "layers.{}.mlp.down_proj", "blk.{}.ffn_down"},
     {M::kMlpPostNorm, "layers.{}.post_feedforward_layernorm", "blk.{}.post_ffw_norm"},
-    {M::kEmbed, "embed_tokens", "token_embd"},
-    {M::kFinalNorm, "norm", "output_norm"},
-    {M::kHead, "lm_head", "output"},
 };
 
 constexpr Architecture kFamilies[] = {
-    {.model_type = "llama", .gguf = "llama", .title = "LLaMA 1-3, SmolLM, Yi, …", .names = kPreNorm,
+    {.model_type = "llama", .gguf = "llama", .title = "LLaMA 1-3, SmolLM, Yi, …", .names = kCommon, .norms = kPreNorms,
      .gguf_permutes_qk = true, .qkv_bias = Bias::kAttentionBias, .o_bias = Bias::kAttentionBias,
      .mlp_bias = Bias::kMlpBias},
-    {.model_type = "mistral", .gguf = "mistral", .title = "Mistral 7B", .names = kPreNorm, .gguf_permutes_qk = true,
+    {.model_type = "mistral", .gguf = "mistral", .title = "Mistral 7B", .names = kCommon, .norms = kPreNorms, .gguf_permutes_qk = true,
      .window = WindowRule::kEveryLayer, .kv_heads = 8},
-    {.model_type = "qwen2", .gguf = "qwen2", .title = "Qwen 2 and 2.5", .names = kPreNorm,
+    {.model_type = "qwen2", .gguf = "qwen2", .title = "Qwen 2 and 2.5", .names = kCommon, .norms = kPreNorms,
      .qkv_bias = Bias::kAlways, .window = WindowRule::kFromMaxWindow, .kv_heads = 32},
-    {.model_type = "qwen3", .gguf = "qwen3", .title = "Qwen 3", .names = kPreNorm, .qk_norm = true,
+    {.model_type = "qwen3", .gguf = "qwen3", .title = "Qwen 3", .names = kCommon, .norms = kPreNorms, .qk_norm = true,
      .qkv_bias = Bias::kAttentionBias, .o_bias = Bias::kAttentionBias, .window = WindowRule::kFromMaxWindow,
      .head_dim = 128, .kv_heads = 32},
-    {.model_type = "gemma", .gguf = "gemma", .title = "Gemma 1", .names = kPreNorm, .norm_plus_one = true,
+    {.model_type = "gemma", .gguf = "gemma", .title = "Gemma 1", .names = kCommon, .norms = kPreNorms, .norm_plus_one = true,
      .scale_embeddings = true, .qkv_bias = Bias::kAttentionBias, .o_bias = Bias::kAttentionBias,
      .activation = "gelu_pytorch_tanh", .head_dim = 256, .kv_heads = 16},
-    {.model_type = "gemma2", .gguf = "gemma2", .title = "Gemma 2", .names = kSandwich, .norm_plus_one = true,
+    {.model_type = "gemma2", .gguf = "gemma2", .title = "Gemma 2", .names = kCommon, .norms = kSandwichNorms, .norm_plus_one = true,
      .scale_embeddings = true, .post_norms = true, .query_pre_attn_scalar = true, .soft_caps = true,
      .qkv_bias = Bias::kAttentionBias, .o_bias = Bias::kAttentionBias, .window = WindowRule::kAlternate,
      .activation_key = "hidden_activation", .activation = "gelu_pytorch_tanh", .head_dim = 256, .kv_heads = 4},
-    {.model_type = "gemma3_text", .gguf = "gemma3", .title = "Gemma 3 (text)", .names = kSandwich,
+    {.model_type = "gemma3_text", .gguf = "gemma3", .title = "Gemma 3 (text)", .names = kCommon, .norms = kSandwichNorms,
      .norm_plus_one = true, .scale_embeddings = true, .qk_norm = true, .post_norms = true,
      .query_pre_attn_scalar = true, .local_rope = true, .qkv_bias = Bias::kAttentionBias,
      .o_bias = Bias::kAttentionBias, .window = WindowRule::kFiveOfSix, .activation_key = "hidden_activation",
@@ -80,8 +68,9 @@ std::string fill(std::string_view pattern, int layer) {
 }
 
 const TensorName* row_of(const Architecture& a, Module module) {
-  for (const TensorName& n : a.names)
-    if (n.module == module) return &n;
+  for (const auto& names : {a.names, a.norms})
+    for (const TensorName& n : names)
+      if (n.module == module) return &n;
   return nullptr;
 }
 
@@ -134,8 +123,9 @@ std::optional<Site> site_of(const Architecture& a, std::string_view module_path)
   for (std::string_view prefix : kPrefixes) {
     if (!module_path.starts_with(prefix)) continue;
     const auto path = module_path.substr(prefix.size());
-    for (const TensorName& n : a.names)
-      if (const auto layer = match(n.hf, path)) return Site{n.module, *layer};
+    for (const auto& names : {a.names, a.norms})
+      for (const TensorName& n : names)
+        if (const auto layer = match(n.hf, path)) return Site{n.module, *layer};
   }
   return {};
 }

@@ -33,7 +33,8 @@ struct Architecture {
   std::string_view model_type;  // config.json
   std::string_view gguf;        // general.architecture
   std::string_view title;       // for people
-  std::span<const TensorName> names;
+  std::span<const TensorName> names;  // the projections and the norms that all families name alike
+  std::span<const TensorName> norms;  // the others
 
   bool norm_plus_one = false;     // RMSNorm multiplies by 1 + weight (Gemma)
   bool scale_embeddings = false;  // token embeddings times sqrt(hidden)

@@ -16,12 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kWindow = 4096;
 constexpr std::size_t kWindows = 64;
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
-  return out + "]";
-}
-
 std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
   // In transformers' order: a single file wins over an index that an earlier save left behind.
   if (const auto f = folder / "model.safetensors"; io::exists(f)) return io::open_safetensors(f);
@@ -171,8 +165,8 @@ void Checkpoint::require(Site site, Param param) {
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
   if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
     throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
-                {.path = path_.string(), .field = found->name, .expected = shape_text(expected),
-                 .found = shape_text(found->shape)});
+                {.path = path_.string(), .field = found->name, .expected = io::shape_text(expected),
+                 .found = io::shape_text(found->shape)});
   entries_.emplace(std::pair(site, param), Entry{&file, found});
 }
 
@@ -214,7 +208,7 @@ std::string Checkpoint::hash(bool whole) const {
   h.update(spec_.fingerprint());
   for (const auto& [key, e] : entries_) {
     h.update(hf_name(*spec_.architecture, key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
-    h.update(io::info(e.tensor->dtype).name).update(shape_text(e.tensor->shape));
+    h.update(io::info(e.tensor->dtype).name).update(io::shape_text(e.tensor->shape));
     const auto bytes = e.file->bytes(*e.tensor);
     if (whole || bytes.size() <= kWindow * kWindows) {
       h.update(bytes);
