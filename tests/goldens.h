@@ -21,7 +21,8 @@ inline std::filesystem::path models_folder() {
   const char* root = std::getenv("DELTASCAPE_GOLDENS");
   const std::filesystem::path folder = std::filesystem::path(root ? root : "goldens") / "models";
   if (!std::filesystem::exists(folder / "index.json"))
-    throw std::runtime_error("no goldens in " + folder.string() + ": run tests/make_goldens.py, and set DELTASCAPE_GOLDENS");
+    throw std::runtime_error("no goldens in " + folder.string() +
+                             ": run tests/make_goldens.py, and set DELTASCAPE_GOLDENS");
   return folder;
 }
 
@@ -36,10 +37,16 @@ inline std::vector<GoldenCase> golden_cases() {
   const io::Json index = io::read_json(folder / "index.json");
   std::vector<GoldenCase> out;
   for (const io::Json& c : index.at("cases")) {
-    GoldenCase g{c.at("name"), c.at("position"), c.at("layer"), "", folder / std::string(c.at("base")),
-                 folder / std::string(c.at("npz")), {}};
+    GoldenCase g{c.at("name"),
+                 c.at("position"),
+                 c.at("layer"),
+                 "",
+                 folder / std::string(c.at("base")),
+                 folder / std::string(c.at("npz")),
+                 {}};
     if (c.at("probes").is_string()) g.probes = (folder / std::string(c.at("probes"))).string();
-    for (const io::Json& v : c.at("variants")) g.variants.emplace_back(v.at("name"), folder / std::string(v.at("path")));
+    for (const io::Json& v : c.at("variants"))
+      g.variants.emplace_back(v.at("name"), folder / std::string(v.at("path")));
     out.push_back(std::move(g));
   }
   return out;
@@ -59,7 +66,8 @@ inline void expect_parity(std::span<const float> got, std::span<const double> re
   ASSERT_EQ(got.size(), ref.size()) << what;
   std::vector<double> difference(ref.size());
   for (std::size_t i = 0; i < ref.size(); ++i) difference[i] = got[i] - ref[i];
-  const double bound = fp64 ? std::max(1e-5 * norm(ref), 4e-7 * norm(hidden)) : std::max(1e-4 * norm(ref), 4e-6 * norm(hidden));
+  const double bound =
+      fp64 ? std::max(1e-5 * norm(ref), 4e-7 * norm(hidden)) : std::max(1e-4 * norm(ref), 4e-6 * norm(hidden));
   EXPECT_LE(norm(difference), bound) << what << ": ‖e‖ " << norm(ref) << ", ‖h‖ " << norm(hidden);
 }
 

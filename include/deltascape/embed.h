@@ -20,15 +20,15 @@ struct ModelRef {
 };
 
 struct EmbedOptions {
-  std::string base;                           // empty: each variant's own base_model_name_or_path
+  std::string base;                            // empty: each variant's own base_model_name_or_path
   std::string representation = "activations";  // see representations()
-  std::string layer = "last";                 // last | all | N | FRACTION | L-pre
-  std::string position = "last";              // last | mean | weighted
-  std::string probes_file;                    // empty: the paper's five
-  std::string precision = "auto";             // auto | fp32 | fp64
-  std::string device = "auto";                // auto | cpu
-  std::size_t memory = 0;                     // bytes; 0: half of the machine's free memory
-  int threads = 0;                            // 0: all cores this process may use
+  std::string layer = "last";                  // last | all | N | FRACTION | L-pre
+  std::string position = "last";               // last | mean | weighted
+  std::string probes_file;                     // empty: the paper's five
+  std::string precision = "auto";              // auto | fp32 | fp64
+  std::string device = "auto";                 // auto | cpu
+  std::size_t memory = 0;                      // bytes; 0: half of the machine's free memory
+  int threads = 0;                             // 0: all cores this process may use
 };
 
 struct EmbedFailure {

@@ -9,8 +9,8 @@ namespace deltascape {
 
 struct Inspection {
   std::string path;
-  std::string kind;    // base | lora | … | unknown
-  std::string family;  // architecture ("llama", "gemma3_text"), for a base or a full finetune
+  std::string kind;                  // base | lora | … | unknown
+  std::string family;                // architecture ("llama", "gemma3_text"), for a base or a full finetune
   std::int64_t rank = 0;             // largest LoRA rank, 0 where there is none
   std::vector<std::string> targets;  // adapted module kinds, sorted: q_proj, v_proj
   std::string base;                  // base_model_name_or_path it names

@@ -31,12 +31,17 @@ struct Key {
 std::optional<Key> parse_key(std::string_view name) {
   if (!name.starts_with(kPrefix)) return {};
   name.remove_prefix(kPrefix.size());
-  constexpr std::pair<std::string_view, Role> kSuffixes[] = {
-      {".lora_A.weight", Role::kA}, {".lora_A.default.weight", Role::kA},
-      {".lora_B.weight", Role::kB}, {".lora_B.default.weight", Role::kB},
-      {".base_layer.bias", Role::kBias}, {".base_layer.weight", Role::kWeight}, {".modules_to_save.default.bias", Role::kBias},
-      {".modules_to_save.bias", Role::kBias}, {".modules_to_save.default.weight", Role::kWeight},
-      {".modules_to_save.weight", Role::kWeight}, {".bias", Role::kBias}};
+  constexpr std::pair<std::string_view, Role> kSuffixes[] = {{".lora_A.weight", Role::kA},
+                                                             {".lora_A.default.weight", Role::kA},
+                                                             {".lora_B.weight", Role::kB},
+                                                             {".lora_B.default.weight", Role::kB},
+                                                             {".base_layer.bias", Role::kBias},
+                                                             {".base_layer.weight", Role::kWeight},
+                                                             {".modules_to_save.default.bias", Role::kBias},
+                                                             {".modules_to_save.bias", Role::kBias},
+                                                             {".modules_to_save.default.weight", Role::kWeight},
+                                                             {".modules_to_save.weight", Role::kWeight},
+                                                             {".bias", Role::kBias}};
   for (const auto& [suffix, role] : kSuffixes)
     if (name.ends_with(suffix)) {
       // ".lora_B.bias" and the like are other computations, not a bias of the module.
@@ -59,7 +64,8 @@ bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
     const std::uint64_t count = std::min(kPiece, t.elements - first);
     io::decode(t.dtype, bytes.subspan(first / type.block * type.block_bytes, count / type.block * type.block_bytes),
                values.data(), count);
-    if (std::any_of(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count), [](float v) { return v != 0; }))
+    if (std::any_of(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count),
+                    [](float v) { return v != 0; }))
       return false;
   }
   return true;
@@ -116,7 +122,8 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (!site || !base.spec().has(site->module) || site->layer >= base.spec().layer_count()) {
     if (site && site->module == Module::kHead) return;  // a tied head: nothing that is read depends on it
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
-                {.path = file_->path().string(), .field = t.name,
+                {.path = file_->path().string(),
+                 .field = t.name,
                  .expected = std::string(base.spec().architecture->model_type) + " with " +
                              std::to_string(base.spec().layer_count()) + " layers"});
   }
@@ -129,7 +136,8 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
                                 : key->role == Role::kWeight ? p.weight
                                                              : p.bias;
   // PEFT saves the bias of a saved module under two names; both must say the same.
-  if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape && std::ranges::equal(file_->bytes(*slot), file_->bytes(t)))
+  if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape &&
+      std::ranges::equal(file_->bytes(*slot), file_->bytes(t)))
     return;
   if (slot != nullptr)
     throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
@@ -143,7 +151,9 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   const std::int64_t rank = config_.rank_of(key->module_path);
   if (t.shape.size() != 2 || t.shape[0] != rank)
     throw Error(ErrorCode::kMismatch, "the rank is not the configuration's",
-                {.path = file_->path().string(), .field = t.name, .expected = "[" + std::to_string(rank) + ", …]",
+                {.path = file_->path().string(),
+                 .field = t.name,
+                 .expected = "[" + std::to_string(rank) + ", …]",
                  .found = io::shape_text(t.shape)});
 }
 
@@ -159,7 +169,9 @@ void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) co
   const std::vector<std::int64_t> weight = base.spec().shape(site.module);
   const auto fail = [&](const io::TensorInfo& t, const std::vector<std::int64_t>& expected) {
     throw Error(ErrorCode::kMismatch, "the shape does not fit the base",
-                {.path = file_->path().string(), .field = t.name, .expected = io::shape_text(expected),
+                {.path = file_->path().string(),
+                 .field = t.name,
+                 .expected = io::shape_text(expected),
                  .found = io::shape_text(t.shape)});
   };
   if ((p.a == nullptr) != (p.b == nullptr)) {
@@ -199,7 +211,8 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
   if (it == parts_.end()) return out;
   const Parts& p = it->second;
   if (p.a != nullptr && !p.zero)
-    out.low_rank.push_back({model::decode_tensor(*file_, *p.a, dtype), model::decode_tensor(*file_, *p.b, dtype), p.scale});
+    out.low_rank.push_back(
+        {model::decode_tensor(*file_, *p.a, dtype), model::decode_tensor(*file_, *p.b, dtype), p.scale});
   if (p.weight != nullptr) out.weight = model::decode_tensor(*file_, *p.weight, dtype);
   if (p.bias != nullptr) out.bias = model::decode_tensor(*file_, *p.bias, dtype);
   return out;

@@ -15,12 +15,37 @@ using io::Json;
 using io::JsonFields;
 
 // Options that say how an adapter was trained or saved, or that the tensors' names already tell.
-constexpr std::string_view kNeutral[] = {
-    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying",
-    "eva_config", "exclude_modules", "fan_in_fan_out", "inference_mode", "init_lora_weights", "layers_pattern",
-    "layers_to_transform", "loftq_config", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core",
-    "modules_to_save", "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision",
-    "runtime_config", "target_modules", "task_type", "use_rslora", "merge_weights", "enable_lora"};
+constexpr std::string_view kNeutral[] = {"alpha_pattern",
+                                         "auto_mapping",
+                                         "base_model_name_or_path",
+                                         "bias",
+                                         "corda_config",
+                                         "ensure_weight_tying",
+                                         "eva_config",
+                                         "exclude_modules",
+                                         "fan_in_fan_out",
+                                         "inference_mode",
+                                         "init_lora_weights",
+                                         "layers_pattern",
+                                         "layers_to_transform",
+                                         "loftq_config",
+                                         "lora_alpha",
+                                         "lora_dropout",
+                                         "lora_ga_config",
+                                         "megatron_core",
+                                         "modules_to_save",
+                                         "peft_type",
+                                         "peft_version",
+                                         "qalora_group_size",
+                                         "r",
+                                         "rank_pattern",
+                                         "revision",
+                                         "runtime_config",
+                                         "target_modules",
+                                         "task_type",
+                                         "use_rslora",
+                                         "merge_weights",
+                                         "enable_lora"};
 
 // init_lora_weights that only choose the first A and B; every other kind changes the base's weights at load.
 constexpr std::string_view kPlainStarts[] = {"gaussian", "eva", "orthogonal"};

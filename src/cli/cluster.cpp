@@ -10,8 +10,8 @@
 namespace deltascape::cli {
 namespace {
 
-constexpr std::size_t kMaxPrintedMatrix = 24;   // wider does not fit a screen
-constexpr std::size_t kMaxJsonMatrix = 20000;   // what cosine_matrix() takes
+constexpr std::size_t kMaxPrintedMatrix = 24;  // wider does not fit a screen
+constexpr std::size_t kMaxJsonMatrix = 20000;  // what cosine_matrix() takes
 
 struct ClusterVerb {
   StoreView view;
@@ -100,8 +100,8 @@ void print_silhouette(const landscape::Clustering& clustering, const Console& co
   }
   const landscape::Silhouette& s = *clustering.silhouette;
   console.print_line("silhouette " + ratio(s.average));
-  report::Table table({{"class", report::Align::kLeft}, {"members", report::Align::kRight},
-                       {"silhouette", report::Align::kRight}});
+  report::Table table(
+      {{"class", report::Align::kLeft}, {"members", report::Align::kRight}, {"silhouette", report::Align::kRight}});
   for (const auto& c : s.classes) table.add({c.label, std::to_string(c.members), ratio(c.average)});
   console.print_table(table);
   if (const std::size_t left_out = s.no_effect + s.unlabelled + s.lone; left_out > 0)
@@ -113,8 +113,10 @@ void print_clusters(const landscape::Clustering& clustering, const Console& cons
   console.print_line("");
   console.print_line("clusters by " + method_name(clustering.method) +
                      (clustering.fit ? ", fit " + ratio(clustering.fit) : ""));
-  report::Table table({{"id", report::Align::kRight}, {"name", report::Align::kLeft},
-                       {"size", report::Align::kRight}, {"members", report::Align::kLeft}});
+  report::Table table({{"id", report::Align::kRight},
+                       {"name", report::Align::kLeft},
+                       {"size", report::Align::kRight},
+                       {"members", report::Align::kLeft}});
   for (const auto& c : clustering.clusters) {
     std::string members;
     for (const std::string& member : c.members) members += (members.empty() ? "" : ", ") + member;
@@ -190,9 +192,8 @@ void add_cluster(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   verb->add_option("--matrix", options->matrix_file, "Write the cosine matrix there")->type_name("F.csv");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return cluster(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return cluster(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -54,12 +54,9 @@ int compare(const CompareOptions& options, const Console& console) {
   const store::Record a = find_record(*store, options.a);
   const store::Record b = find_record(*store, options.b);
   const landscape::Comparison comparison = landscape::compare(a, b, row);
-  if (console.json)
-    console.print_json(comparison_json(a, b, comparison));
-  else if (console.quiet)
-    console.print_line(ratio(comparison.similarity.cosine));
-  else
-    print_comparison(a, b, comparison, console);
+  if (console.json) console.print_json(comparison_json(a, b, comparison));
+  else if (console.quiet) console.print_line(ratio(comparison.similarity.cosine));
+  else print_comparison(a, b, comparison, console);
   return kExitDone;
 }
 
@@ -73,9 +70,8 @@ void add_compare(CLI::App& app, Session& session) {
   options->view.add_layer(*verb);
   verb->add_option("A", options->a, "A stored variant")->required()->type_name("");
   verb->add_option("B", options->b, "Another")->required()->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return compare(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return compare(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

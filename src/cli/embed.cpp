@@ -50,12 +50,10 @@ void print_report(const EmbedResults& results, const EmbedReport& report, const 
     const bool named = failure.error.find(failure.name) != std::string::npos;
     console.failure(named ? failure.error : failure.name + ": " + failure.error);
   }
-  if (console.json)
-    console.print_json(report_json(results, report));
+  if (console.json) console.print_json(report_json(results, report));
   else if (console.quiet)
     for (const Summary& row : results.rows()) console.print_line(row.name);
-  else if (!results.rows().empty())
-    console.print_table(summary_table(results.rows()));
+  else if (!results.rows().empty()) console.print_table(summary_table(results.rows()));
 }
 
 int run_embed(EmbedVerb verb, const Console& console) {
@@ -65,7 +63,8 @@ int run_embed(EmbedVerb verb, const Console& console) {
 
   const Expansion expansion = expand_models(verb.models, verb.expand);
   for (const std::string& note : expansion.notes) console.note(note);
-  if (expansion.models.empty()) console.note("no models to embed" + (verb.shard.empty() ? "" : " in shard " + verb.shard));
+  if (expansion.models.empty())
+    console.note("no models to embed" + (verb.shard.empty() ? "" : " in shard " + verb.shard));
   if (!verb.targets.npz_file.empty() && verb.options.base.empty())
     require_one_named_base(expansion.models, verb.targets.npz_file);
 
@@ -93,7 +92,8 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
       ->check(CLI::IsMember({"last", "mean", "weighted"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--probes", o.probes_file, "Prompts: .json, .jsonl with {\"text\"} or .txt; left out: the paper's five")
+  verb.add_option("--probes", o.probes_file,
+                  "Prompts: .json, .jsonl with {\"text\"} or .txt; left out: the paper's five")
       ->type_name("F");
 }
 
@@ -138,9 +138,8 @@ void add_embed(CLI::App& app, Session& session) {
   add_what(*verb, *options);
   add_how(*verb, *options);
   add_targets(*verb, *options);
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return run_embed(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return run_embed(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

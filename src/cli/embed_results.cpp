@@ -89,7 +89,9 @@ void EmbedResults::put_in_store(store::Record& record) {
 void EmbedResults::require_one_base(const store::Record& record) const {
   if (for_npz_.empty() || for_npz_.front().comparable.base == record.comparable.base) return;
   throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
-              {.path = targets_.npz_file, .field = record.name, .expected = for_npz_.front().comparable.base_name,
+              {.path = targets_.npz_file,
+               .field = record.name,
+               .expected = for_npz_.front().comparable.base_name,
                .found = record.comparable.base_name});
 }
 

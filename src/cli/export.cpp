@@ -20,12 +20,10 @@ int export_store(const ExportOptions& options, const Console& console) {
     for (const std::string& name : options.names) records.push_back(find_record(*store, name));
   }
   store::export_records(records, options.out);
-  if (console.json)
-    console.print_json({{"out", options.out}, {"count", records.size()}});
+  if (console.json) console.print_json({{"out", options.out}, {"count", records.size()}});
   else if (console.quiet)
     for (const auto& record : records) console.print_line(record.name);
-  else
-    console.print_line("wrote " + std::to_string(records.size()) + " embeddings to " + options.out);
+  else console.print_line("wrote " + std::to_string(records.size()) + " embeddings to " + options.out);
   return 0;
 }
 
@@ -41,9 +39,8 @@ void add_export(CLI::App& app, Session& session) {
       ->required()
       ->type_name("F");
   verb->add_option("NAME", options->names, "Only these variants")->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return export_store(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return export_store(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

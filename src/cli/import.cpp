@@ -54,9 +54,8 @@ void add_import(CLI::App& app, Session& session) {
   const auto options = std::make_shared<ImportOptions>();
   options->view.add_store(*verb);
   verb->add_option("SOURCE", options->sources, "Stores (.db) and embeddings (.npz)")->required()->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return import_sources(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return import_sources(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

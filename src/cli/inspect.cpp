@@ -41,10 +41,17 @@ Json inspection_json(const Inspection& row) {
 
 report::Table inspection_table(const std::vector<Inspection>& rows) {
   using report::Align;
-  report::Table table({{"path", Align::kLeft}, {"kind", Align::kLeft}, {"family", Align::kLeft},
-                       {"rank", Align::kRight}, {"targets", Align::kLeft}, {"base", Align::kLeft},
-                       {"dtype", Align::kLeft}, {"parameters", Align::kRight}, {"size", Align::kRight},
-                       {"verdict", Align::kLeft}, {"reason", Align::kLeft}});
+  report::Table table({{"path", Align::kLeft},
+                       {"kind", Align::kLeft},
+                       {"family", Align::kLeft},
+                       {"rank", Align::kRight},
+                       {"targets", Align::kLeft},
+                       {"base", Align::kLeft},
+                       {"dtype", Align::kLeft},
+                       {"parameters", Align::kRight},
+                       {"size", Align::kRight},
+                       {"verdict", Align::kLeft},
+                       {"reason", Align::kLeft}});
   for (const Inspection& row : rows) {
     std::string targets;
     for (const std::string& target : row.targets) targets += (targets.empty() ? "" : " ") + target;
@@ -79,9 +86,8 @@ void add_inspect(CLI::App& app, Session& session) {
   verb->add_option("PATH", *paths, "Directories, files or hub ids; -q prints those that are not refused")
       ->required()
       ->type_name("");
-  verb->callback([&session, paths] {
-    session.run = [&session, paths] { return inspect_paths(*paths, session.console); };
-  });
+  verb->callback(
+      [&session, paths] { session.run = [&session, paths] { return inspect_paths(*paths, session.console); }; });
 }
 
 }  // namespace deltascape::cli

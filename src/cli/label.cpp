@@ -47,10 +47,8 @@ int label(const LabelOptions& options, bool label_given, const Console& console)
   const auto store = options.view.open(store::Store::Mode::kReadWrite);
   Json failed = Json::array();
   Labels labels;
-  if (single)
-    labels[find_record(*store, options.name).name] = options.label;
-  else
-    labels = wanted(options, *store, failed);
+  if (single) labels[find_record(*store, options.name).name] = options.label;
+  else labels = wanted(options, *store, failed);
 
   Json done = Json::array();
   for (const auto& [name, value] : labels) {

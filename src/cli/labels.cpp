@@ -12,9 +12,8 @@ namespace {
 constexpr std::size_t kMaxLabelsBytes = std::size_t{256} << 20;
 
 bool is_blank(const std::vector<std::string>& row) {
-  return std::all_of(row.begin(), row.end(), [](const std::string& field) {
-    return field.find_first_not_of(" \t") == std::string::npos;
-  });
+  return std::all_of(row.begin(), row.end(),
+                     [](const std::string& field) { return field.find_first_not_of(" \t") == std::string::npos; });
 }
 
 }  // namespace
@@ -39,12 +38,9 @@ std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std
           throw Error(ErrorCode::kBadFile, "the quote opened on line " + std::to_string(opened) + " is never closed",
                       {.path = file, .field = "", .expected = "", .found = ""});
         if (text[i] == '\n') ++line;
-        if (text[i] != '"')
-          field += text[i];
-        else if (i + 1 < text.size() && text[i + 1] == '"')
-          field += text[i++];
-        else
-          break;
+        if (text[i] != '"') field += text[i];
+        else if (i + 1 < text.size() && text[i + 1] == '"') field += text[i++];
+        else break;
       }
     } else if (text[i] == ',') {
       row.push_back(std::move(field));
@@ -68,7 +64,9 @@ std::map<std::string, std::string> read_labels(const std::string& file) {
     if (is_blank(row) || (i == 0 && row == std::vector<std::string>{"name", "label"})) continue;
     if (row.size() != 2)
       throw Error(ErrorCode::kBadFile, "every row is name,label; put a field with a comma in quotes",
-                  {.path = file, .field = "row " + std::to_string(i + 1), .expected = "2 fields",
+                  {.path = file,
+                   .field = "row " + std::to_string(i + 1),
+                   .expected = "2 fields",
                    .found = std::to_string(row.size())});
     const auto [at, added] = labels.emplace(row[0], row[1]);
     if (!added && at->second != row[1])

@@ -24,8 +24,7 @@ report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
                 suffix == ".png" ? "PNG maps are not there yet: write an .svg" : "a map is written as .html or .svg",
                 {.path = verb.out, .field = "", .expected = "F.html or F.svg", .found = ""});
   report::MapOptions options;
-  if (verb.projection == "pca")
-    options.projection.method = landscape::ProjectionMethod::kPca;
+  if (verb.projection == "pca") options.projection.method = landscape::ProjectionMethod::kPca;
   else if (verb.projection != "tsne")
     throw Error(ErrorCode::kUsage,
                 verb.projection == "umap" ? "the umap projection is not there yet" : "--projection is not known",
@@ -48,8 +47,7 @@ int map(const MapVerb& verb, const Console& console) {
                         {"points", data.points.size()},
                         {"projection", data.projection},
                         {"silhouette", json_number(data.silhouette)}});
-  else if (console.quiet)
-    console.print_line(verb.out);
+  else if (console.quiet) console.print_line(verb.out);
   else
     console.print_line("wrote " + verb.out + ": " + std::to_string(data.points.size()) + " variants, " +
                        data.projection);
@@ -59,8 +57,8 @@ int map(const MapVerb& verb, const Console& console) {
 }  // namespace
 
 void add_map(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "map", "The landscape as one self-contained file",
-                            "deltascape map --out map.html");
+  CLI::App* verb =
+      add_verb(app, session, "map", "The landscape as one self-contained file", "deltascape map --out map.html");
   const auto options = std::make_shared<MapVerb>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
@@ -78,9 +76,7 @@ void add_map(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   verb->add_option("--title", options->title, "Of the page")->type_name("TEXT");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return map(*options, session.console); };
-  });
+  verb->callback([&session, options] { session.run = [&session, options] { return map(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -30,8 +30,11 @@ int near(const NearOptions& options, const Console& console) {
     for (const auto& n : neighbours) console.print_line(n.name);
   } else {
     using report::Align;
-    report::Table table({{"name", Align::kLeft}, {"label", Align::kLeft}, {"cosine", Align::kRight},
-                         {"low", Align::kRight}, {"high", Align::kRight}});
+    report::Table table({{"name", Align::kLeft},
+                         {"label", Align::kLeft},
+                         {"cosine", Align::kRight},
+                         {"low", Align::kRight},
+                         {"high", Align::kRight}});
     for (const auto& n : neighbours) table.add({n.name, n.label, ratio(n.cosine), ratio(n.low), ratio(n.high)});
     console.print_table(table);
   }
@@ -41,8 +44,8 @@ int near(const NearOptions& options, const Console& console) {
 }  // namespace
 
 void add_near(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "near", "List the variants nearest to one, by cosine",
-                            "deltascape near math-1 -k 10");
+  CLI::App* verb =
+      add_verb(app, session, "near", "List the variants nearest to one, by cosine", "deltascape near math-1 -k 10");
   const auto options = std::make_shared<NearOptions>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
@@ -52,9 +55,8 @@ void add_near(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   verb->add_option("MODEL", options->model, "A stored variant: its name, or its path")->required()->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return near(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return near(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -32,10 +32,8 @@ extern "C" void wipe_and_die(int signal) {
 std::string clock_text(double seconds) {
   const auto whole = static_cast<long long>(std::ceil(seconds));
   char text[48];
-  if (whole >= 3600)
-    std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
-  else
-    std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
+  if (whole >= 3600) std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
+  else std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   return text;
 }
 
@@ -65,8 +63,11 @@ std::string bar_line(const BarState& state, std::size_t width) {
 }
 
 ProgressBar::ProgressBar(const Console& console)
-    : console_(console), enabled_(!console.quiet && is_terminal(STDERR_FILENO)), started_(Clock::now()),
-      stage_started_(started_), drawn_(started_ - kInterval) {
+    : console_(console),
+      enabled_(!console.quiet && is_terminal(STDERR_FILENO)),
+      started_(Clock::now()),
+      stage_started_(started_),
+      drawn_(started_ - kInterval) {
   if (!enabled_) return;
   std::signal(SIGINT, wipe_and_die);
   std::signal(SIGTERM, wipe_and_die);

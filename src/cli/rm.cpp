@@ -39,9 +39,8 @@ void add_rm(CLI::App& app, Session& session) {
   const auto options = std::make_shared<RmOptions>();
   options->view.add_store(*verb);
   verb->add_option("NAME", options->names, "Names as `ls` lists them")->required()->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return remove(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return remove(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -54,9 +54,8 @@ void add_show(CLI::App& app, Session& session) {
   options->view.add_store(*verb);
   verb->add_flag("--vector", options->vector, "Print the embedding too");
   verb->add_option("NAME", options->name, "Its name, or an unambiguous ending of it")->required()->type_name("");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return show(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return show(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

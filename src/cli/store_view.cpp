@@ -87,10 +87,17 @@ store::Record find_record(const store::Store& store, const std::string& text) {
 }
 
 Summary summarise(const store::Record& record) {
-  Summary row{.name = record.name, .label = record.label, .precision = record.precision,
-              .base = record.comparable.base_name, .layer = record.comparable.layer,
-              .position = record.comparable.position, .norm = record.norm, .relative_norm = record.relative_norm,
-              .standard_error = 0, .error = std::nullopt, .no_effect = record.no_effect};
+  Summary row{.name = record.name,
+              .label = record.label,
+              .precision = record.precision,
+              .base = record.comparable.base_name,
+              .layer = record.comparable.layer,
+              .position = record.comparable.position,
+              .norm = record.norm,
+              .relative_norm = record.relative_norm,
+              .standard_error = 0,
+              .error = std::nullopt,
+              .no_effect = record.no_effect};
   const auto dim = static_cast<std::size_t>(std::max<std::int64_t>(record.dim, 0));
   const std::size_t first = record.standard_error.size() >= dim ? record.standard_error.size() - dim : 0;
   double squares = 0;
@@ -134,9 +141,9 @@ Json record_json(const store::Record& record) {
 
 report::Table summary_table(const std::vector<Summary>& rows) {
   using report::Align;
-  std::vector<report::Column> columns = {{"name", Align::kLeft},           {"label", Align::kLeft},
-                                         {"norm", Align::kRight},          {"relative_norm", Align::kRight},
-                                         {"stderr", Align::kRight},        {"precision", Align::kLeft}};
+  std::vector<report::Column> columns = {{"name", Align::kLeft},    {"label", Align::kLeft},
+                                         {"norm", Align::kRight},   {"relative_norm", Align::kRight},
+                                         {"stderr", Align::kRight}, {"precision", Align::kLeft}};
   const bool flagged = std::any_of(rows.begin(), rows.end(), [](const Summary& row) { return row.no_effect; });
   if (flagged) columns.push_back({"flag", Align::kLeft});
   // A store may hold rows that do not compare: say what sets them apart.
@@ -151,8 +158,8 @@ report::Table summary_table(const std::vector<Summary>& rows) {
   }
   report::Table table(columns);
   for (const Summary& row : rows) {
-    std::vector<std::string> cells = {row.name, row.label, number(row.norm), number(row.relative_norm),
-                                      number(row.standard_error), row.precision};
+    std::vector<std::string> cells = {
+        row.name, row.label, number(row.norm), number(row.relative_norm), number(row.standard_error), row.precision};
     if (flagged) cells.push_back(row.no_effect ? "no effect" : "");
     for (const auto field : apart) cells.push_back(row.*field);
     table.add(std::move(cells));

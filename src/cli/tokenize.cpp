@@ -38,9 +38,8 @@ void add_tokenize(CLI::App& app, Session& session) {
   const auto options = std::make_shared<TokenizeOptions>();
   verb->add_option("--base", options->base, "HF directory, .gguf file or hub id")->required()->type_name("BASE");
   verb->add_option("--file", options->file, "UTF-8 text; only \\n ends a line")->required()->type_name("F");
-  verb->callback([&session, options] {
-    session.run = [&session, options] { return tokenize_file(*options, session.console); };
-  });
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return tokenize_file(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -25,10 +25,8 @@ std::string compose(const std::string& message, const ErrorContext& c) {
   out += message;
   if (!c.expected.empty() && !c.found.empty())
     out += " (expected " + one_line(c.expected, kMaxField) + ", found " + one_line(c.found, kMaxField) + ")";
-  else if (!c.expected.empty())
-    out += " (expected " + one_line(c.expected, kMaxField) + ")";
-  else if (!c.found.empty())
-    out += " (found " + one_line(c.found, kMaxField) + ")";
+  else if (!c.expected.empty()) out += " (expected " + one_line(c.expected, kMaxField) + ")";
+  else if (!c.found.empty()) out += " (found " + one_line(c.found, kMaxField) + ")";
   return one_line(out, kMaxMessage);
 }
 

@@ -20,7 +20,8 @@ std::size_t number_in(const char* file) {
 }  // namespace
 
 std::size_t available_memory() {
-  std::size_t available = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
+  std::size_t available =
+      static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
   std::ifstream meminfo("/proc/meminfo");
   for (std::string key; meminfo >> key;) {
     if (key == "MemAvailable:") {

@@ -82,7 +82,8 @@ class Job {
   Job(const std::string& base, const EmbedOptions& options, Progress& progress)
       : options_(options), progress_(progress), base_name_(base), base_(Checkpoint::open(local_path(base, progress))) {
     const auto tokenizer = base_->tokenizer();
-    const auto texts = options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
+    const auto texts =
+        options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
     std::vector<std::vector<std::int64_t>> ids;
     Hasher hasher;
     for (const std::string& text : texts) {
@@ -93,9 +94,13 @@ class Job {
     layout_ = engine::make_layout(std::move(ids));
     taps_.taps = engine::parse_layer(options.layer, base_->spec().layer_count());
     taps_.position = engine::parse_position(options.position);
-    comparable_ = {.base = base_->identity(), .base_name = base, .tokenizer = tokenizer->identity(),
-                   .probes = hasher.hex(), .representation = options.representation,
-                   .layer = embedding::layer_name(options.layer, taps_), .position = options.position};
+    comparable_ = {.base = base_->identity(),
+                   .base_name = base,
+                   .tokenizer = tokenizer->identity(),
+                   .probes = hasher.hex(),
+                   .representation = options.representation,
+                   .layer = embedding::layer_name(options.layer, taps_),
+                   .position = options.position};
   }
 
   void run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink, EmbedReport& report);
@@ -110,7 +115,8 @@ class Job {
   store::Comparable comparable_;
 };
 
-void Job::run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink, EmbedReport& report) {
+void Job::run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink,
+              EmbedReport& report) {
   std::vector<Variant> variants;          // distinct by content
   std::map<std::string, std::size_t> of;  // content hash -> index in variants
   std::vector<std::pair<const ModelRef*, std::string>> opened;
@@ -126,9 +132,8 @@ void Job::run(const std::vector<ModelRef>& models, const std::function<void(stor
     progress_.advance(1);
   }
   if (variants.empty()) return;
-  const engine::RunOptions run_options{
-      .dtype = options_.precision == "fp64" ? at::kDouble : at::kFloat,
-      .memory = options_.memory ? options_.memory : available_memory() / 2};
+  const engine::RunOptions run_options{.dtype = options_.precision == "fp64" ? at::kDouble : at::kFloat,
+                                       .memory = options_.memory ? options_.memory : available_memory() / 2};
   const engine::RunResult result = engine::run(*base_, variants, layout_, taps_, run_options, progress_);
   for (const auto& [m, hash] : opened) {
     const std::size_t i = of.at(hash);
@@ -221,7 +226,8 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
   const fs::path path = local_path(base, silent_progress());
-  const auto tokenizer = io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
+  const auto tokenizer =
+      io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
   std::vector<std::vector<std::int32_t>> out;
   out.reserve(texts.size());
   for (const std::string& text : texts) out.push_back(tokenizer->encode(text));

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
 
 // Python's str.format with the fields task and input: {{ and }} are braces.
-std::string filled(const std::string& pattern, const std::string& task, const std::string& input, const fs::path& file) {
+std::string filled(const std::string& pattern, const std::string& task, const std::string& input,
+                   const fs::path& file) {
   std::string out;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
@@ -30,7 +31,9 @@ std::string filled(const std::string& pattern, const std::string& task, const st
       i += 6;
     } else {
       throw Error(ErrorCode::kBadFile, "a brace that is no field",
-                  {.path = file.string(), .field = "templates", .expected = "{task}, {input}, {{ or }}",
+                  {.path = file.string(),
+                   .field = "templates",
+                   .expected = "{task}, {input}, {{ or }}",
                    .found = pattern.substr(i, 20)});
     }
   }

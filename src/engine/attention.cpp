@@ -71,7 +71,8 @@ at::Tensor Attention::unpad(const at::Tensor& y, std::int64_t variants) const {
         const std::int64_t variant = i / tokens, cell = place[i % tokens];
         const scalar_t* row = from + (variant * probes + cell / longest) * by_sequence + cell % longest * by_token;
         for (std::int64_t head = 0; head < heads; ++head)
-          std::memcpy(to + (i * heads + head) * dim, row + head * by_head, static_cast<std::size_t>(dim) * sizeof(scalar_t));
+          std::memcpy(to + (i * heads + head) * dim, row + head * by_head,
+                      static_cast<std::size_t>(dim) * sizeof(scalar_t));
       }
     });
   });
@@ -81,8 +82,7 @@ at::Tensor Attention::unpad(const at::Tensor& y, std::int64_t variants) const {
 at::Tensor Attention::masked(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const at::Tensor& hidden) const {
   at::Tensor scores = at::matmul(q, k.transpose(2, 3)).mul_(spec_.attention_scale);  // [n, heads, Tq, T]
-  if (spec_.attention_softcap > 0)
-    scores.div_(spec_.attention_softcap).tanh_().mul_(spec_.attention_softcap);
+  if (spec_.attention_softcap > 0) scores.div_(spec_.attention_softcap).tanh_().mul_(spec_.attention_softcap);
   scores.masked_fill_(hidden, -std::numeric_limits<double>::infinity());
   return at::matmul(at::softmax(scores, -1), v);
 }
@@ -103,7 +103,8 @@ at::Tensor Attention::last_tokens(const model::LayerSpec& layer, const at::Tenso
   at::Tensor hidden = j > i;
   if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
   const at::Tensor mask = hidden.repeat({q.size(0), 1}).view({-1, 1, 1, layout_.longest});
-  const at::Tensor y = masked(turned.reshape({-1, spec_.heads, 1, spec_.head_dim}), pad(k, &angles), pad(v, nullptr), mask);
+  const at::Tensor y =
+      masked(turned.reshape({-1, spec_.heads, 1, spec_.head_dim}), pad(k, &angles), pad(v, nullptr), mask);
   return y.reshape(q.sizes());
 }
 

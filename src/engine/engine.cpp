@@ -13,8 +13,8 @@ namespace deltascape::engine {
 namespace {
 
 using model::Checkpoint;
-using model::Module;
 using model::ModelSpec;
+using model::Module;
 using model::Param;
 using model::Site;
 
@@ -27,8 +27,14 @@ class Pass {
  public:
   Pass(const Checkpoint& checkpoint, std::vector<const adapter::Adapter*> adapters, const Layout& layout,
        const Taps& taps, at::ScalarType dtype)
-      : checkpoint_(checkpoint), spec_(checkpoint.spec()), layout_(layout), taps_(taps), dtype_(dtype),
-        attention_(spec_, layout, dtype), adapters_(std::move(adapters)), errors_(adapters_.size()) {
+      : checkpoint_(checkpoint),
+        spec_(checkpoint.spec()),
+        layout_(layout),
+        taps_(taps),
+        dtype_(dtype),
+        attention_(spec_, layout, dtype),
+        adapters_(std::move(adapters)),
+        errors_(adapters_.size()) {
     order_.resize(adapters_.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::stable_sort(order_.begin(), order_.end(), [&](std::size_t x, std::size_t y) {
@@ -42,7 +48,9 @@ class Pass {
 
  private:
   std::int64_t slots() const { return static_cast<std::int64_t>(order_.size()) + 1; }
-  const adapter::Adapter& adapter_in(std::int64_t slot) const { return *adapters_[order_[static_cast<std::size_t>(slot) - 1]]; }
+  const adapter::Adapter& adapter_in(std::int64_t slot) const {
+    return *adapters_[order_[static_cast<std::size_t>(slot) - 1]];
+  }
   std::optional<Error>& error_in(std::int64_t slot) { return errors_[order_[static_cast<std::size_t>(slot) - 1]]; }
   void embed();
   void activate(int block);
@@ -70,15 +78,16 @@ class Pass {
   std::vector<const adapter::Adapter*> adapters_;
   std::vector<std::optional<Error>> errors_;
   std::vector<std::size_t> order_;
-  at::Tensor hidden_;        // [slots, tokens, hidden]: the residual streams; in the end of tapped tokens alone
-  bool pooled_ = false;      // hidden_ is [slots, probes, hidden]
-  std::int64_t active_ = 1;  // slots that differ from the checkpoint by now, and the checkpoint itself
+  at::Tensor hidden_;               // [slots, tokens, hidden]: the residual streams; in the end of tapped tokens alone
+  bool pooled_ = false;             // hidden_ is [slots, probes, hidden]
+  std::int64_t active_ = 1;         // slots that differ from the checkpoint by now, and the checkpoint itself
   std::vector<at::Tensor> tapped_;  // per tap [slots, probes, hidden]
 };
 
 void Pass::embed() {
   // Only the rows that are used, read once each.
-  const double scale = spec_.architecture->scale_embeddings ? static_cast<float>(std::sqrt(static_cast<double>(spec_.hidden))) : 1.0;
+  const double scale =
+      spec_.architecture->scale_embeddings ? static_cast<float>(std::sqrt(static_cast<double>(spec_.hidden))) : 1.0;
   hidden_ = at::empty({slots(), layout_.tokens, spec_.hidden}, at::TensorOptions(dtype_));
   hidden_[0].copy_(checkpoint_.embedding_rows(layout_.ids, dtype_).mul_(scale));
   for (std::int64_t slot = 1; slot < slots() && adapter_in(slot).first_layer() == 0; ++slot)
@@ -91,8 +100,7 @@ void Pass::embed() {
 
 // Adapters that begin to differ in this block start from the checkpoint's stream.
 void Pass::activate(int block) {
-  for (; active_ < slots() && adapter_in(active_).first_layer() <= block; ++active_)
-    hidden_[active_].copy_(hidden_[0]);
+  for (; active_ < slots() && adapter_in(active_).first_layer() <= block; ++active_) hidden_[active_].copy_(hidden_[0]);
 }
 
 void Pass::run_layer(int layer) {
@@ -108,7 +116,8 @@ void Pass::run_layer(int layer) {
     for (std::int64_t slot = std::max<std::int64_t>(1, first); slot < first + count; ++slot)
       guarded(slot, [&] {
         for (std::size_t m = 0; m < model::kBlockModules; ++m)
-          ops[static_cast<std::size_t>(slot - first)][m] = adapter_in(slot).ops(Site{model::module_at(m), layer}, dtype_);
+          ops[static_cast<std::size_t>(slot - first)][m] =
+              adapter_in(slot).ops(Site{model::module_at(m), layer}, dtype_);
       });
     PlainOps execution(spec_, weights, attention_, ops, last ? layout_.last : at::Tensor());
     at::Tensor rows = hidden_.narrow(0, first, count);
@@ -123,7 +132,8 @@ void Pass::read_taps(int block) {
   for (std::size_t t = 0; t < taps_.taps.size(); ++t) {
     const Tap& tap = taps_.taps[t];
     if (tap.block != block) continue;
-    at::Tensor out = at::empty({slots(), static_cast<std::int64_t>(layout_.probes.size()), spec_.hidden}, at::TensorOptions(dtype_));
+    at::Tensor out =
+        at::empty({slots(), static_cast<std::int64_t>(layout_.probes.size()), spec_.hidden}, at::TensorOptions(dtype_));
     at::Tensor base_norm;
     if (tap.final_norm) {
       activate(block);
@@ -162,7 +172,8 @@ std::vector<at::Tensor> Pass::operator()(Progress& progress) {
   const at::Tensor all = at::stack(tapped_, 1);  // [slots, taps, probes, hidden]
   std::vector<at::Tensor> results(static_cast<std::size_t>(slots()));
   results[0] = all[0];
-  for (std::int64_t slot = 1; slot < slots(); ++slot) results[order_[static_cast<std::size_t>(slot) - 1] + 1] = all[slot];
+  for (std::int64_t slot = 1; slot < slots(); ++slot)
+    results[order_[static_cast<std::size_t>(slot) - 1] + 1] = all[slot];
   return results;
 }
 
@@ -172,7 +183,8 @@ std::string mebibytes(double bytes) { return std::to_string(static_cast<long lon
 std::size_t group_size(const ModelSpec& spec, const Layout& layout, const Taps& taps, const RunOptions& options,
                        Progress& progress) {
   const double element = static_cast<double>(at::elementSize(options.dtype));
-  const double q = static_cast<double>(spec.heads * spec.head_dim), kv = static_cast<double>(spec.kv_heads * spec.head_dim);
+  const double q = static_cast<double>(spec.heads * spec.head_dim),
+               kv = static_cast<double>(spec.kv_heads * spec.head_dim);
   const double h = static_cast<double>(spec.hidden), mlp = static_cast<double>(spec.intermediate);
   const double layer = element * (2 * h * q + 2 * h * kv + 3 * h * mlp) * 2;  // once read, once reordered
   const double rows = static_cast<double>(kChunkRows + layout.tokens);
@@ -181,8 +193,9 @@ std::size_t group_size(const ModelSpec& spec, const Layout& layout, const Taps& 
   const double variant = element * h * (static_cast<double>(layout.tokens) + 2 * probes);
   const double least = layer + temporaries + 2 * variant;
   if (static_cast<double>(options.memory) < least)
-    progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) + " is less than one layer and one variant need (" +
-                  mebibytes(least) + "): running one variant at a time");
+    progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) +
+                  " is less than one layer and one variant need (" + mebibytes(least) +
+                  "): running one variant at a time");
   const double left = static_cast<double>(options.memory) - layer - temporaries;
   return static_cast<std::size_t>(std::clamp(left / variant - 1, 1.0, 1e9));
 }

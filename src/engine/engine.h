@@ -27,9 +27,9 @@ struct RunOptions {
 };
 
 struct RunResult {
-  at::Tensor base;                             // [taps, probes, hidden] or, of one variant, undefined when it failed
-  std::vector<at::Tensor> variants;            // like base
-  std::vector<std::optional<Error>> errors;    // why a variant failed
+  at::Tensor base;                           // [taps, probes, hidden] or, of one variant, undefined when it failed
+  std::vector<at::Tensor> variants;          // like base
+  std::vector<std::optional<Error>> errors;  // why a variant failed
 };
 
 // Hidden states at the taps for the base and every variant. `layout` and `taps` hold for all of them.

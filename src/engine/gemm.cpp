@@ -22,8 +22,12 @@ struct OneDnn {
     return stack.front().toTensor();
   }
   at::Tensor apply(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias) const {
-    torch::jit::Stack stack{x, packed, bias.defined() ? c10::IValue(bias) : c10::IValue(), "none",
-                            c10::List<std::optional<at::Scalar>>(), c10::IValue()};
+    torch::jit::Stack stack{x,
+                            packed,
+                            bias.defined() ? c10::IValue(bias) : c10::IValue(),
+                            "none",
+                            c10::List<std::optional<at::Scalar>>(),
+                            c10::IValue()};
     linear.callBoxed(stack);
     return stack.front().toTensor();
   }
@@ -85,7 +89,8 @@ at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) cons
     const at::Tensor padded = at::constant_pad_nd(x, {0, 0, 0, kLeastRows - rows});
     return apply(padded, bias).narrow(0, 0, rows).contiguous();
   }
-  return reordered_ ? chosen()->apply(x, weight_, bias) : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
+  return reordered_ ? chosen()->apply(x, weight_, bias)
+                    : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {

@@ -114,8 +114,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   };
   if (x.scalar_type() == at::kDouble)
     fill(out.data_ptr<double>(), rows.const_data_ptr<double>(), w.const_data_ptr<double>());
-  else
-    fill(out.data_ptr<float>(), rows.const_data_ptr<float>(), w.const_data_ptr<float>());
+  else fill(out.data_ptr<float>(), rows.const_data_ptr<float>(), w.const_data_ptr<float>());
   return out;
 }
 

@@ -31,7 +31,11 @@ class PlainOps final : public model::BlockOps {
   // `tapped`: the only tokens whose results are needed, [probes]; undefined for all.
   PlainOps(const model::ModelSpec& spec, const LayerWeights& weights, const Attention& attention,
            std::span<const LayerOps> variants, at::Tensor tapped = {})
-      : spec_(spec), weights_(weights), attention_(attention), variants_(variants), tapped_(std::move(tapped)),
+      : spec_(spec),
+        weights_(weights),
+        attention_(attention),
+        variants_(variants),
+        tapped_(std::move(tapped)),
         shrunk_(variants.size()) {}
 
   // x: [variants, tokens, in].

@@ -11,8 +11,10 @@ namespace {
 
 [[noreturn]] void bad_layer(const std::string& layer, int layers) {
   throw Error(ErrorCode::kUsage, "no such layer",
-              {.field = "--layer", .expected = "last, all, 0 to " + std::to_string(layers) + ", a fraction such as 0.5, or " +
-                                               std::to_string(layers) + "-pre", .found = layer});
+              {.field = "--layer",
+               .expected = "last, all, 0 to " + std::to_string(layers) + ", a fraction such as 0.5, or " +
+                           std::to_string(layers) + "-pre",
+               .found = layer});
 }
 
 }  // namespace

@@ -19,10 +19,8 @@ inline std::optional<std::uint64_t> element_count(std::span<const std::int64_t> 
   bool empty = false;
   for (const std::int64_t size : shape) {
     if (size < 0) return std::nullopt;
-    if (size == 0)
-      empty = true;
-    else if (!multiply(product, static_cast<std::uint64_t>(size), product) || product > INT64_MAX)
-      return std::nullopt;
+    if (size == 0) empty = true;
+    else if (!multiply(product, static_cast<std::uint64_t>(size), product) || product > INT64_MAX) return std::nullopt;
   }
   return empty ? 0 : product;
 }

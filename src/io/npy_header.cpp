@@ -24,14 +24,10 @@ class Parser {
     while (!accept('}')) {
       const std::string key = quoted();
       expect(':');
-      if (key == "descr" && !std::exchange(descr, true))
-        out.descr = type();
-      else if (key == "fortran_order" && !std::exchange(order, true))
-        out.fortran_order = boolean();
-      else if (key == "shape" && !std::exchange(shape, true))
-        out.shape = tuple();
-      else
-        fail("its header has an unexpected or repeated key " + key.substr(0, 40));
+      if (key == "descr" && !std::exchange(descr, true)) out.descr = type();
+      else if (key == "fortran_order" && !std::exchange(order, true)) out.fortran_order = boolean();
+      else if (key == "shape" && !std::exchange(shape, true)) out.shape = tuple();
+      else fail("its header has an unexpected or repeated key " + key.substr(0, 40));
       if (!accept(',')) {
         expect('}');
         break;

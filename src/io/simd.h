@@ -26,10 +26,8 @@ DELTASCAPE_AVX2 void run_avx2(const Loop& loop) {
 }
 template <class Loop>
 void run_widest(const Loop& loop) {
-  if (has_avx2())
-    run_avx2(loop);
-  else
-    loop();
+  if (has_avx2()) run_avx2(loop);
+  else loop();
 }
 
 }  // namespace deltascape::io

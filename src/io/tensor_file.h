@@ -14,16 +14,39 @@
 namespace deltascape::io {
 
 enum class DType : std::uint8_t {
-  kF64, kF32, kF16, kBF16, kF8E4M3, kF8E5M2,
-  kI64, kI32, kI16, kI8, kU64, kU32, kU16, kU8, kBool,
+  kF64,
+  kF32,
+  kF16,
+  kBF16,
+  kF8E4M3,
+  kF8E5M2,
+  kI64,
+  kI32,
+  kI16,
+  kI8,
+  kU64,
+  kU32,
+  kU16,
+  kU8,
+  kBool,
   // GGUF blocks (ggml's names)
-  kQ4_0, kQ4_1, kQ5_0, kQ5_1, kQ8_0, kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K, kIQ4_NL,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kQ8_0,
+  kQ2_K,
+  kQ3_K,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+  kIQ4_NL,
 };
 
 struct DTypeInfo {
-  std::string_view name;     // "F32", "BF16", "Q4_K"
-  std::uint32_t block;       // elements a block (1 for plain types)
-  std::uint32_t block_bytes; // bytes a block
+  std::string_view name;      // "F32", "BF16", "Q4_K"
+  std::uint32_t block;        // elements a block (1 for plain types)
+  std::uint32_t block_bytes;  // bytes a block
 };
 const DTypeInfo& info(DType dtype);
 bool is_quantised(DType dtype);

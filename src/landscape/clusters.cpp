@@ -67,7 +67,8 @@ std::size_t central(const EmbeddingRows& rows, const std::vector<std::size_t>& m
   return best;
 }
 
-std::vector<Cluster> named(const EmbeddingRows& rows, const Partition& partition, const std::vector<std::string>& names) {
+std::vector<Cluster> named(const EmbeddingRows& rows, const Partition& partition,
+                           const std::vector<std::string>& names) {
   std::map<std::size_t, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < partition.size(); ++i) groups[partition[i]].push_back(i);
   std::vector<Cluster> out;

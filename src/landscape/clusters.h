@@ -30,7 +30,7 @@ struct Clustering {
   std::optional<Silhouette> silhouette;           // of the labels; empty as silhouette() says
   std::optional<double> fit;                      // average silhouette of found clusters; empty for kLabels
   std::vector<Cluster> clusters;                  // largest first, then by name; labels in label order
-  std::vector<std::string> no_effect;             // zero embeddings: in no found cluster (in their label's, for kLabels)
+  std::vector<std::string> no_effect;  // zero embeddings: in no found cluster (in their label's, for kLabels)
 };
 
 // Error(kUsage) when k exceeds the records that have an effect; kMismatch when the records are not comparable.

@@ -67,7 +67,8 @@ EmbeddingRows subset(const EmbeddingRows& rows, const std::vector<std::size_t>& 
   return out;
 }
 
-void for_each_product_row(const EmbeddingRows& rows, const std::function<void(std::size_t, std::span<const double>)>& use) {
+void for_each_product_row(const EmbeddingRows& rows,
+                          const std::function<void(std::size_t, std::span<const double>)>& use) {
   constexpr std::size_t kBlock = 16;     // rows a task
   constexpr std::size_t kColumns = 128;  // rows of the other side that stay in the cache meanwhile
   parallel_blocks(rows.count, kBlock, [&](std::size_t first, std::size_t last) {

@@ -24,7 +24,8 @@ EmbeddingRows centred_rows(const std::vector<store::Record>& records, Row row = 
 
 // Calls use(i, dot products of row i with every row) once a row, from several threads, in no order; for unit rows
 // these are cosines (a rounding error may leave [-1, 1]), 0 for zero rows. The N² products are never all in memory.
-void for_each_product_row(const EmbeddingRows& rows, const std::function<void(std::size_t, std::span<const double>)>& use);
+void for_each_product_row(const EmbeddingRows& rows,
+                          const std::function<void(std::size_t, std::span<const double>)>& use);
 
 // sklearn's cosine distance, within DESIGN §5's bounds.
 inline double cosine_distance(double cosine) { return cosine >= 1 ? 0 : cosine <= 0 ? 1 : 1 - cosine; }

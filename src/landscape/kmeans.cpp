@@ -97,7 +97,8 @@ class Run {
       for (std::size_t d = 0; d < rows_.width; ++d) centres_[group_[i] * rows_.width + d] += row(i)[d];
     for (std::size_t g = 0; g < k_; ++g) {
       double squares = 0;
-      for (std::size_t d = 0; d < rows_.width; ++d) squares += centres_[g * rows_.width + d] * centres_[g * rows_.width + d];
+      for (std::size_t d = 0; d < rows_.width; ++d)
+        squares += centres_[g * rows_.width + d] * centres_[g * rows_.width + d];
       if (squares > 0)
         for (std::size_t d = 0; d < rows_.width; ++d) centres_[g * rows_.width + d] /= std::sqrt(squares);
     }

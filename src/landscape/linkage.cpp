@@ -16,7 +16,9 @@ class Distances {
       for (std::size_t j = 0; j < i; ++j) at(i, j) = cosine_distance(cosines[j]);
     });
   }
-  double& at(std::size_t i, std::size_t j) { return i > j ? values_[i * (i - 1) / 2 + j] : values_[j * (j - 1) / 2 + i]; }
+  double& at(std::size_t i, std::size_t j) {
+    return i > j ? values_[i * (i - 1) / 2 + j] : values_[j * (j - 1) / 2 + i];
+  }
   std::size_t count() const { return count_; }
 
  private:
@@ -25,7 +27,8 @@ class Distances {
 };
 
 // The nearest of the groups that still stand; `previous` wins a tie, so that chains end.
-std::size_t nearest(Distances& distances, const std::vector<std::size_t>& sizes, std::size_t from, std::size_t previous) {
+std::size_t nearest(Distances& distances, const std::vector<std::size_t>& sizes, std::size_t from,
+                    std::size_t previous) {
   std::size_t best = previous;
   double least = previous < sizes.size() ? distances.at(from, previous) : 0;
   for (std::size_t j = 0; j < sizes.size(); ++j) {
@@ -63,7 +66,8 @@ std::vector<Merge> average_linkage(const EmbeddingRows& rows) {
   std::vector<std::size_t> sizes(rows.count, 1), chain;
   while (tree.size() + 1 < rows.count) {
     if (chain.empty())
-      chain.push_back(static_cast<std::size_t>(std::find_if(sizes.begin(), sizes.end(), [](auto n) { return n > 0; }) - sizes.begin()));
+      chain.push_back(static_cast<std::size_t>(std::find_if(sizes.begin(), sizes.end(), [](auto n) { return n > 0; }) -
+                                               sizes.begin()));
     const std::size_t top = chain.back();
     const std::size_t previous = chain.size() > 1 ? chain[chain.size() - 2] : rows.count;
     const std::size_t next = nearest(distances, sizes, top, previous);
@@ -114,7 +118,8 @@ std::vector<std::optional<double>> fits(const EmbeddingRows& rows, const std::ve
   for (std::size_t p = 0; p < partitions.size(); ++p) {
     if (sizes[p].size() < 2 || sizes[p].size() >= rows.count) continue;
     const auto start = samples.begin() + static_cast<std::ptrdiff_t>(p * rows.count);
-    out[p] = std::accumulate(start, start + static_cast<std::ptrdiff_t>(rows.count), 0.0) / static_cast<double>(rows.count);
+    out[p] =
+        std::accumulate(start, start + static_cast<std::ptrdiff_t>(rows.count), 0.0) / static_cast<double>(rows.count);
   }
   return out;
 }

@@ -13,7 +13,8 @@ std::vector<Neighbour> near(const std::vector<store::Record>& records, const std
   store::require_comparable(records);
   const auto self = std::find_if(records.begin(), records.end(), [&](const auto& r) { return r.name == name; });
   if (self == records.end())
-    throw Error(ErrorCode::kNotFound, "no variant has this name", {.path = name, .field = {}, .expected = {}, .found = {}});
+    throw Error(ErrorCode::kNotFound, "no variant has this name",
+                {.path = name, .field = {}, .expected = {}, .found = {}});
   for (const store::Record& record : records) embedding(record, row);  // throws here, not in a thread
   const std::size_t own = static_cast<std::size_t>(self - records.begin());
 

@@ -10,7 +10,7 @@
 namespace deltascape::landscape {
 namespace {
 
-constexpr std::size_t kBlock = 16;  // more directions than the two wanted: convergence goes with the 17th eigenvalue
+constexpr std::size_t kBlock = 16;   // more directions than the two wanted: convergence goes with the 17th eigenvalue
 constexpr double kResidual = 1e-11;  // of the largest eigenvalue
 
 using Columns = std::vector<double>;  // [n, kBlock]
@@ -112,8 +112,8 @@ void rotate(Columns& columns, const Small& vectors, const std::array<std::size_t
 // One round: directions in the plane of `left` of falling variance, and the products that prove them.
 struct Ritz {
   std::array<double, 2> values = {0, 0};
-  Columns products;      // Gram · left
-  double residual = 0;   // largest of the two, relative to the largest value
+  Columns products;     // Gram · left
+  double residual = 0;  // largest of the two, relative to the largest value
 };
 Ritz rayleigh_ritz(const EmbeddingRows& rows, Columns& left) {
   Columns half = times_transposed(rows, left);

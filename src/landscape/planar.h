@@ -7,8 +7,8 @@
 namespace deltascape::landscape {
 
 struct Principal {
-  std::vector<Point> scores;           // rows on the two directions of the largest variance
-  double explained[2] = {0, 0};        // their share of the variance
+  std::vector<Point> scores;     // rows on the two directions of the largest variance
+  double explained[2] = {0, 0};  // their share of the variance
 };
 // The rows' mean row is taken off first. Signs: the largest score of each axis is positive. At most `rounds` steps
 // of refinement: a start for t-SNE needs few.

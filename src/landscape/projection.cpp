@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMostForTsne = 10000;  // 800 MB of distances and probabilities
 constexpr int kStartRounds = 20;
-constexpr std::size_t kFewestForTsne = 5;    // below, the plane holds the distances (nearly) as they are
+constexpr std::size_t kFewestForTsne = 5;  // below, the plane holds the distances (nearly) as they are
 
 std::vector<float> squared_distances(const EmbeddingRows& rows, Metric metric) {
   std::vector<double> squares(rows.count);
@@ -48,8 +48,10 @@ void lay_flat(std::vector<Point>& points) {
 
 void normalise(std::vector<Point>& points) {
   if (points.empty()) return;
-  const auto [left, right] = std::minmax_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.x < b.x; });
-  const auto [low, high] = std::minmax_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.y < b.y; });
+  const auto [left, right] =
+      std::minmax_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.x < b.x; });
+  const auto [low, high] =
+      std::minmax_element(points.begin(), points.end(), [](auto& a, auto& b) { return a.y < b.y; });
   const Point middle = {(left->x + right->x) / 2, (low->y + high->y) / 2};
   const double half = std::max(right->x - left->x, high->y - low->y) / 2;
   for (Point& p : points) p = half > 0 ? Point{(p.x - middle.x) / half, (p.y - middle.y) / half} : Point{};

@@ -22,10 +22,10 @@ struct Point {
 };
 
 struct Layout {
-  std::vector<Point> points;        // one a record, in their order; centred, the larger half-width is 1
+  std::vector<Point> points;  // one a record, in their order; centred, the larger half-width is 1
   ProjectionMethod method = ProjectionMethod::kTsne;
-  double perplexity = 0;            // used, 0 for PCA
-  std::vector<double> explained;    // PCA: share of the variance on x and on y; empty for t-SNE
+  double perplexity = 0;          // used, 0 for PCA
+  std::vector<double> explained;  // PCA: share of the variance on x and on y; empty for t-SNE
 };
 
 // Deterministic. Any N ≥ 0; below 5 PCA stands in for t-SNE (method says so); t-SNE is O(N²) a step and refuses

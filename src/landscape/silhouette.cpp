@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "landscape/silhouette_of.h"
 #include "landscape/embedding_rows.h"
+#include "landscape/silhouette_of.h"
 
 namespace deltascape::landscape {
 
@@ -26,12 +26,9 @@ std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, 
   Silhouette out;
   std::map<std::string, std::vector<std::size_t>> classes;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (records[i].label.empty())
-      ++out.unlabelled;
-    else if (all.zero[i])
-      ++out.no_effect;
-    else
-      classes[records[i].label].push_back(i);
+    if (records[i].label.empty()) ++out.unlabelled;
+    else if (all.zero[i]) ++out.no_effect;
+    else classes[records[i].label].push_back(i);
   }
   std::vector<std::size_t> keep, class_of, sizes;
   for (const auto& [label, members] : classes) {

@@ -66,8 +66,10 @@ std::span<const float> embedding(const store::Record& record, Row row) {
                  .expected = "0 to " + std::to_string(record.layers - 1),
                  .found = std::to_string(index)});
   if (record.mean.size() != static_cast<std::size_t>(record.layers * record.dim))
-    throw Error(ErrorCode::kInternal, "an embedding of the wrong size", {.path = record.name, .field = {}, .expected = {}, .found = {}});
-  return std::span(record.mean).subspan(static_cast<std::size_t>(index * record.dim), static_cast<std::size_t>(record.dim));
+    throw Error(ErrorCode::kInternal, "an embedding of the wrong size",
+                {.path = record.name, .field = {}, .expected = {}, .found = {}});
+  return std::span(record.mean)
+      .subspan(static_cast<std::size_t>(index * record.dim), static_cast<std::size_t>(record.dim));
 }
 
 std::optional<double> cosine(std::span<const float> a, std::span<const float> b) {

@@ -12,7 +12,7 @@ namespace deltascape::landscape {
 namespace {
 
 constexpr double kExaggeration = 12;
-constexpr double kFarAway = 1e18;  // where padding lies: it weighs nothing
+constexpr double kFarAway = 1e18;   // where padding lies: it weighs nothing
 constexpr std::size_t kTask = 128;  // points a task: fewer points run without threads
 
 std::size_t padded(std::size_t count) { return (count + 7) / 8 * 8; }

@@ -15,11 +15,11 @@ enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
 enum class Bias { kNever, kAlways, kAttentionBias, kMlpBias };  // the last two: config keys of these names
 // Which layers see only the last `sliding_window` positions, when the config gives no layer_types.
 enum class WindowRule {
-  kNone,            // full attention everywhere
-  kEveryLayer,      // Mistral
-  kAlternate,       // Gemma 2: layers 0, 2, 4 …
-  kFiveOfSix,       // Gemma 3: all but every sixth (or sliding_window_pattern)
-  kFromMaxWindow,   // Qwen2/3: from max_window_layers on, where use_sliding_window says so
+  kNone,           // full attention everywhere
+  kEveryLayer,     // Mistral
+  kAlternate,      // Gemma 2: layers 0, 2, 4 …
+  kFiveOfSix,      // Gemma 3: all but every sixth (or sliding_window_pattern)
+  kFromMaxWindow,  // Qwen2/3: from max_window_layers on, where use_sliding_window says so
 };
 
 // One tensor name: `hf` below the checkpoint's prefix ("model."), `gguf` whole; "{}" stands for the layer.
@@ -30,16 +30,16 @@ struct TensorName {
 };
 
 struct Architecture {
-  std::string_view model_type;  // config.json
-  std::string_view gguf;        // general.architecture
-  std::string_view title;       // for people
+  std::string_view model_type;        // config.json
+  std::string_view gguf;              // general.architecture
+  std::string_view title;             // for people
   std::span<const TensorName> names;  // the projections and the norms that all families name alike
   std::span<const TensorName> norms;  // the others
 
-  bool norm_plus_one = false;     // RMSNorm multiplies by 1 + weight (Gemma)
-  bool scale_embeddings = false;  // token embeddings times sqrt(hidden)
-  bool qk_norm = false;           // RMSNorm over each head of q and k
-  bool post_norms = false;        // norms after attention and MLP too
+  bool norm_plus_one = false;          // RMSNorm multiplies by 1 + weight (Gemma)
+  bool scale_embeddings = false;       // token embeddings times sqrt(hidden)
+  bool qk_norm = false;                // RMSNorm over each head of q and k
+  bool post_norms = false;             // norms after attention and MLP too
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
   bool soft_caps = false;              // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
   bool local_rope = false;             // windowed layers turn with their own base and no scaling (Gemma 3)

@@ -22,9 +22,9 @@ std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
   if (const auto f = folder / "model.safetensors.index.json"; io::exists(f)) return io::open_sharded(f);
   if (const auto f = folder / "pytorch_model.bin"; io::exists(f)) return io::open_torch_pickle(f);
   if (const auto f = folder / "pytorch_model.bin.index.json"; io::exists(f)) return io::open_sharded(f);
-  throw Error(ErrorCode::kNotFound, "no weights beside config.json",
-              {.path = folder.string(),
-               .expected = "model.safetensors, pytorch_model.bin, or an index of shards of these"});
+  throw Error(
+      ErrorCode::kNotFound, "no weights beside config.json",
+      {.path = folder.string(), .expected = "model.safetensors, pytorch_model.bin, or an index of shards of these"});
 }
 
 // A folder without config.json that holds one GGUF file is that file's model; anything else is itself.
@@ -77,7 +77,9 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::uint64_t>(ids[i]) >= rows)
       throw Error(ErrorCode::kMismatch, "the tokenizer gives a token there is no embedding for",
-                  {.path = file.path().string(), .field = t.name, .expected = "ids below " + std::to_string(rows),
+                  {.path = file.path().string(),
+                   .field = t.name,
+                   .expected = "ids below " + std::to_string(rows),
                    .found = std::to_string(ids[i])});
     const auto row = bytes.subspan(static_cast<std::uint64_t>(ids[i]) * row_bytes, row_bytes);
     if (dtype == at::kDouble) io::decode(t.dtype, row, out.data_ptr<double>() + i * width, width);
@@ -165,7 +167,9 @@ void Checkpoint::require(Site site, Param param) {
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
   if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
     throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
-                {.path = path_.string(), .field = found->name, .expected = io::shape_text(expected),
+                {.path = path_.string(),
+                 .field = found->name,
+                 .expected = io::shape_text(expected),
                  .found = io::shape_text(found->shape)});
   entries_.emplace(std::pair(site, param), Entry{&file, found});
 }

@@ -11,9 +11,22 @@ namespace deltascape::model {
 
 // The parts of one block in the order they run, then the parts outside the blocks.
 enum class Module : std::uint8_t {
-  kAttnNorm, kQ, kK, kV, kQNorm, kKNorm, kO, kAttnPostNorm,
-  kMlpNorm, kGate, kUp, kDown, kMlpPostNorm,
-  kEmbed, kFinalNorm, kHead,
+  kAttnNorm,
+  kQ,
+  kK,
+  kV,
+  kQNorm,
+  kKNorm,
+  kO,
+  kAttnPostNorm,
+  kMlpNorm,
+  kGate,
+  kUp,
+  kDown,
+  kMlpPostNorm,
+  kEmbed,
+  kFinalNorm,
+  kHead,
 };
 inline constexpr std::size_t kModules = 16;
 inline constexpr std::size_t kBlockModules = 13;  // the first 13 lie in a block

@@ -19,8 +19,8 @@ at::Tensor llama3(const at::Tensor& inv, const RopeSpec& r) {
   const double low = r.original_positions / r.low_freq_factor, high = r.original_positions / r.high_freq_factor;
   const at::Tensor wavelength = at::reciprocal(inv).mul(2 * std::numbers::pi);
   const at::Tensor scaled = at::where(wavelength > low, inv / r.factor, inv);
-  const at::Tensor smooth =
-      (at::reciprocal(wavelength).mul(r.original_positions) - r.low_freq_factor) / (r.high_freq_factor - r.low_freq_factor);
+  const at::Tensor smooth = (at::reciprocal(wavelength).mul(r.original_positions) - r.low_freq_factor) /
+                            (r.high_freq_factor - r.low_freq_factor);
   const at::Tensor smoothed = (1 - smooth) * scaled / r.factor + smooth * scaled;
   return at::where(~(wavelength < high) & ~(wavelength > low), smoothed, scaled);
 }
@@ -36,8 +36,7 @@ at::Tensor yarn(const RopeSpec& r) {
   high = std::min(high, r.dim - 1.0);
   if (low == high) high += 0.001;
   const at::Tensor frequencies = position_frequencies(r.theta, r.dim);
-  const at::Tensor kept =
-      1 - ((at::arange(r.dim / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
+  const at::Tensor kept = 1 - ((at::arange(r.dim / 2, at::kFloat) - low) / (high - low)).clamp(0, 1);
   return at::reciprocal(frequencies * r.factor) * (1 - kept) + at::reciprocal(frequencies) * kept;
 }
 

@@ -46,10 +46,10 @@ struct ModelSpec {
   bool tied_head = false;
 
   int layer_count() const { return static_cast<int>(layers.size()); }
-  bool has(Module module) const;                                 // whether this model has such a part
+  bool has(Module module) const;  // whether this model has such a part
   bool has_bias(Module module) const;
-  std::vector<std::int64_t> shape(Module module) const;          // of its weight
-  std::string fingerprint() const;                               // every number that decides results, as text
+  std::vector<std::int64_t> shape(Module module) const;  // of its weight
+  std::string fingerprint() const;                       // every number that decides results, as text
 };
 
 // Throw Error(kUnsupported) for a family or option that is not computed exactly, kBadFile for missing or absurd values.

@@ -45,18 +45,24 @@ RopeSpec rope_from(const io::GgufFile& gguf, const Keys& k, const Architecture& 
   else if (type == "yarn") r.type = "yarn";
   else if (type != "none")
     throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
-                {.path = gguf.path().string(), .field = "rope.scaling.type", .expected = "none, linear or yarn",
+                {.path = gguf.path().string(),
+                 .field = "rope.scaling.type",
+                 .expected = "none, linear or yarn",
                  .found = type});
   if (r.type == "yarn") r.attention_factor = k.real("rope.scaling.attn_factor", 0);
   if (r.dim != head_dim)
     throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
-                {.path = gguf.path().string(), .field = "rope.dimension_count", .expected = std::to_string(head_dim),
+                {.path = gguf.path().string(),
+                 .field = "rope.dimension_count",
+                 .expected = std::to_string(head_dim),
                  .found = std::to_string(r.dim)});
   // Llama 3's scaling comes as a tensor of divisors.
   if (const io::TensorInfo* t = gguf.find("rope_freqs.weight")) {
     if (t->elements * 2 != static_cast<std::uint64_t>(r.dim))
       throw Error(ErrorCode::kMismatch, "wrong number of RoPE divisors",
-                  {.path = gguf.path().string(), .field = t->name, .expected = std::to_string(r.dim / 2),
+                  {.path = gguf.path().string(),
+                   .field = t->name,
+                   .expected = std::to_string(r.dim / 2),
                    .found = std::to_string(t->elements)});
     r.divisors.resize(t->elements);
     io::decode(t->dtype, gguf.bytes(*t), r.divisors.data(), t->elements);
@@ -72,8 +78,10 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   s.architecture = find_gguf_architecture(name);
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
-                {.path = gguf.path().string(), .field = "general.architecture",
-                 .expected = "one of " + architecture_list(), .found = name.empty() ? "none" : name});
+                {.path = gguf.path().string(),
+                 .field = "general.architecture",
+                 .expected = "one of " + architecture_list(),
+                 .found = name.empty() ? "none" : name});
   const Architecture& a = *s.architecture;
   const Keys k(gguf, name);
   s.hidden = k.required("embedding_length");

@@ -44,13 +44,15 @@ RopeSpec rope_from(const JsonFields& c, const JsonFields* scaling, double theta,
     if (r.type == "su") r.type = "longrope";
     if (r.type != "default" && r.type != "linear" && r.type != "dynamic" && r.type != "llama3" && r.type != "yarn")
       throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
-                  {.path = c.file().string(), .field = "rope_type",
-                   .expected = "default, linear, dynamic, llama3 or yarn", .found = r.type});
+                  {.path = c.file().string(),
+                   .field = "rope_type",
+                   .expected = "default, linear, dynamic, llama3 or yarn",
+                   .found = r.type});
     const bool scaled = r.type != "default";
     r.original_positions = scaling->real("original_max_position_embeddings")
                                .value_or(c.real("original_max_position_embeddings").value_or(r.max_positions));
-    r.factor = scaling->real("factor").value_or(
-        r.type == "yarn" ? r.max_positions / std::max(1.0, r.original_positions) : 1.0);
+    r.factor = scaling->real("factor").value_or(r.type == "yarn" ? r.max_positions / std::max(1.0, r.original_positions)
+                                                                 : 1.0);
     if (scaled && !(r.factor > 0)) scaling->fail("factor", "a positive number");
     r.low_freq_factor = scaling->real("low_freq_factor").value_or(1);
     r.high_freq_factor = scaling->real("high_freq_factor").value_or(4);
@@ -81,7 +83,11 @@ std::vector<RopeSpec> ropes(const JsonFields& c, const Architecture& a, std::int
   const double local_theta = c.real("rope_local_base_freq").value_or(10000);
   const auto global = parameters ? parameters->object("full_attention") : std::nullopt;
   const auto local = parameters ? parameters->object("sliding_attention") : std::nullopt;
-  return {rope_from(c, global ? &*global : scaling ? &*scaling : nullptr, theta, head_dim),
+  return {rope_from(c,
+                    global    ? &*global
+                    : scaling ? &*scaling
+                              : nullptr,
+                    theta, head_dim),
           rope_from(c, local ? &*local : nullptr, local_theta, head_dim)};
 }
 
@@ -134,8 +140,10 @@ const io::Json& text_part(const io::Json& config) {
 void refuse_quantised(const JsonFields& c) {
   const auto quantisation = c.object("quantization_config");
   if (!quantisation) return;
-  throw Error(ErrorCode::kUnsupported, "quantised Hugging Face weights are not computed: give the model in BF16 or as GGUF",
-              {.path = c.file().string(), .field = "quantization_config",
+  throw Error(ErrorCode::kUnsupported,
+              "quantised Hugging Face weights are not computed: give the model in BF16 or as GGUF",
+              {.path = c.file().string(),
+               .field = "quantization_config",
                .found = quantisation->string("quant_method").value_or("an unnamed method")});
 }
 
@@ -147,7 +155,9 @@ Activation activation_named(const std::string& name, const std::filesystem::path
   if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast") return Activation::kGeluTanh;
   if (name == "relu") return Activation::kRelu;
   throw Error(ErrorCode::kUnsupported, "this activation is not computed",
-              {.path = file.string(), .field = "hidden_act", .expected = "silu, gelu, gelu_pytorch_tanh or relu",
+              {.path = file.string(),
+               .field = "hidden_act",
+               .expected = "silu, gelu, gelu_pytorch_tanh or relu",
                .found = name});
 }
 
@@ -161,7 +171,9 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.architecture = find_architecture(type);
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
-                {.path = file.string(), .field = "model_type", .expected = "one of " + architecture_list(),
+                {.path = file.string(),
+                 .field = "model_type",
+                 .expected = "one of " + architecture_list(),
                  .found = type.empty() ? "none" : type});
   const Architecture& a = *s.architecture;
   s.hidden = positive(c, "hidden_size", kMaxWidth);
@@ -172,12 +184,13 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   const bool missing = !config.contains("num_key_value_heads");
   s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, missing && a.kv_heads ? a.kv_heads : s.heads);
   if (s.heads % s.kv_heads != 0) c.fail("num_key_value_heads", "a divisor of num_attention_heads");
-  s.head_dim = positive(c, "head_dim", kMaxWidth, a.head_dim ? a.head_dim : std::max<std::int64_t>(1, s.hidden / s.heads));
+  s.head_dim =
+      positive(c, "head_dim", kMaxWidth, a.head_dim ? a.head_dim : std::max<std::int64_t>(1, s.hidden / s.heads));
   s.layers = layers(c, a, positive(c, "num_hidden_layers", kMaxLayers));
   s.ropes = ropes(c, a, s.head_dim);
   s.norm_eps = c.real("rms_norm_eps").value_or(1e-6);
-  const double scalar = a.query_pre_attn_scalar ? c.real("query_pre_attn_scalar").value_or(256)
-                                                : static_cast<double>(s.head_dim);
+  const double scalar =
+      a.query_pre_attn_scalar ? c.real("query_pre_attn_scalar").value_or(256) : static_cast<double>(s.head_dim);
   if (!(scalar > 0)) c.fail("query_pre_attn_scalar", "a positive number");
   s.attention_scale = 1.0 / std::sqrt(scalar);
   if (a.soft_caps) {  // null means off
@@ -208,13 +221,14 @@ std::string ModelSpec::fingerprint() const {
     out += text;
   };
   for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
-  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap}) add(x);
+  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap})
+    add(x);
   for (const LayerSpec& l : layers) add(l.window), add(l.rope);
   for (const RopeSpec& r : ropes) {
     out += " " + r.type;
-    for (const double x : {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions,
-                           r.low_freq_factor, r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow,
-                           r.truncate ? 1.0 : 0.0})
+    for (const double x :
+         {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions, r.low_freq_factor,
+          r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow, r.truncate ? 1.0 : 0.0})
       add(x);
     for (const float d : r.divisors) add(d);
   }

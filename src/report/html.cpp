@@ -79,7 +79,10 @@ std::string filled(std::string_view page, const std::vector<std::pair<std::strin
 
 std::string map_html(const MapData& data) {
   const std::string json = json_in_html(json_of(data));
-  const std::string script = std::string(embedded::kPalette_js).append(embedded::kChart_js).append(embedded::kPanel_js).append(embedded::kMap_js);
+  const std::string script = std::string(embedded::kPalette_js)
+                                 .append(embedded::kChart_js)
+                                 .append(embedded::kPanel_js)
+                                 .append(embedded::kMap_js);
   return filled(embedded::kMap_html, {{"NONCE", Hasher().update(json).update(script).hex()},
                                       {"TITLE", escape_markup(data.title)},
                                       {"STYLE", std::string(embedded::kMap_css)},

@@ -43,7 +43,8 @@ std::string describe(const landscape::Layout& layout, landscape::Metric metric) 
   return out;
 }
 
-void find_neighbours(const std::vector<store::Record>& records, const MapOptions& options, std::vector<MapPoint>& points) {
+void find_neighbours(const std::vector<store::Record>& records, const MapOptions& options,
+                     std::vector<MapPoint>& points) {
   const landscape::EmbeddingRows rows = landscape::unit_rows(records, options.projection.row);
   landscape::for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
     if (rows.zero[i]) return;
@@ -51,9 +52,8 @@ void find_neighbours(const std::vector<store::Record>& records, const MapOptions
     for (std::size_t j = 0; j < rows.count; ++j)
       if (j != i && !rows.zero[j]) order.push_back(j);
     const auto end = order.begin() + static_cast<std::ptrdiff_t>(std::min(options.neighbours, order.size()));
-    std::partial_sort(order.begin(), end, order.end(), [&](auto a, auto b) {
-      return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
-    });
+    std::partial_sort(order.begin(), end, order.end(),
+                      [&](auto a, auto b) { return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b; });
     for (auto j = order.begin(); j != end; ++j)
       points[i].neighbours.push_back({*j, std::clamp(cosines[*j], -1.0, 1.0)});
   });

@@ -11,7 +11,8 @@
 
 namespace deltascape::report {
 
-inline constexpr std::array<const char*, 6> kColours = {"#0072B2", "#D55E00", "#009E73", "#B5488B", "#D99000", "#35A3E0"};
+inline constexpr std::array<const char*, 6> kColours = {"#0072B2", "#D55E00", "#009E73",
+                                                        "#B5488B", "#D99000", "#35A3E0"};
 inline constexpr const char* kNoLabelColour = "#8A8F98";
 inline constexpr std::size_t kShapes = 4;  // circle, square, triangle, diamond
 

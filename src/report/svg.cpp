@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "report/palette.h"
-#include "report/text.h"
 #include "report/table.h"
+#include "report/text.h"
 
 namespace deltascape::report {
 namespace {
@@ -13,9 +13,9 @@ namespace {
 constexpr double kWidth = 1120, kHeight = 800;
 constexpr double kLeft = 40, kTop = 96, kPlotWidth = 800, kPlotHeight = 664;
 constexpr double kLegendLeft = 880;
-constexpr std::size_t kMostNamed = 80;    // points whose names are written
-constexpr std::size_t kMostLabels = 28;   // legend lines
-constexpr double kLetter = 6.2;           // width of a column at font size 11
+constexpr std::size_t kMostNamed = 80;   // points whose names are written
+constexpr std::size_t kMostLabels = 28;  // legend lines
+constexpr double kLetter = 6.2;          // width of a column at font size 11
 
 std::string number(double value) {
   char text[32];
@@ -108,17 +108,21 @@ std::string legend(const std::vector<LabelCount>& labels) {
   for (std::size_t n = 0; n < labels.size() && n < kMostLabels; ++n, y += 22) {
     const bool labelled = !labels[n].label.empty();
     out += mark_of({kLegendLeft, y, n}, labelled, false, "");
-    out += written(kLegendLeft + 14, y + 4, labelled ? elide(labels[n].label, 24) : "no label", " font-size=\"12.5\" fill=\"#1C2126\"");
-    out += written(kWidth - 28, y + 4, std::to_string(labels[n].count), " font-size=\"12.5\" fill=\"#68707B\" text-anchor=\"end\"");
+    out += written(kLegendLeft + 14, y + 4, labelled ? elide(labels[n].label, 24) : "no label",
+                   " font-size=\"12.5\" fill=\"#1C2126\"");
+    out += written(kWidth - 28, y + 4, std::to_string(labels[n].count),
+                   " font-size=\"12.5\" fill=\"#68707B\" text-anchor=\"end\"");
   }
   if (labels.size() > kMostLabels)
-    out += written(kLegendLeft, y + 4, "and " + std::to_string(labels.size() - kMostLabels) + " more", " font-size=\"12.5\" fill=\"#68707B\"");
+    out += written(kLegendLeft, y + 4, "and " + std::to_string(labels.size() - kMostLabels) + " more",
+                   " font-size=\"12.5\" fill=\"#68707B\"");
   return out;
 }
 
 std::string subtitle(const MapData& data) {
   const std::size_t n = data.points.size();
-  std::string out = std::to_string(n) + (n == 1 ? " variant" : " variants") + "  ·  " + data.representation + "  ·  " + data.projection;
+  std::string out = std::to_string(n) + (n == 1 ? " variant" : " variants") + "  ·  " + data.representation + "  ·  " +
+                    data.projection;
   if (data.silhouette) {
     char text[32];
     std::snprintf(text, sizeof text, "%.3f", *data.silhouette);
@@ -152,13 +156,15 @@ std::string map_svg(const MapData& data) {
   // One scale for both axes: distances mean something.
   const double scale = std::min((kPlotWidth / 2 - 24) / wide, (kPlotHeight / 2 - 24) / high);
   for (const MapPoint& point : data.points) {
-    const auto style = std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.label == point.label; });
+    const auto style =
+        std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.label == point.label; });
     spots.push_back({kLeft + kPlotWidth / 2 + point.x * scale, kTop + kPlotHeight / 2 - point.y * scale,
                      static_cast<std::size_t>(style - labels.begin())});
   }
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1120\" height=\"800\" viewBox=\"0 0 1120 800\" "
-                    "font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\" role=\"img\">\n<title>" +
-                    escape_markup(data.title) + "</title>\n<rect width=\"1120\" height=\"800\" fill=\"#fff\"/>\n";
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1120\" height=\"800\" viewBox=\"0 0 1120 800\" "
+      "font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\" role=\"img\">\n<title>" +
+      escape_markup(data.title) + "</title>\n<rect width=\"1120\" height=\"800\" fill=\"#fff\"/>\n";
   out += written(28, 40, elide(data.title, 84), " font-size=\"21\" font-weight=\"600\" fill=\"#1C2126\"");
   out += written(28, 64, subtitle(data), " font-size=\"13\" fill=\"#68707B\"");
   for (std::size_t i = 0; i < spots.size(); ++i) {

@@ -22,7 +22,8 @@ void fit(std::vector<std::size_t>& widths, const std::vector<Column>& columns, s
   while (total_width(widths) > width) {
     std::size_t widest = widths.size();
     for (std::size_t c = 0; c < widths.size(); ++c)
-      if (columns[c].align == Align::kLeft && widths[c] > kNarrowest && (widest == widths.size() || widths[c] > widths[widest]))
+      if (columns[c].align == Align::kLeft && widths[c] > kNarrowest &&
+          (widest == widths.size() || widths[c] > widths[widest]))
         widest = c;
     if (widest == widths.size()) return;  // nothing left to take: the terminal wraps
     --widths[widest];

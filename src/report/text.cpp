@@ -64,10 +64,8 @@ std::size_t display_width(std::string_view text) {
 std::string printable(std::string_view text) {
   std::string out;
   for_each_character(text, [&](utf8proc_int32_t code, std::string_view bytes) {
-    if (is_printable(code))
-      out += bytes;
-    else
-      out += kReplacement;
+    if (is_printable(code)) out += bytes;
+    else out += kReplacement;
   });
   return out;
 }

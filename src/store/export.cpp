@@ -52,9 +52,9 @@ std::string separated(const std::vector<Record>& records, char separator) {
   append_titles(out, records, separator);
   for (const Record& r : records) {
     const Comparable& c = r.comparable;
-    for (const std::string* text : {&r.name, &r.label, &r.path, &c.base, &c.base_name, &c.tokenizer, &c.probes,
-                                    &c.representation, &c.layer, &c.position, &r.variant_hash, &r.program_version,
-                                    &r.device, &r.precision, &r.created}) {
+    for (const std::string* text :
+         {&r.name, &r.label, &r.path, &c.base, &c.base_name, &c.tokenizer, &c.probes, &c.representation, &c.layer,
+          &c.position, &r.variant_hash, &r.program_version, &r.device, &r.precision, &r.created}) {
       append_cell(out, *text, separator);
       out += separator;
     }

@@ -30,10 +30,8 @@ ImportReport import_into(Store& store, const std::filesystem::path& source) {
     record.name = with_suffix(wanted, [&](const std::string& name) { return names.contains(name); });
     store.put(record);
     names.insert(record.name);
-    if (record.name == wanted)
-      report.added.push_back(record.name);
-    else
-      report.renamed.push_back(wanted + " -> " + record.name);
+    if (record.name == wanted) report.added.push_back(record.name);
+    else report.renamed.push_back(wanted + " -> " + record.name);
   }
   return report;
 }

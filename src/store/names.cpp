@@ -14,8 +14,8 @@ bool is_hub_id(const std::string& text) {
   if (fs::exists(text, ignored)) return false;
   const std::string id = text.substr(0, text.find('@'));
   const std::size_t slash = id.find('/');
-  return slash != std::string::npos && slash > 0 && slash + 1 < id.size() && id.find('/', slash + 1) == std::string::npos &&
-         id.front() != '.' && id.front() != '~';
+  return slash != std::string::npos && slash > 0 && slash + 1 < id.size() &&
+         id.find('/', slash + 1) == std::string::npos && id.front() != '.' && id.front() != '~';
 }
 
 std::vector<std::string> components(const std::string& path) {

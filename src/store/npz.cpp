@@ -61,8 +61,7 @@ std::string text_of(const Arrays& arrays, const char* key) {
 
 std::vector<float> floats_of(const io::NpyArray& array, const std::filesystem::path& file) {
   if (const auto* floats = std::get_if<std::vector<float>>(&array.values)) return *floats;
-  if (const auto* doubles = std::get_if<std::vector<double>>(&array.values))
-    return {doubles->begin(), doubles->end()};
+  if (const auto* doubles = std::get_if<std::vector<double>>(&array.values)) return {doubles->begin(), doubles->end()};
   throw Error(ErrorCode::kBadFile, "the array holds no floating-point numbers",
               {.path = file.string(), .field = "embeddings", .expected = "f2, f4 or f8", .found = {}});
 }
@@ -128,8 +127,7 @@ void write_embeddings_npz(const std::vector<Record>& records, const std::filesys
       .half = !records.empty() && records.front().comparable.representation == "logits"};
   arrays["model_names"] = {.shape = {count}, .values = std::move(names)};
   arrays["base_model"] = {
-      .shape = {},
-      .values = std::vector<std::string>{records.empty() ? "" : records.front().comparable.base_name}};
+      .shape = {}, .values = std::vector<std::string>{records.empty() ? "" : records.front().comparable.base_name}};
   arrays["probe_info"] = {.shape = {}, .values = std::vector<std::string>{probe_info(records)}};
   io::write_npz(out, arrays);
 }
@@ -147,8 +145,8 @@ std::vector<Record> read_embeddings_npz(const std::filesystem::path& file) {
   const std::string base = text_of(arrays, "base_model"), info_text = text_of(arrays, "probe_info");
   nlohmann::json info;
   if (info_text.size() <= kMostJson) info = nlohmann::json::parse(info_text, nullptr, false);
-  const bool ours = info.is_object() && info.value("format", nlohmann::json()) == kFormat &&
-                    info["rows"].is_array() && info["rows"].size() == names->size() && info["comparable"].is_object();
+  const bool ours = info.is_object() && info.value("format", nlohmann::json()) == kFormat && info["rows"].is_array() &&
+                    info["rows"].size() == names->size() && info["comparable"].is_object();
   Comparable comparable = foreign_comparable(base, info_text);
   if (ours) read_comparable(info["comparable"], comparable);
 

@@ -21,12 +21,8 @@ void read(const nlohmann::json& json, const char* key, bool& out) {
 }  // namespace
 
 nlohmann::json comparable_json(const Comparable& c) {
-  return {{"base", c.base},
-          {"base_name", c.base_name},
-          {"tokenizer", c.tokenizer},
-          {"probes", c.probes},
-          {"representation", c.representation},
-          {"layer", c.layer},
+  return {{"base", c.base},        {"base_name", c.base_name},           {"tokenizer", c.tokenizer},
+          {"probes", c.probes},    {"representation", c.representation}, {"layer", c.layer},
           {"position", c.position}};
 }
 

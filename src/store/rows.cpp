@@ -9,10 +9,10 @@
 
 namespace deltascape::store {
 
-#define DELTASCAPE_ROW                                                                                           \
-  "SELECT v.name, v.label, v.path, s.base, v.base_name, s.tokenizer, s.probes, s.representation, s.layer, "      \
-  "s.position, v.variant_hash, v.program_version, v.device, v.precision, v.created, v.probe_count, v.dim, "      \
-  "v.layers, v.norm, v.relative_norm, v.numeric_error, v.no_effect, v.mean, v.per_probe, v.standard_error "      \
+#define DELTASCAPE_ROW                                                                                      \
+  "SELECT v.name, v.label, v.path, s.base, v.base_name, s.tokenizer, s.probes, s.representation, s.layer, " \
+  "s.position, v.variant_hash, v.program_version, v.device, v.precision, v.created, v.probe_count, v.dim, " \
+  "v.layers, v.norm, v.relative_norm, v.numeric_error, v.no_effect, v.mean, v.per_probe, v.standard_error " \
   "FROM variant v JOIN space s ON s.id = v.space "
 
 const char* const kSelectRows = DELTASCAPE_ROW "ORDER BY v.name";
@@ -31,16 +31,20 @@ std::int64_t values_of(std::int64_t a, std::int64_t b) {
 
 void check_values(const Record& record, const char* field, const std::vector<float>& values, std::int64_t expected,
                   bool may_be_empty) {
-  const ErrorContext at{.path = record.name, .field = field, .expected = std::to_string(expected) + " values",
+  const ErrorContext at{.path = record.name,
+                        .field = field,
+                        .expected = std::to_string(expected) + " values",
                         .found = std::to_string(values.size())};
   if (!(may_be_empty && values.empty()) && static_cast<std::int64_t>(values.size()) != expected)
     throw Error(ErrorCode::kInternal, "an embedding of the wrong size", at);
   for (const float value : values)
     if (!std::isfinite(value))
-      throw Error(ErrorCode::kNumeric, "the embedding holds NaN or Inf", {.path = record.name, .field = field, .expected = {}, .found = {}});
+      throw Error(ErrorCode::kNumeric, "the embedding holds NaN or Inf",
+                  {.path = record.name, .field = field, .expected = {}, .found = {}});
 }
 
-std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bool may_be_empty, const ErrorContext& at) {
+std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bool may_be_empty,
+                               const ErrorContext& at) {
   if (may_be_empty && bytes.empty()) return {};
   if (expected < 0 || bytes.size() != static_cast<std::size_t>(expected) * 4)
     throw Error(ErrorCode::kBadFile, "the store's row is damaged; remove it with `deltascape rm` and embed it again",
@@ -106,7 +110,8 @@ void check_record(const Record& record) {
   check_values(record, "per_probe", record.per_probe, values_of(record.probe_count, record.dim), true);
   check_values(record, "standard_error", record.standard_error, values_of(record.layers, record.dim), true);
   if (!std::isfinite(record.norm) || !std::isfinite(record.relative_norm) || !std::isfinite(record.numeric_error))
-    throw Error(ErrorCode::kNumeric, "the norm is NaN or Inf", {.path = record.name, .field = "norm", .expected = {}, .found = {}});
+    throw Error(ErrorCode::kNumeric, "the norm is NaN or Inf",
+                {.path = record.name, .field = "norm", .expected = {}, .found = {}});
 }
 
 void insert_row(Database& database, const Record& record, const RowKey& key) {
@@ -127,10 +132,10 @@ void insert_row(Database& database, const Record& record, const RowKey& key) {
 Record read_row(const Statement& row, const std::filesystem::path& file) {
   Record r;
   int at = 0;
-  for (std::string* text : {&r.name, &r.label, &r.path, &r.comparable.base, &r.comparable.base_name,
-                            &r.comparable.tokenizer, &r.comparable.probes, &r.comparable.representation,
-                            &r.comparable.layer, &r.comparable.position, &r.variant_hash, &r.program_version,
-                            &r.device, &r.precision, &r.created})
+  for (std::string* text :
+       {&r.name, &r.label, &r.path, &r.comparable.base, &r.comparable.base_name, &r.comparable.tokenizer,
+        &r.comparable.probes, &r.comparable.representation, &r.comparable.layer, &r.comparable.position,
+        &r.variant_hash, &r.program_version, &r.device, &r.precision, &r.created})
     *text = row.text(at++);
   for (std::int64_t* number : {&r.probe_count, &r.dim, &r.layers}) *number = row.integer(at++);
   for (double* number : {&r.norm, &r.relative_norm, &r.numeric_error}) *number = row.real(at++);

@@ -77,21 +77,18 @@ void Database::fail(int status) const {
       throw Error(ErrorCode::kIo, "the store may not be written; make it and its folder writable, or copy it", at);
     case SQLITE_CANTOPEN:
       throw Error(ErrorCode::kIo, "cannot open or make the store; its folder must exist and be writable", at);
-    case SQLITE_FULL:
-      throw Error(ErrorCode::kIo, "the disk is full; nothing was changed in the store", at);
+    case SQLITE_FULL: throw Error(ErrorCode::kIo, "the disk is full; nothing was changed in the store", at);
     case SQLITE_TOOBIG:
       throw Error(ErrorCode::kUnsupported, "the embedding is too large for a store (SQLite keeps 1 GB a value)", at);
     case SQLITE_IOERR:
       throw Error(ErrorCode::kIo, std::string("the disk reports an error: ") + sqlite3_errmsg(handle_), at);
-    case SQLITE_NOMEM:
-      throw Error(ErrorCode::kIo, "not enough memory to read the store", at);
+    case SQLITE_NOMEM: throw Error(ErrorCode::kIo, "not enough memory to read the store", at);
     case SQLITE_ERROR:
     case SQLITE_SCHEMA:
     case SQLITE_MISMATCH:
       throw Error(ErrorCode::kBadFile,
                   std::string("the store's tables are not as this version makes them: ") + sqlite3_errmsg(handle_), at);
-    default:
-      throw Error(ErrorCode::kIo, std::string("the store cannot be used: ") + sqlite3_errmsg(handle_), at);
+    default: throw Error(ErrorCode::kIo, std::string("the store cannot be used: ") + sqlite3_errmsg(handle_), at);
   }
 }
 

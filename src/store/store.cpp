@@ -51,11 +51,9 @@ void check_schema(Database& database) {
     throw Error(ErrorCode::kBadFile, "an SQLite database, but not a deltascape store; name another with --store", at);
   const std::int64_t version = database.integer("PRAGMA user_version");
   if (version != kSchema)
-    throw Error(ErrorCode::kUnsupported, "the store was made by another version; update deltascape to read it",
-                {.path = at.path,
-                 .field = "schema",
-                 .expected = std::to_string(kSchema),
-                 .found = std::to_string(version)});
+    throw Error(
+        ErrorCode::kUnsupported, "the store was made by another version; update deltascape to read it",
+        {.path = at.path, .field = "schema", .expected = std::to_string(kSchema), .found = std::to_string(version)});
 }
 
 bool is_new(Database& database) {
@@ -127,8 +125,7 @@ class SqliteStore : public Store {
         if (label.empty()) label = find_content_.text(2);
       }
     }
-    if (id)
-      delete_row(*id);
+    if (id) delete_row(*id);
     else if (id_of(name))
       throw Error(ErrorCode::kMismatch, "the store holds other content by this name; give the new one another name",
                   {.path = database_->file().string(), .field = name, .expected = {}, .found = {}});

@@ -24,9 +24,7 @@ std::size_t last_character(std::string_view text) {
 }
 
 bool ends_with_word(std::string_view text) { return !text.empty() && is_word(text.substr(last_character(text))); }
-bool starts_with_word(std::string_view text) {
-  return !text.empty() && is_word(text.substr(0, utf8_length(text[0])));
-}
+bool starts_with_word(std::string_view text) { return !text.empty() && is_word(text.substr(0, utf8_length(text[0]))); }
 
 std::size_t without_trailing_space(std::string_view text) {
   while (!text.empty()) {

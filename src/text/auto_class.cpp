@@ -57,7 +57,8 @@ constexpr std::string_view kWrongInFiles =
     "molmo2 nemotron nvfp4 opencua openvla paddleocr_vl phi3 phi3_v phimoe qwen2 qwen3_5 qwen3_5_moe qwen3_5_moe_text "
     "qwen4_exp step3_vl vipllava cohere_asr camembertv2-base siglip2 smolvlm ";
 
-constexpr std::string_view kMistralFamily = " ministral ministral3 mistral mistral3 mistral_large4 mixtral pixtral voxtral ";
+constexpr std::string_view kMistralFamily =
+    " ministral ministral3 mistral mistral3 mistral_large4 mixtral pixtral voxtral ";
 
 // Classes that rebuild the tokenizer in ways this program does not have. Any other name is unknown to transformers
 // too, which then takes tokenizer.json as it is.
@@ -96,9 +97,10 @@ std::string_view registered_class(std::string_view model_type) {
 }
 
 bool is_ours(std::string_view name) {
-  return lists(" LlamaTokenizer GemmaTokenizer Qwen2Tokenizer Qwen3_5Tokenizer GPT2Tokenizer CodeGenTokenizer "
-               "GPTNeoXTokenizer CohereTokenizer ",
-               name);
+  return lists(
+      " LlamaTokenizer GemmaTokenizer Qwen2Tokenizer Qwen3_5Tokenizer GPT2Tokenizer CodeGenTokenizer "
+      "GPTNeoXTokenizer CohereTokenizer ",
+      name);
 }
 
 // A class by name as transformers finds it; what it does not know, and its base classes, is the backend alone.
@@ -127,7 +129,8 @@ std::string auto_tokenizer_class(const ClassQuestion& question) {
   if (!named.empty()) {
     if (question.has_auto_map && !wrong_in_files && !is_ours(named) && !lists(kOthers, named) &&
         !lists(" PreTrainedTokenizer TokenizersBackend BloomTokenizer ", named)) {
-      throw Error(ErrorCode::kUnsupported, "the tokenizer class " + named + " is code of the repository, which is not run");
+      throw Error(ErrorCode::kUnsupported,
+                  "the tokenizer class " + named + " is code of the repository, which is not run");
     }
     return resolve(named);
   }

@@ -47,7 +47,9 @@ Bpe::Bpe(Vocabulary vocabulary, BpeOptions options, std::string where)
 std::int32_t Bpe::need(std::string_view token) const {
   if (const auto id = vocabulary_.find(token)) return *id;
   throw Error(ErrorCode::kBadFile, "a merge names a token that is not in the vocabulary",
-              {.path = where_, .field = "merges[" + std::to_string(ranks_) + "]", .expected = "a token",
+              {.path = where_,
+               .field = "merges[" + std::to_string(ranks_) + "]",
+               .expected = "a token",
                .found = one_line(std::string(token), 60)});
 }
 

@@ -21,9 +21,7 @@ bool Component::boolean(std::string_view key) const {
   return value->get<bool>();
 }
 
-bool Component::boolean(std::string_view key, bool when_absent) const {
-  return find(key) ? boolean(key) : when_absent;
-}
+bool Component::boolean(std::string_view key, bool when_absent) const { return find(key) ? boolean(key) : when_absent; }
 
 std::string Component::string(std::string_view key) const {
   const io::Json* value = find(key);

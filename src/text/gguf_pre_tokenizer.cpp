@@ -17,8 +17,7 @@ namespace {
 
 // Without GPT-2's last alternative: what no pattern takes is a piece of its own.
 constexpr const char* kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))";
-constexpr const char* kLlama3 =
-    DELTASCAPE_CONTRACTIONS "|" DELTASCAPE_WORDS "|\\p{N}{1,3}|" DELTASCAPE_REST;
+constexpr const char* kLlama3 = DELTASCAPE_CONTRACTIONS "|" DELTASCAPE_WORDS "|\\p{N}{1,3}|" DELTASCAPE_REST;
 constexpr const char* kQwen2 = DELTASCAPE_CONTRACTIONS "|" DELTASCAPE_WORDS "|\\p{N}|" DELTASCAPE_REST;
 constexpr const char* kTekken =
     "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
@@ -54,7 +53,9 @@ GgufPreTokenizer gguf_pre_tokenizer(std::string_view name, const std::string& wh
   });
   if (name.empty() || name.find(' ') != std::string_view::npos || row == kRows.end()) {
     throw Error(ErrorCode::kUnsupported, "the pre-tokenizer of this GGUF file is not supported",
-                {.path = where, .field = "tokenizer.ggml.pre", .expected = "smollm, llama-bpe, qwen2, gpt-2, …",
+                {.path = where,
+                 .field = "tokenizer.ggml.pre",
+                 .expected = "smollm, llama-bpe, qwen2, gpt-2, …",
                  .found = std::string(name)});
   }
   io::Json parts = io::Json::array();

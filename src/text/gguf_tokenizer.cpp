@@ -62,7 +62,8 @@ AddedVocabulary added_tokens(const Tokens& tokens) {
   return out;
 }
 
-std::int32_t token_id(const io::GgufFile& gguf, const std::string& key, const Tokens& tokens, std::int64_t when_absent) {
+std::int32_t token_id(const io::GgufFile& gguf, const std::string& key, const Tokens& tokens,
+                      std::int64_t when_absent) {
   const std::int64_t id = gguf.integer(key).value_or(when_absent);
   if (id < 0 || id >= static_cast<std::int64_t>(tokens.size())) {
     bad(gguf, key, "an id below " + std::to_string(tokens.size()), std::to_string(id));
@@ -87,8 +88,7 @@ std::unique_ptr<Tokenizer> load_bpe(const io::GgufFile& gguf) {
   const Tokens tokens = read_tokens(gguf);
   const auto* merges = gguf.strings("tokenizer.ggml.merges");
   if (!merges) bad(gguf, "tokenizer.ggml.merges", "an array of strings", "nothing");
-  const GgufPreTokenizer pre =
-      gguf_pre_tokenizer(gguf.string("tokenizer.ggml.pre").value_or("default"), where);
+  const GgufPreTokenizer pre = gguf_pre_tokenizer(gguf.string("tokenizer.ggml.pre").value_or("default"), where);
 
   Vocabulary vocabulary;
   std::size_t bytes = 0;
@@ -98,11 +98,14 @@ std::unique_ptr<Tokenizer> load_bpe(const io::GgufFile& gguf) {
     vocabulary.add((*tokens.text)[id], static_cast<std::int32_t>(id));
   }
   PipelineParts parts;
-  parts.model = std::make_unique<Bpe>(
-      std::move(vocabulary),
-      BpeOptions{.unk_token = {}, .continuing_subword_prefix = {}, .end_of_word_suffix = {}, .fuse_unk = false,
-                 .byte_fallback = false, .ignore_merges = pre.ignore_merges},
-      where);
+  parts.model = std::make_unique<Bpe>(std::move(vocabulary),
+                                      BpeOptions{.unk_token = {},
+                                                 .continuing_subword_prefix = {},
+                                                 .end_of_word_suffix = {},
+                                                 .fuse_unk = false,
+                                                 .byte_fallback = false,
+                                                 .ignore_merges = pre.ignore_merges},
+                                      where);
   parts.model->reserve_merges(merges->size());
   for (const std::string& merge : *merges) {
     const std::size_t space = merge.find(' ', 1);
@@ -161,7 +164,9 @@ class SpmTokenizer : public Tokenizer {
     return finish(std::move(ids), post_processor_, options, false);
   }
   std::string identity() const override { return identity_; }
-  std::size_t vocabulary_size() const override { return model_.vocabulary().size() + added_.beyond(model_.vocabulary()); }
+  std::size_t vocabulary_size() const override {
+    return model_.vocabulary().size() + added_.beyond(model_.vocabulary());
+  }
 
  private:
   static constexpr const char* kSpace = "\xE2\x96\x81";  // U+2581
@@ -213,8 +218,7 @@ std::unique_ptr<Tokenizer> load_spm(const io::GgufFile& gguf) {
   const bool has_unknown = unknown >= 0 && unknown < static_cast<std::int64_t>(tokens.size());
   Spm model(std::move(vocabulary), std::vector<float>(scores->begin(), scores->end()), std::move(byte_ids),
             has_unknown ? static_cast<std::int32_t>(unknown) : -1);
-  return std::make_unique<SpmTokenizer>(std::move(model), added_tokens(tokens),
-                                        begin_and_end(gguf, tokens, true, 1, 2),
+  return std::make_unique<SpmTokenizer>(std::move(model), added_tokens(tokens), begin_and_end(gguf, tokens, true, 1, 2),
                                         gguf.boolean("tokenizer.ggml.add_space_prefix").value_or(true));
 }
 
@@ -224,9 +228,10 @@ std::unique_ptr<Tokenizer> load_tokenizer(const io::GgufFile& gguf) {
   const std::string kind = gguf.string("tokenizer.ggml.model").value_or("");
   if (kind == "gpt2") return load_bpe(gguf);
   if (kind == "llama") return load_spm(gguf);
-  throw Error(kind.empty() ? ErrorCode::kNotFound : ErrorCode::kUnsupported,
-              kind.empty() ? "the GGUF file has no vocabulary" : "the vocabulary kind of this GGUF file is not supported",
-              {.path = gguf.path().string(), .field = "tokenizer.ggml.model", .expected = "gpt2 or llama", .found = kind});
+  throw Error(
+      kind.empty() ? ErrorCode::kNotFound : ErrorCode::kUnsupported,
+      kind.empty() ? "the GGUF file has no vocabulary" : "the vocabulary kind of this GGUF file is not supported",
+      {.path = gguf.path().string(), .field = "tokenizer.ggml.model", .expected = "gpt2 or llama", .found = kind});
 }
 
 }  // namespace deltascape::text

@@ -116,9 +116,8 @@ std::unique_ptr<Normalizer> make_normalizer(const io::Json& json, const std::str
     return function([=](std::string text) { return strip(text, left, right); });
   }
   if (type == "Prepend") {
-    return function([prefix = part.string("prepend")](std::string text) {
-      return text.empty() ? text : prefix + text;
-    });
+    return function(
+        [prefix = part.string("prepend")](std::string text) { return text.empty() ? text : prefix + text; });
   }
   if (type == "Replace") return std::make_unique<Replace>(part.pattern(), part.string("content"));
   part.unsupported("the normalizer " + type);

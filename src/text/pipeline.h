@@ -14,8 +14,8 @@ namespace deltascape::text {
 
 // The parts of a BPE tokenizer, whichever file they came from.
 struct PipelineParts {
-  std::unique_ptr<Normalizer> normalizer;        // null for none
-  std::unique_ptr<PreTokenizer> pre_tokenizer;   // null for none
+  std::unique_ptr<Normalizer> normalizer;       // null for none
+  std::unique_ptr<PreTokenizer> pre_tokenizer;  // null for none
   std::unique_ptr<Bpe> model;
   AddedVocabulary added;  // built
   PostProcessor post_processor;

@@ -248,7 +248,8 @@ Behavior behavior_of(const Component& part, const std::string& when_absent) {
 
 std::unique_ptr<PreTokenizer> make_metaspace(const Component& part) {
   const std::string replacement = part.string("replacement");
-  if (replacement.empty() || utf8_length(replacement[0]) != replacement.size()) part.fail("replacement", "one character");
+  if (replacement.empty() || utf8_length(replacement[0]) != replacement.size())
+    part.fail("replacement", "one character");
   std::string scheme = part.string("prepend_scheme", "always");
   if (!part.boolean("add_prefix_space", true)) {
     if (scheme != "never") part.fail("prepend_scheme", "never, as add_prefix_space is false");

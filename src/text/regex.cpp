@@ -14,8 +14,8 @@ namespace deltascape::text {
 namespace {
 
 constexpr std::size_t kMaxPattern = std::size_t{64} << 10;
-constexpr std::uint32_t kMatchLimit = 20'000'000;            // steps a match attempt; a 1 MB line needs a few million
-constexpr std::uint32_t kHeapLimitKiB = 256 << 10;           // for the interpreter where there is no JIT
+constexpr std::uint32_t kMatchLimit = 20'000'000;   // steps a match attempt; a 1 MB line needs a few million
+constexpr std::uint32_t kHeapLimitKiB = 256 << 10;  // for the interpreter where there is no JIT
 constexpr std::size_t kJitStackStart = std::size_t{32} << 10;
 constexpr std::size_t kJitStackMax = std::size_t{16} << 20;  // reserved, not used, by ordinary patterns
 

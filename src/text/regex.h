@@ -41,8 +41,7 @@ class Regex {
 // An Oniguruma pattern (Ruby syntax) as a PCRE2 pattern of the same meaning. Throws Error(kUnsupported).
 std::string oniguruma_to_pcre(std::string_view pattern, const std::string& where);
 // A set of code points for use inside [...]: Oniguruma's \w.
-inline constexpr std::string_view kOnigurumaWord =
-    R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
+inline constexpr std::string_view kOnigurumaWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE})";
 // The same for the \w of Rust's regex crate.
 inline constexpr std::string_view kRustWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{200C}\x{200D})";
 

@@ -23,7 +23,8 @@ class Translator {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const {
-    throw Error(ErrorCode::kUnsupported, "a regular expression uses " + what + ", which this program does not translate",
+    throw Error(ErrorCode::kUnsupported,
+                "a regular expression uses " + what + ", which this program does not translate",
                 {.path = where_, .field = {}, .expected = {}, .found = std::string(in_)});
   }
   bool looking_at(std::string_view text) const { return in_.substr(at_).starts_with(text); }
@@ -152,8 +153,8 @@ class Translator {
       refuse("the property " + name);
     }
     static constexpr std::array kBinary = {std::string_view("Alphabetic"), std::string_view("White_Space"),
-                                           std::string_view("Uppercase"), std::string_view("Lowercase"),
-                                           std::string_view("Emoji"), std::string_view("Any")};
+                                           std::string_view("Uppercase"),  std::string_view("Lowercase"),
+                                           std::string_view("Emoji"),      std::string_view("Any")};
     out_ += negative ? "\\P{" : "\\p{";
     // PCRE2 reads a script's name as script extensions; Oniguruma as the script itself.
     const bool script = name.size() > 2 && std::find(kBinary.begin(), kBinary.end(), name) == kBinary.end();
@@ -185,7 +186,12 @@ class Translator {
       case 'P': property(c); return;
       case 'x': hexadecimal(1, peek() == '{' ? 8 : 2, peek() == '{'); return;
       case 'u': hexadecimal(4, 4, false); return;
-      case 'n': case 't': case 'r': case 'f': case 'a': case 'e':
+      case 'n':
+      case 't':
+      case 'r':
+      case 'f':
+      case 'a':
+      case 'e':
         out_ += '\\';
         out_ += c;
         return;
@@ -203,8 +209,20 @@ class Translator {
       case 'W': out_ += "[^" + word + ']'; return;
       case 'b': out_ += "(?:" + behind + not_ahead + '|' + not_behind + ahead + ')'; return;
       case 'B': out_ += "(?:" + behind + ahead + '|' + not_behind + not_ahead + ')'; return;
-      case 'A': case 'z': case 'Z': case 'G': case 'R':
-      case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+      case 'A':
+      case 'z':
+      case 'Z':
+      case 'G':
+      case 'R':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7':
+      case '8':
+      case '9':
         out_ += '\\';
         out_ += c;
         return;

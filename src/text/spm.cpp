@@ -70,7 +70,8 @@ void Spm::encode(std::string_view text, std::vector<std::int32_t>& out) const {
       heap.push({scores_[static_cast<std::size_t>(*id)], left, right, length});
     }
   };
-  for (std::size_t i = 1; i < symbols.size(); ++i) offer(static_cast<std::int32_t>(i - 1), static_cast<std::int32_t>(i));
+  for (std::size_t i = 1; i < symbols.size(); ++i)
+    offer(static_cast<std::int32_t>(i - 1), static_cast<std::int32_t>(i));
   while (!heap.empty()) {
     const Candidate top = heap.top();
     heap.pop();

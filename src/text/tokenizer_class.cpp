@@ -25,13 +25,16 @@ Json split_then_byte_level(const char* pattern, bool add_prefix_space) {
 }
 
 void llama(const Json& settings, TokenizerSpec& spec) {
-  spec.model = {.unk_token = {}, .continuing_subword_prefix = {}, .end_of_word_suffix = {}, .fuse_unk = true,
-                .byte_fallback = true, .ignore_merges = false};
+  spec.model = {.unk_token = {},
+                .continuing_subword_prefix = {},
+                .end_of_word_suffix = {},
+                .fuse_unk = true,
+                .byte_fallback = true,
+                .ignore_merges = false};
   spec.normalizer = nullptr;
   const bool prefix = flag(settings, "add_prefix_space", true);
   const char* scheme = !prefix ? "never" : flag(settings, "legacy", false) ? "always" : "first";
-  spec.pre_tokenizer = {
-      {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}};
+  spec.pre_tokenizer = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}};
 }
 
 void gemma(const Json& settings, TokenizerSpec& spec) {
@@ -39,8 +42,12 @@ void gemma(const Json& settings, TokenizerSpec& spec) {
   std::string token = "<unk>";
   if (unknown != settings.end() && unknown->is_string()) token = unknown->get<std::string>();
   if (unknown != settings.end() && unknown->is_object()) token = unknown->value("content", token);
-  spec.model = {.unk_token = token, .continuing_subword_prefix = {}, .end_of_word_suffix = {}, .fuse_unk = true,
-                .byte_fallback = true, .ignore_merges = false};
+  spec.model = {.unk_token = token,
+                .continuing_subword_prefix = {},
+                .end_of_word_suffix = {},
+                .fuse_unk = true,
+                .byte_fallback = true,
+                .ignore_merges = false};
   spec.normalizer = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}};
   spec.pre_tokenizer = {
       {"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "MergedWithPrevious"}, {"invert", false}};
@@ -80,18 +87,23 @@ void apply_tokenizer_class(const std::string& name, const Json& settings, Tokeni
 Json default_special_tokens(const std::string& name) {
   if (name == "LlamaTokenizer") return {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
   if (name == "GemmaTokenizer") {
-    return {{"unk_token", "<unk>"}, {"bos_token", "<bos>"}, {"eos_token", "<eos>"},
-            {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+    return {{"unk_token", "<unk>"},
+            {"bos_token", "<bos>"},
+            {"eos_token", "<eos>"},
+            {"pad_token", "<pad>"},
+            {"mask_token", "<mask>"}};
   }
   const char* end = "<|endoftext|>";
   if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
     return {{"unk_token", end}, {"eos_token", end}, {"pad_token", end}};
   }
   if (name == "CohereTokenizer") {
-    return {{"unk_token", "<UNK>"}, {"bos_token", "<BOS_TOKEN>"}, {"eos_token", "<|END_OF_TURN_TOKEN|>"},
-            {"pad_token", "<PAD>"}, {"cls_token", "<CLS>"}, {"sep_token", "<SEP>"}, {"mask_token", "<MASK_TOKEN>"}};
+    return {{"unk_token", "<UNK>"},        {"bos_token", "<BOS_TOKEN>"}, {"eos_token", "<|END_OF_TURN_TOKEN|>"},
+            {"pad_token", "<PAD>"},        {"cls_token", "<CLS>"},       {"sep_token", "<SEP>"},
+            {"mask_token", "<MASK_TOKEN>"}};
   }
-  if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer") return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}};
+  if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer")
+    return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}};
   if (name == "GPTNeoXTokenizer") {
     return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}, {"pad_token", "<|padding|>"}};
   }

@@ -56,7 +56,8 @@ class Reader : public io::JsonSax {
       return true;
     }
     if (inside_ == Inside::kRest && at("merges")) return enter(Inside::kMerges);
-    if (inside_ == Inside::kRest && at("vocab")) return enter(Inside::kSkipped);  // Unigram's; the type is refused later
+    if (inside_ == Inside::kRest && at("vocab"))
+      return enter(Inside::kSkipped);  // Unigram's; the type is refused later
     return start(Json::array());
   }
   bool end_object() override { return end(); }

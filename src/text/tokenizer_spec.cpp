@@ -17,7 +17,8 @@ using io::Json;
 
 constexpr std::size_t kMaxTokenizerFile = std::size_t{256} << 20;
 // The order in which transformers adds named special tokens.
-constexpr std::array kNamed = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+constexpr std::array kNamed = {"bos_token", "eos_token", "unk_token", "sep_token",
+                               "pad_token", "cls_token", "mask_token"};
 
 Json read_object_if_there(const std::filesystem::path& file) {
   std::error_code error;

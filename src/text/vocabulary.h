@@ -29,7 +29,9 @@ class Vocabulary {
     std::int32_t id;
     std::size_t hash;
   };
-  std::string_view text(const Entry& entry) const { return std::string_view(bytes_).substr(entry.offset, entry.length); }
+  std::string_view text(const Entry& entry) const {
+    return std::string_view(bytes_).substr(entry.offset, entry.length);
+  }
   std::size_t slot_of(std::string_view token, std::size_t hash) const;
   void grow(std::size_t slots);
 

@@ -16,7 +16,10 @@ class LabelsTest : public TemporaryFolder {};
 TEST(ParseCsv, QuotesHoldCommasLineEndsAndQuotes) {
   EXPECT_EQ(parse_csv("a,b\n\"x,1\",\"say \"\"hi\"\"\"\r\n\"two\nlines\",c", "F"),
             (Rows{{"a", "b"}, {"x,1", "say \"hi\""}, {"two\nlines", "c"}}));
-  EXPECT_EQ(parse_csv("\xEF\xBB\xBF" "a,\n", "F"), (Rows{{"a", ""}}));
+  EXPECT_EQ(parse_csv("\xEF\xBB\xBF"
+                      "a,\n",
+                      "F"),
+            (Rows{{"a", ""}}));
   EXPECT_EQ(parse_csv("", "F"), Rows{});
   EXPECT_EQ(parse_csv("a\"b,c\n", "F"), (Rows{{"a\"b", "c"}}));
 }

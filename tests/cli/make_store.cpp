@@ -47,16 +47,14 @@ Record read_record(const nlohmann::json& line) {
   record.path = line.value("path", "/models/" + record.name);
   record.variant_hash = line.value("hash", "hash of " + record.name);
   const std::string base = line.value("base", "tiny");
-  record.comparable = {"hash of " + base, base, "tokenizer", "probes", "activations",
-                       line.contains("layers") ? "all" : "last", "last"};
+  record.comparable = {
+      "hash of " + base, base, "tokenizer", "probes", "activations", line.contains("layers") ? "all" : "last", "last"};
   record.program_version = "0.1.0";
   record.device = "cpu";
   record.precision = "fp32";
   record.created = "2025-01-01T00:00:00Z";
-  if (line.contains("layers"))
-    add_layers(record, line["layers"].get<Rows>());
-  else
-    add_probes(record, line.at("rows").get<Rows>());
+  if (line.contains("layers")) add_layers(record, line["layers"].get<Rows>());
+  else add_probes(record, line.at("rows").get<Rows>());
   record.norm = length(record.mean.data() + record.mean.size() - record.dim, record.dim);
   record.relative_norm = record.norm / 10;
   record.no_effect = record.norm == 0;

@@ -34,8 +34,7 @@ TEST_F(ModelsTest, PathsLabelsAndHubIds) {
 TEST_F(ModelsTest, WhatExistsIsAPathElseTheFirstEqualsSplits) {
   fs::create_directories("a=b");
   fs::create_directories("b=c");
-  EXPECT_THAT(expand({"a=b", "x=b=c", "x=y=z", "=b=c"}),
-              ElementsAre("a=b||a=b", "b=c|x|b=c", "y=z|x|y=z", "b=c||b=c"));
+  EXPECT_THAT(expand({"a=b", "x=b=c", "x=y=z", "=b=c"}), ElementsAre("a=b||a=b", "b=c|x|b=c", "y=z|x|y=z", "b=c||b=c"));
 }
 
 TEST_F(ModelsTest, AnOddNameIsKept) {
@@ -55,10 +54,10 @@ TEST_F(ModelsTest, ListsReadAsIfTypedHere) {
   fs::create_directories("pool/m1");
   write("lists/a.txt", "# a comment\n\n pool/m1 \r\nmath=pool/m2\n@lists/b.txt\n");
   write("lists/b.txt", "org/name");
-  EXPECT_THAT(expand({"@lists/a.txt", "z"}), ElementsAre("m1||pool/m1", HasSubstr("|math|pool/m2"),
-                                                         "org/name||org/name", "z||z"));
-  EXPECT_THAT(expand({"law=@lists/a.txt"}), ElementsAre("m1|law|pool/m1", HasSubstr("|math|pool/m2"),
-                                                        "org/name|law|org/name"));
+  EXPECT_THAT(expand({"@lists/a.txt", "z"}),
+              ElementsAre("m1||pool/m1", HasSubstr("|math|pool/m2"), "org/name||org/name", "z||z"));
+  EXPECT_THAT(expand({"law=@lists/a.txt"}),
+              ElementsAre("m1|law|pool/m1", HasSubstr("|math|pool/m2"), "org/name|law|org/name"));
   EXPECT_THROW(expand({"@lists/absent.txt"}), Error);
 }
 

@@ -53,7 +53,8 @@ std::string drawn_by_work(double seconds) {
   }
   std::string seen;
   char buffer[4096];
-  for (ssize_t n = 0; (n = read(terminal, buffer, sizeof buffer)) > 0;) seen.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = read(terminal, buffer, sizeof buffer)) > 0;)
+    seen.append(buffer, static_cast<std::size_t>(n));
   waitpid(child, nullptr, 0);
   close(terminal);
   return seen;

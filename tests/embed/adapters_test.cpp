@@ -78,7 +78,8 @@ class Adapters : public ::testing::Test {
     std::map<std::string, store::Record> out;
     const EmbedReport r = embed(models, options, [&](store::Record x) { out.emplace(x.name, std::move(x)); });
     if (report != nullptr) *report = r;
-    else for (const auto& f : r.failed) ADD_FAILURE() << f.error;
+    else
+      for (const auto& f : r.failed) ADD_FAILURE() << f.error;
     return out;
   }
   std::string failure_of(const fs::path& path) const {
@@ -131,12 +132,14 @@ TEST_F(Adapters, MissingHalfOfAPair) {
     if (!f.header.contains(other)) f.header[other] = f.header[tensor];
     f.header.erase(tensor);
   });
-  EXPECT_THAT(failure_of(broken), ::testing::AnyOf(HasSubstr("missing"), HasSubstr("hole"), HasSubstr("gap"), HasSubstr("offset")));
+  EXPECT_THAT(failure_of(broken),
+              ::testing::AnyOf(HasSubstr("missing"), HasSubstr("hole"), HasSubstr("gap"), HasSubstr("offset")));
 }
 
 TEST_F(Adapters, ForAnotherBase) {
   const fs::path other = testing::models_folder() / "gemma3" / "lora_linears";
-  EXPECT_THAT(failure_of(other), AllOf(HasSubstr("lora_linears"), ::testing::AnyOf(HasSubstr("another base"), HasSubstr("does not fit"))));
+  EXPECT_THAT(failure_of(other),
+              AllOf(HasSubstr("lora_linears"), ::testing::AnyOf(HasSubstr("another base"), HasSubstr("does not fit"))));
 }
 
 TEST_F(Adapters, RankOtherThanTheConfigs) {
@@ -208,8 +211,8 @@ TEST_F(Adapters, SameContentTwiceGivesTheSameTwice) {
 
 TEST_F(Adapters, ZeroDeltaIsFlagged) {
   // In company of every kind: what stands beside it in a product must not turn the zero into rounding.
-  const auto records = run({golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv", golden_ / "full_one",
-                            golden_ / "base"});
+  const auto records = run({golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv",
+                            golden_ / "full_one", golden_ / "base"});
   EXPECT_TRUE(records.at("base").no_effect);
   EXPECT_TRUE(records.at("lora_zero_b").no_effect);
   EXPECT_TRUE(records.at("lora_head_only").no_effect);
@@ -231,7 +234,8 @@ TEST_F(Adapters, StandardErrorIsThatOfTheMeanOverProbes) {
 }
 
 TEST_F(Adapters, GroupsByTheirOwnBase) {
-  const fs::path named = changed_config("named", [&](io::Json& j) { j["base_model_name_or_path"] = (golden_ / "base").string(); });
+  const fs::path named =
+      changed_config("named", [&](io::Json& j) { j["base_model_name_or_path"] = (golden_ / "base").string(); });
   const fs::path lost = changed_config("lost", [](io::Json& j) { j["base_model_name_or_path"] = nullptr; });
   std::vector<ModelRef> models{{named.string(), "", ""}, {lost.string(), "", ""}};
   std::vector<std::string> names;
@@ -266,8 +270,11 @@ TEST_F(Adapters, OneLayerEqualsItsRowOfAll) {
   const auto& rows = all.at("lora_qv");
   const auto dim = static_cast<std::size_t>(rows.dim);
   const int layers = static_cast<int>(rows.layers) - 1;
-  for (const auto& [layer, row] : std::map<std::string, int>{{"0", 0}, {"1", 1}, {"0.5", static_cast<int>(0.5 * layers + 0.5)},
-                                                             {std::to_string(layers), layers}, {"last", layers}}) {
+  for (const auto& [layer, row] : std::map<std::string, int>{{"0", 0},
+                                                             {"1", 1},
+                                                             {"0.5", static_cast<int>(0.5 * layers + 0.5)},
+                                                             {std::to_string(layers), layers},
+                                                             {"last", layers}}) {
     const auto one = run({golden_ / "lora_qv"}, nullptr, {.layer = layer});
     // The last block that is read works on fewer rows than in a run of all layers.
     const store::Record& r = one.at("lora_qv");

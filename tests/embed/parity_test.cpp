@@ -33,8 +33,11 @@ TEST_P(Parity, EqualsTransformersAndPeft) {
 
   std::vector<ModelRef> models;
   for (const auto& [name, path] : golden.variants) models.push_back({path.string(), "", name});
-  const EmbedOptions options{.base = golden.base.string(), .layer = golden.layer, .position = golden.position,
-                             .probes_file = golden.probes, .precision = precision};
+  const EmbedOptions options{.base = golden.base.string(),
+                             .layer = golden.layer,
+                             .position = golden.position,
+                             .probes_file = golden.probes,
+                             .precision = precision};
   std::map<std::string, store::Record> records;
   const EmbedReport report = embed(models, options, [&](store::Record r) { records.emplace(r.name, std::move(r)); });
   for (const EmbedFailure& f : report.failed) ADD_FAILURE() << f.name << ": " << f.error;
@@ -47,16 +50,18 @@ TEST_P(Parity, EqualsTransformersAndPeft) {
     const auto dim = static_cast<std::size_t>(r.dim);
     ASSERT_EQ(r.mean.size(), row) << names[i];
     for (std::size_t at = 0; at < row; at += dim)
-      testing::expect_parity(std::span(r.mean).subspan(at, dim),
-                             std::span(testing::doubles(reference)).subspan(i * row + at, dim),
-                             std::span(hidden).subspan(at, dim), precision == "fp64",
-                             names[i] + " row " + std::to_string(at / dim));
+      testing::expect_parity(
+          std::span(r.mean).subspan(at, dim), std::span(testing::doubles(reference)).subspan(i * row + at, dim),
+          std::span(hidden).subspan(at, dim), precision == "fp64", names[i] + " row " + std::to_string(at / dim));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Parity,
-                         ::testing::Combine(::testing::Range<std::size_t>(0, case_count()), ::testing::Values("fp32", "fp64")),
-                         [](const auto& p) { return "case" + std::to_string(std::get<0>(p.param)) + "_" + std::get<1>(p.param); });
+                         ::testing::Combine(::testing::Range<std::size_t>(0, case_count()),
+                                            ::testing::Values("fp32", "fp64")),
+                         [](const auto& p) {
+                           return "case" + std::to_string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
+                         });
 
 TEST(Refusals, NameWhatIsNotComputed) {
   const auto folder = testing::models_folder();

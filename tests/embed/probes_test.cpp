@@ -49,9 +49,11 @@ TEST_F(Probes, DefaultsAreFiveFilledTemplates) {
 
 TEST_F(Probes, ReadsEveryFormat) {
   EXPECT_THAT(read_probes(write("a.json", R"({"probes": ["one", "two\nlines"]})")), ElementsAre("one", "two\nlines"));
-  EXPECT_THAT(read_probes(write("b.json", R"({"task": "T", "input": "I", "templates": ["{task}/{input}", "{input}"]})")),
-              ElementsAre("T/I", "I"));
-  EXPECT_THAT(read_probes(write("braces.json", R"({"task": "{input}", "input": "I", "templates": ["{{\"k\": {input}}} {task}"]})")),
+  EXPECT_THAT(
+      read_probes(write("b.json", R"({"task": "T", "input": "I", "templates": ["{task}/{input}", "{input}"]})")),
+      ElementsAre("T/I", "I"));
+  EXPECT_THAT(read_probes(write("braces.json",
+                                R"({"task": "{input}", "input": "I", "templates": ["{{\"k\": {input}}} {task}"]})")),
               ElementsAre("{\"k\": I} {input}"));
   EXPECT_THAT(read_probes(write("mark.txt", "\xEF\xBB\xBFone\n")), ElementsAre("one"));
   EXPECT_THAT(read_probes(write("c.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n")), ElementsAre("one", "two"));

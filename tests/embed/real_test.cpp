@@ -21,8 +21,8 @@ fs::path real_folder() {
 }
 
 // Embeds all layers of `models` and compares every row with the golden's.
-std::map<std::string, store::Record> expect_golden(const fs::path& npz, const fs::path& base, const std::vector<ModelRef>& models,
-                                                   const std::string& precision) {
+std::map<std::string, store::Record> expect_golden(const fs::path& npz, const fs::path& base,
+                                                   const std::vector<ModelRef>& models, const std::string& precision) {
   const auto arrays = io::read_npz(npz);
   const auto& reference = testing::doubles(arrays.at("embeddings"));
   const auto& hidden = testing::doubles(arrays.at("base_mean"));
@@ -40,7 +40,8 @@ std::map<std::string, store::Record> expect_golden(const fs::path& npz, const fs
     const auto dim = static_cast<std::size_t>(r.dim);
     EXPECT_EQ(r.mean.size(), hidden.size());
     for (std::size_t at = 0; at < hidden.size(); at += dim)
-      testing::expect_parity(std::span(r.mean).subspan(at, dim), std::span(reference).subspan(i * hidden.size() + at, dim),
+      testing::expect_parity(std::span(r.mean).subspan(at, dim),
+                             std::span(reference).subspan(i * hidden.size() + at, dim),
                              std::span(hidden).subspan(at, dim), precision == "fp64",
                              names[i] + " " + precision + " row " + std::to_string(at / dim));
   }

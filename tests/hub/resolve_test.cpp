@@ -34,8 +34,7 @@ class ResolveTest : public ::testing::Test {
     setenv("HF_HUB_CACHE", folder_.c_str(), 1);
   }
   void TearDown() override {
-    for (const auto& [name, value] : saved_)
-      value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
+    for (const auto& [name, value] : saved_) value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
     fs::remove_all(folder_);
   }
 

@@ -132,10 +132,8 @@ std::vector<Case> machines() {
 TEST_F(CorruptPickle, BadMachinesAreRefused) {
   for (const Case& one : machines()) {
     const auto file = archive(one.pickle);
-    if (one.words.empty())
-      EXPECT_TRUE(open_torch_pickle(file)->tensors().empty());
-    else
-      expect_refusal([&] { open_torch_pickle(file); }, file, one.words);
+    if (one.words.empty()) EXPECT_TRUE(open_torch_pickle(file)->tensors().empty());
+    else expect_refusal([&] { open_torch_pickle(file); }, file, one.words);
   }
 }
 

@@ -26,16 +26,14 @@ TEST_P(NpzGolden, HoldsWhatNumpyWrote) {
     const auto kind = expected["kind"].get<std::string>();
     EXPECT_EQ(array.shape, expected["shape"].get<std::vector<std::int64_t>>()) << name;
     EXPECT_EQ(array.half, expected["half"].get<bool>()) << name;
-    if (kind == "f4")
-      EXPECT_EQ(std::get<std::vector<float>>(array.values), values.get<std::vector<float>>()) << name;
+    if (kind == "f4") EXPECT_EQ(std::get<std::vector<float>>(array.values), values.get<std::vector<float>>()) << name;
     else if (kind == "f8")
       EXPECT_EQ(std::get<std::vector<double>>(array.values), values.get<std::vector<double>>()) << name;
     else if (kind == "text")
       EXPECT_EQ(std::get<std::vector<std::string>>(array.values), values.get<std::vector<std::string>>()) << name;
     else if (!values.empty() && values[0].is_boolean())
       EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), (std::vector<std::int64_t>{1, 0})) << name;
-    else
-      EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), values.get<std::vector<std::int64_t>>()) << name;
+    else EXPECT_EQ(std::get<std::vector<std::int64_t>>(array.values), values.get<std::vector<std::int64_t>>()) << name;
   }
 }
 

@@ -63,8 +63,7 @@ TEST_P(ClustersGolden, SilhouetteEqualsSklearn) {
 
 TEST_P(ClustersGolden, AgglomerativeEqualsSklearn) {
   for (const auto& [k, assignment] : golden_["agglomerative"].items()) {
-    const Clustering found =
-        cluster(records_, {.method = ClusterMethod::kAgglomerative, .k = std::stoul(k)});
+    const Clustering found = cluster(records_, {.method = ClusterMethod::kAgglomerative, .k = std::stoul(k)});
     EXPECT_EQ(groups_of(found), groups_of(assignment, records_)) << "k = " << k;
   }
 }
@@ -98,9 +97,8 @@ TEST(KMeans, IsTheSameEveryTimeAndLeavesNoGroupEmpty) {
 }
 
 TEST(Silhouette, IsAbsentWithoutTwoClassesOfTwo) {
-  std::vector<store::Record> records = {record("a", "x", {1, 0}), record("b", "x", {1, 0.1f}),
-                                        record("c", "y", {0, 1}), record("d", "", {0, 1}),
-                                        record("zero", "y", {0, 0})};
+  std::vector<store::Record> records = {record("a", "x", {1, 0}), record("b", "x", {1, 0.1f}), record("c", "y", {0, 1}),
+                                        record("d", "", {0, 1}), record("zero", "y", {0, 0})};
   EXPECT_FALSE(silhouette(records));  // y has one member with an effect
   EXPECT_FALSE(silhouette({}));
   records.push_back(record("e", "y", {0.1f, 1}));

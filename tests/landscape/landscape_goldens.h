@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 // The golden of this name; a missing one fails the test that asks.
 inline Json golden(const std::string& name) {
   const char* folder = std::getenv("DELTASCAPE_GOLDENS");
-  const std::filesystem::path file = std::filesystem::path(folder ? folder : "goldens") / "landscape" / (name + ".json");
+  const std::filesystem::path file =
+      std::filesystem::path(folder ? folder : "goldens") / "landscape" / (name + ".json");
   std::ifstream in(file);
   if (!in) {
     ADD_FAILURE() << file << " is missing: make it with tests/make_landscape_goldens.py FOLDER and set "
@@ -33,8 +34,13 @@ inline store::Record record(const std::string& name, const std::string& label, s
   store::Record r;
   r.name = name;
   r.label = label;
-  r.comparable = {.base = "b", .base_name = "base", .tokenizer = "t", .probes = "p", .representation = "activations",
-                  .layer = "last", .position = "last"};
+  r.comparable = {.base = "b",
+                  .base_name = "base",
+                  .tokenizer = "t",
+                  .probes = "p",
+                  .representation = "activations",
+                  .layer = "last",
+                  .position = "last"};
   r.precision = "fp32";
   r.dim = static_cast<std::int64_t>(values.size());
   r.mean = std::move(values);

@@ -68,8 +68,7 @@ TEST_P(ProjectionGolden, PcaEqualsSklearnUpToPlaceScaleAndSign) {
   ASSERT_EQ(layout.points.size(), records_.size());
   expect_normalised(layout.points);
   ASSERT_EQ(layout.explained.size(), 2u);
-  for (std::size_t a = 0; a < 2; ++a)
-    EXPECT_NEAR(layout.explained[a], golden_["pca_explained"][a].get<double>(), 1e-9);
+  for (std::size_t a = 0; a < 2; ++a) EXPECT_NEAR(layout.explained[a], golden_["pca_explained"][a].get<double>(), 1e-9);
 
   // Undo the placing: both axes share one scale, each may be mirrored.
   std::vector<double> ours[2], theirs[2];
@@ -78,7 +77,9 @@ TEST_P(ProjectionGolden, PcaEqualsSklearnUpToPlaceScaleAndSign) {
       ours[a].push_back(a == 0 ? layout.points[i].x : layout.points[i].y);
       theirs[a].push_back(golden_["pca"][i][a].get<double>());
     }
-  const auto spread = [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()) - *std::min_element(v.begin(), v.end()); };
+  const auto spread = [](const std::vector<double>& v) {
+    return *std::max_element(v.begin(), v.end()) - *std::min_element(v.begin(), v.end());
+  };
   const double scale = std::max(spread(theirs[0]), spread(theirs[1])) / 2;
   for (std::size_t a = 0; a < 2; ++a) {
     double product = 0;

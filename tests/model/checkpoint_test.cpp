@@ -66,7 +66,8 @@ TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {
 
 TEST_F(Checkpoints, ASingleFileWinsOverAnOldIndex) {
   const fs::path model = copy("llama/base");
-  std::ofstream(model / "model.safetensors.index.json") << R"({"weight_map": {"model.norm.weight": "gone.safetensors"}})";
+  std::ofstream(model / "model.safetensors.index.json")
+      << R"({"weight_map": {"model.norm.weight": "gone.safetensors"}})";
   EXPECT_EQ(error_of(model), "");
 }
 
@@ -118,9 +119,14 @@ TEST_F(Checkpoints, NullMeansAsManyKeyValueHeadsAsHeads) {
 }
 
 TEST_F(Checkpoints, AbsurdNumbersAreOneClearLine) {
-  for (const auto& [key, value] : std::vector<std::pair<std::string, io::Json>>{
-           {"hidden_size", 1e18}, {"hidden_size", -1}, {"num_hidden_layers", 1000000000}, {"num_attention_heads", 0},
-           {"vocab_size", "many"}, {"rms_norm_eps", "small"}, {"num_key_value_heads", 7}, {"hidden_act", "mystery"}}) {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, io::Json>>{{"hidden_size", 1e18},
+                                                                                {"hidden_size", -1},
+                                                                                {"num_hidden_layers", 1000000000},
+                                                                                {"num_attention_heads", 0},
+                                                                                {"vocab_size", "many"},
+                                                                                {"rms_norm_eps", "small"},
+                                                                                {"num_key_value_heads", 7},
+                                                                                {"hidden_act", "mystery"}}) {
     const fs::path model = copy("llama/base", key + value.dump().substr(0, 3));
     edit(model / "config.json", [&](io::Json& j) { j[key] = value; });
     EXPECT_THAT(error_of(model), HasSubstr(key));

@@ -19,16 +19,27 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const char* const kHostile[] = {"</script><script>alert(1)", "<!--<script>", "\"><img src=x onerror=alert(1)>",
-                                "{{SCRIPT}}", "\xff\xfe\x01", "a\u2028b", "]]>&amp;", "__proto__"};
+const char* const kHostile[] = {"</script><script>alert(1)",
+                                "<!--<script>",
+                                "\"><img src=x onerror=alert(1)>",
+                                "{{SCRIPT}}",
+                                "\xff\xfe\x01",
+                                "a\u2028b",
+                                "]]>&amp;",
+                                "__proto__"};
 
 store::Record record(const std::string& name, const std::string& label, std::vector<float> values) {
   store::Record r;
   r.name = name;
   r.label = label;
   r.path = "adapters/" + name;
-  r.comparable = {.base = "b", .base_name = "tiny", .tokenizer = "t", .probes = "p", .representation = "activations",
-                  .layer = "last", .position = "last"};
+  r.comparable = {.base = "b",
+                  .base_name = "tiny",
+                  .tokenizer = "t",
+                  .probes = "p",
+                  .representation = "activations",
+                  .layer = "last",
+                  .position = "last"};
   r.dim = static_cast<std::int64_t>(values.size());
   r.mean = std::move(values);
   r.no_effect = std::all_of(r.mean.begin(), r.mean.end(), [](float v) { return v == 0; });
@@ -37,9 +48,9 @@ store::Record record(const std::string& name, const std::string& label, std::vec
 }
 
 std::vector<store::Record> pool() {
-  return {record("law-1", "law", {1, 0.1f, 0}), record("law-2", "law", {1, 0, 0.1f}),
+  return {record("law-1", "law", {1, 0.1f, 0}),   record("law-2", "law", {1, 0, 0.1f}),
           record("math-1", "math", {0, 1, 0.1f}), record("math-2", "math", {0.1f, 1, 0}),
-          record("empty", "", {0, 0, 0}),          record("other", "", {-1, -1, 1})};
+          record("empty", "", {0, 0, 0}),         record("other", "", {-1, -1, 1})};
 }
 
 std::size_t count(const std::string& text, const std::string& part) {

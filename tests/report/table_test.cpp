@@ -63,7 +63,7 @@ TEST(Table, ColourOnlyWhenAsked) {
 TEST(DisplayWidth, OfDifficultText) {
   EXPECT_EQ(display_width(""), 0u);
   EXPECT_EQ(display_width("abc"), 3u);
-  EXPECT_EQ(display_width("e\u0301"), 1u);      // combining accent
+  EXPECT_EQ(display_width("e\u0301"), 1u);  // combining accent
   EXPECT_EQ(display_width("한국어"), 6u);
   EXPECT_EQ(display_width("👨‍👩‍👧"), 2u);  // one family
   EXPECT_EQ(display_width("\xff\xfe"), 2u);

@@ -120,8 +120,8 @@ TEST_F(Damage, OverwrittenAndTruncatedBytesNeverCrash) {
       store->all();
       store->put(sample("new", 1000 + trial));
     } catch (const Error& error) {
-      EXPECT_THAT(error.code(), AnyOf(ErrorCode::kBadFile, ErrorCode::kNumeric, ErrorCode::kUnsupported,
-                                      ErrorCode::kIo, ErrorCode::kMismatch))
+      EXPECT_THAT(error.code(), AnyOf(ErrorCode::kBadFile, ErrorCode::kNumeric, ErrorCode::kUnsupported, ErrorCode::kIo,
+                                      ErrorCode::kMismatch))
           << error.what();
       ++failed;
     }

@@ -87,10 +87,9 @@ TEST_F(Exchange, NpzOfSeveralBasesIsRefused) {
 }
 
 TEST_F(Exchange, AnNpzOfSomebodyElse) {
-  io::write_npz(file("theirs.npz"),
-                {{"embeddings", {.shape = {2, 3}, .values = std::vector<double>{1, 2, 3, 4, 5, 6}}},
-                 {"model_names", {.shape = {2}, .values = std::vector<std::string>{"x", "y"}}},
-                 {"base_model", {.shape = {}, .values = std::vector<std::string>{"org/base"}}}});
+  io::write_npz(file("theirs.npz"), {{"embeddings", {.shape = {2, 3}, .values = std::vector<double>{1, 2, 3, 4, 5, 6}}},
+                                     {"model_names", {.shape = {2}, .values = std::vector<std::string>{"x", "y"}}},
+                                     {"base_model", {.shape = {}, .values = std::vector<std::string>{"org/base"}}}});
   const auto store = create();
   EXPECT_THAT(import_into(*store, file("theirs.npz")).added, ElementsAre("x", "y"));
   EXPECT_THAT(import_into(*store, file("theirs.npz")).replaced, ElementsAre("x", "y"));
@@ -109,12 +108,16 @@ TEST_F(Exchange, AnNpzThatDoesNotFitIsOneClearLine) {
   };
   const io::NpyArray names = {.shape = {2}, .values = std::vector<std::string>{"x", "y"}};
   EXPECT_THAT(refusal({{"model_names", names}}).message, HasSubstr("embeddings: an npz without this array"));
-  EXPECT_THAT(refusal({{"embeddings", {.shape = {3, 1}, .values = std::vector<float>(3)}}, {"model_names", names}}).message,
-              HasSubstr("expected [2,d] or [2,layers,d], found [3,1]"));
-  EXPECT_THAT(refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<std::int64_t>(2)}}, {"model_names", names}}).message,
-              HasSubstr("holds no floating-point numbers"));
-  EXPECT_EQ(refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<float>{1, NAN}}}, {"model_names", names}}).code,
-            ErrorCode::kNumeric);
+  EXPECT_THAT(
+      refusal({{"embeddings", {.shape = {3, 1}, .values = std::vector<float>(3)}}, {"model_names", names}}).message,
+      HasSubstr("expected [2,d] or [2,layers,d], found [3,1]"));
+  EXPECT_THAT(
+      refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<std::int64_t>(2)}}, {"model_names", names}})
+          .message,
+      HasSubstr("holds no floating-point numbers"));
+  EXPECT_EQ(
+      refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<float>{1, NAN}}}, {"model_names", names}}).code,
+      ErrorCode::kNumeric);
   EXPECT_TRUE(store->names().empty() || store->names().size() == 1u);
 }
 

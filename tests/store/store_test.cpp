@@ -129,7 +129,8 @@ TEST_F(StoreTest, LeavesNoFilesBesideIt) {
   create()->put(sample("a"));
   read()->all();
   std::vector<std::string> left;
-  for (const auto& entry : std::filesystem::directory_iterator(file().parent_path())) left.push_back(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(file().parent_path()))
+    left.push_back(entry.path().filename());
   EXPECT_THAT(left, ElementsAre("s.db"));
 }
 

@@ -41,8 +41,13 @@ inline Record sample(const std::string& name, int seed = 1) {
   r.name = name;
   r.label = "law";
   r.path = "adapters/" + name;
-  r.comparable = {.base = "base-hash", .base_name = "tiny", .tokenizer = "tok", .probes = "pro",
-                  .representation = "activations", .layer = "last", .position = "last"};
+  r.comparable = {.base = "base-hash",
+                  .base_name = "tiny",
+                  .tokenizer = "tok",
+                  .probes = "pro",
+                  .representation = "activations",
+                  .layer = "last",
+                  .position = "last"};
   r.variant_hash = "hash-" + std::to_string(seed);
   r.program_version = "0.1.0";
   r.device = "cpu";

@@ -12,9 +12,9 @@
 namespace deltascape::text {
 namespace {
 
+using io::Json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using io::Json;
 
 std::unique_ptr<Tokenizer> load(const Json& tokenizer, const Json& settings = Json::object()) {
   const TemporaryFolder folder;
@@ -24,7 +24,8 @@ std::unique_ptr<Tokenizer> load(const Json& tokenizer, const Json& settings = Js
 }
 
 // Loading fails with this code, and the message names `name`.
-void expect_refused(const Json& tokenizer, ErrorCode code, const std::string& name, const Json& settings = Json::object()) {
+void expect_refused(const Json& tokenizer, ErrorCode code, const std::string& name,
+                    const Json& settings = Json::object()) {
   try {
     load(tokenizer, settings);
     ADD_FAILURE() << "taken, though " << name;
@@ -37,8 +38,13 @@ void expect_refused(const Json& tokenizer, ErrorCode code, const std::string& na
 
 TEST(TokenizerFolder, EncodesCutsAndFrames) {
   Json json = small_tokenizer();
-  json["added_tokens"] = Json::array({{{"id", 29}, {"content", "<s>"}, {"special", true}, {"normalized", false},
-                                       {"lstrip", false}, {"rstrip", false}, {"single_word", false}}});
+  json["added_tokens"] = Json::array({{{"id", 29},
+                                       {"content", "<s>"},
+                                       {"special", true},
+                                       {"normalized", false},
+                                       {"lstrip", false},
+                                       {"rstrip", false},
+                                       {"single_word", false}}});
   json["post_processor"] = {{"type", "TemplateProcessing"},
                             {"single", Json::array({{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
                                                     {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
@@ -57,7 +63,9 @@ TEST(TokenizerFolder, BrokenUtf8IsRepairedAsPythonDoes) {
   Json json = small_tokenizer();
   json["pre_tokenizer"] = nullptr;
   json["model"]["vocab"]["\uFFFD"] = 100;
-  EXPECT_THAT(load(json)->encode("a\xFF\xE2\x82" "b"), ElementsAre(0, 100, 100, 1));
+  EXPECT_THAT(load(json)->encode("a\xFF\xE2\x82"
+                                 "b"),
+              ElementsAre(0, 100, 100, 1));
 }
 
 TEST(TokenizerFolder, RefusesByName) {
@@ -69,7 +77,8 @@ TEST(TokenizerFolder, RefusesByName) {
   const auto type = [](const char* name) { return Json{{"type", name}}; };
   constexpr ErrorCode kUnsupported = ErrorCode::kUnsupported;
   expect_refused(with("normalizer", type("Precompiled")), kUnsupported, "Precompiled");
-  expect_refused(with("normalizer", {{"type", "Sequence"}, {"normalizers", Json::array({type("Nmt")})}}), kUnsupported, "Nmt");
+  expect_refused(with("normalizer", {{"type", "Sequence"}, {"normalizers", Json::array({type("Nmt")})}}), kUnsupported,
+                 "Nmt");
   expect_refused(with("pre_tokenizer", type("BertPreTokenizer")), kUnsupported, "BertPreTokenizer");
   expect_refused(with("pre_tokenizer", type("UnicodeScripts")), kUnsupported, "UnicodeScripts");
   expect_refused(with("post_processor", type("Custom")), kUnsupported, "Custom");
@@ -190,7 +199,8 @@ TEST(AutoTokenizerClass, IsTheOneTransformersTakes) {
       {{"Made_upTokenizer", "gemma", false, false}, "TokenizersBackend"},
   };
   for (const Case& c : cases) {
-    EXPECT_EQ(auto_tokenizer_class(c.question), c.expected) << c.question.tokenizer_class << " " << c.question.model_type;
+    EXPECT_EQ(auto_tokenizer_class(c.question), c.expected)
+        << c.question.tokenizer_class << " " << c.question.model_type;
   }
   EXPECT_THROW(auto_tokenizer_class({"OwnTokenizer", "own", false, true}), Error);
 }

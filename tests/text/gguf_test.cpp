@@ -20,7 +20,9 @@ using ::testing::HasSubstr;
 class GgufWriter {
  public:
   GgufWriter& string(const std::string& key, const std::string& value) { return entry(key, 8).text(value); }
-  GgufWriter& boolean(const std::string& key, bool value) { return entry(key, 7).put(static_cast<std::uint8_t>(value)); }
+  GgufWriter& boolean(const std::string& key, bool value) {
+    return entry(key, 7).put(static_cast<std::uint8_t>(value));
+  }
   GgufWriter& integer(const std::string& key, std::uint32_t value) { return entry(key, 4).put(value); }
   GgufWriter& strings(const std::string& key, const std::vector<std::string>& values) {
     array(key, 8, values.size());
@@ -99,7 +101,11 @@ TEST(GgufTokenizer, SpmDefaultsAreBosAndASpaceInFront) {
   EXPECT_THAT(spm().load()->encode(""), ElementsAre(1));
   EXPECT_THAT(spm().load()->encode("aZZa"), ElementsAre(1, 6, 0, 4));  // no byte tokens: neighbouring unknowns are one
   EXPECT_THAT(spm().boolean("tokenizer.ggml.add_space_prefix", false).load()->encode("ab a"), ElementsAre(1, 7, 6));
-  EXPECT_THAT(spm().boolean("tokenizer.ggml.add_bos_token", false).boolean("tokenizer.ggml.add_eos_token", true).load()->encode("a"),
+  EXPECT_THAT(spm()
+                  .boolean("tokenizer.ggml.add_bos_token", false)
+                  .boolean("tokenizer.ggml.add_eos_token", true)
+                  .load()
+                  ->encode("a"),
               ElementsAre(6, 2));
 }
 
@@ -131,13 +137,19 @@ TEST(GgufTokenizer, RefusesByName) {
 TEST(GgufTokenizer, BrokenVocabulariesAreOneClearLine) {
   constexpr ErrorCode kBad = ErrorCode::kBadFile;
   const auto llama = [] { return GgufWriter().string("tokenizer.ggml.model", "llama"); };
-  const auto gpt2 = [] { return GgufWriter().string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "gpt-2"); };
+  const auto gpt2 = [] {
+    return GgufWriter().string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "gpt-2");
+  };
   expect_refused(llama(), kBad, kTokens);
   expect_refused(llama().strings(kTokens, {"a"}), kBad, "scores");
   expect_refused(llama().strings(kTokens, {"a"}).reals("tokenizer.ggml.scores", {1, 2}), kBad, "scores");
-  expect_refused(llama().strings(kTokens, {"a"}).reals("tokenizer.ggml.scores", {1}).integers("tokenizer.ggml.token_type", {1, 1}),
-                 kBad, "token_type");
-  expect_refused(llama().strings(kTokens, {"<0xZZ>"}).reals("tokenizer.ggml.scores", {1}).integers("tokenizer.ggml.token_type", {6}),
+  expect_refused(
+      llama().strings(kTokens, {"a"}).reals("tokenizer.ggml.scores", {1}).integers("tokenizer.ggml.token_type", {1, 1}),
+      kBad, "token_type");
+  expect_refused(llama()
+                     .strings(kTokens, {"<0xZZ>"})
+                     .reals("tokenizer.ggml.scores", {1})
+                     .integers("tokenizer.ggml.token_type", {6}),
                  kBad, "0xZZ");
   expect_refused(llama().strings(kTokens, {"a"}).reals("tokenizer.ggml.scores", {1}), kBad, "bos_token_id");
   expect_refused(llama().string(kTokens, "a"), kBad, kTokens);

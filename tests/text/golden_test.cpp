@@ -41,8 +41,8 @@ int compare(const Tokenizer& tokenizer, const io::Json& lines, const io::Json& e
     const Ids got = tokenizer.encode(lines[i].get_ref<const std::string&>(), options);
     if (got == want) continue;
     if (++wrong <= 3) {
-      ADD_FAILURE() << what << ", line " << i << " " << lines[i].dump().substr(0, 200) << "\n  expected " << show(want).substr(0, 400)
-                    << "\n  found    " << show(got).substr(0, 400);
+      ADD_FAILURE() << what << ", line " << i << " " << lines[i].dump().substr(0, 200) << "\n  expected "
+                    << show(want).substr(0, 400) << "\n  found    " << show(got).substr(0, 400);
     }
   }
   return wrong;
@@ -64,7 +64,8 @@ TEST(TokenizerGoldens, EveryIdOfEveryLine) {
       if (golden.contains("plain")) {
         wrong += compare(*loaded.tokenizer, lines, golden["plain"], {.add_special_tokens = false}, name + " (plain)");
         for (const auto& [length, expected] : golden["cut"].items()) {
-          wrong += compare(*loaded.tokenizer, lines, expected, {.max_length = std::stoul(length)}, name + " cut to " + length);
+          wrong += compare(*loaded.tokenizer, lines, expected, {.max_length = std::stoul(length)},
+                           name + " cut to " + length);
         }
         EXPECT_EQ(loaded.tokenizer->vocabulary_size(), golden["vocabulary_size"].get<std::size_t>());
       }

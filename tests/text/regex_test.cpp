@@ -43,8 +43,8 @@ TEST(Regex, KnowsLettersThatAreNewerThanTheLibrary) {
 }
 
 TEST(Regex, RefusesByNameWhatItDoesNotTranslate) {
-  for (const char* pattern : {"[a[bc]]", "[a-z&&[^b]]", R"(\X)", "(?x: a)", R"(\g<1>)", "a(?i)b|c", R"([\W])", "(a", "a)", "[a",
-                              R"(\)", R"(\p{Nonsense})", "a{2}?", R"(\xff)", "[]", "*a", "(?<=a+)b"}) {
+  for (const char* pattern : {"[a[bc]]", "[a-z&&[^b]]", R"(\X)", "(?x: a)", R"(\g<1>)", "a(?i)b|c", R"([\W])", "(a",
+                              "a)", "[a", R"(\)", R"(\p{Nonsense})", "a{2}?", R"(\xff)", "[]", "*a", "(?<=a+)b"}) {
     try {
       found(pattern, "a");
       ADD_FAILURE() << pattern << " was taken";

@@ -10,13 +10,22 @@ namespace {
 TEST(Unicode, RepairsAsPythonDoes) {
   const std::string r = "\uFFFD";
   const std::pair<std::string, std::string> cases[] = {
-      {"a\xFF" "b", "a" + r + "b"},     {"\x80", r},
-      {"\xC3", r},                      {"\xC3(", r + "("},
-      {"\xE2\x82", r},                  {"\xE2\x28\xA1", r + "(" + r},
-      {"\xF0\x9F\x98", r},              {"\xF0\x9F\x98x", r + "x"},
-      {"\xED\xA0\x80", r + r + r},      {"\xC0\xAF", r + r},
-      {"\xF4\x90\x80\x80", r + r + r + r}, {"\xE0\x80\x80", r + r + r},
-      {"\xF5\x80", r + r},              {"\xC3\xA9\xE2\x82\xAC", "\u00E9\u20AC"},
+      {"a\xFF"
+       "b",
+       "a" + r + "b"},
+      {"\x80", r},
+      {"\xC3", r},
+      {"\xC3(", r + "("},
+      {"\xE2\x82", r},
+      {"\xE2\x28\xA1", r + "(" + r},
+      {"\xF0\x9F\x98", r},
+      {"\xF0\x9F\x98x", r + "x"},
+      {"\xED\xA0\x80", r + r + r},
+      {"\xC0\xAF", r + r},
+      {"\xF4\x90\x80\x80", r + r + r + r},
+      {"\xE0\x80\x80", r + r + r},
+      {"\xF5\x80", r + r},
+      {"\xC3\xA9\xE2\x82\xAC", "\u00E9\u20AC"},
   };
   for (const auto& [broken, repaired] : cases) {
     EXPECT_EQ(repair_utf8(broken), repaired);
