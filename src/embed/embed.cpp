@@ -141,7 +141,7 @@ void Job::run(const std::vector<ModelRef>& models, const std::function<void(stor
       report.failed.push_back({m->name, m->path, result.errors[i]->what()});
       continue;
     }
-    store::Record record = embedding::make_record(result.variants[i], result.base);
+    store::Record record = embedding::make_record(result.deltas[i], result.base);
     record.name = m->name;
     record.label = m->label;
     record.path = m->path;

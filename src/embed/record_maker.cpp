@@ -22,10 +22,10 @@ std::string utc_now() {
 
 }  // namespace
 
-store::Record make_record(const at::Tensor& variant, const at::Tensor& base) {
+store::Record make_record(const at::Tensor& delta, const at::Tensor& base) {
   store::Record r;
-  const at::Tensor deltas = variant.to(at::kDouble) - base.to(at::kDouble);  // [taps, probes, d]
-  const at::Tensor mean = deltas.mean(1);                                    // [taps, d]
+  const at::Tensor deltas = delta.to(at::kDouble);  // [taps, probes, d]
+  const at::Tensor mean = deltas.mean(1);           // [taps, d]
   r.layers = deltas.size(0);
   r.probe_count = deltas.size(1);
   r.dim = deltas.size(2);

@@ -10,8 +10,9 @@
 
 namespace deltascape::embedding {
 
-// variant, base: hidden states [taps, probes, d]. Fills numbers, counts, program version, device and time.
-store::Record make_record(const at::Tensor& variant, const at::Tensor& base);
+// delta: variant minus base, and the base's hidden states, both [taps, probes, d]. Fills numbers, counts, program
+// version, device and time.
+store::Record make_record(const at::Tensor& delta, const at::Tensor& base);
 // One spelling for each tap, so that rows made with "30" and "last" of a 30-layer model compare.
 std::string layer_name(const std::string& option, const engine::Taps& taps);
 

@@ -205,8 +205,8 @@ bool fits(const ModelSpec& a, const ModelSpec& b) { return a.hidden == b.hidden 
 void check_finite(RunResult& result) {
   if (!at::isfinite(result.base).all().item<bool>())
     throw Error(ErrorCode::kNumeric, "the base's hidden states hold NaN or Inf");
-  for (std::size_t i = 0; i < result.variants.size(); ++i)
-    if (!result.errors[i] && !at::isfinite(result.variants[i]).all().item<bool>())
+  for (std::size_t i = 0; i < result.deltas.size(); ++i)
+    if (!result.errors[i] && !at::isfinite(result.deltas[i]).all().item<bool>())
       result.errors[i] = Error(ErrorCode::kNumeric, "its hidden states hold NaN or Inf");
 }
 
@@ -216,7 +216,7 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
               const RunOptions& options, Progress& progress) {
   const c10::InferenceMode inference;
   RunResult result;
-  result.variants.resize(variants.size());
+  result.deltas.resize(variants.size());
   result.errors.resize(variants.size());
   std::vector<std::size_t> adapters, full;
   for (std::size_t i = 0; i < variants.size(); ++i) {
@@ -235,7 +235,7 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
     const std::vector<at::Tensor> values = one(progress);
     result.base = values[0];
     for (std::size_t i = first; i < last; ++i) {
-      result.variants[adapters[i]] = values[i - first + 1];
+      result.deltas[adapters[i]] = values[i - first + 1] - values[0];
       result.errors[adapters[i]] = one.errors()[i - first];
     }
   }
@@ -244,7 +244,7 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
       if (!fits(variants[i].full->spec(), base.spec()))
         throw Error(ErrorCode::kMismatch, "this model is no finetune of the base: other width or depth",
                     {.path = variants[i].full->path().string()});
-      result.variants[i] = Pass(*variants[i].full, {}, layout, taps, options.dtype)(progress)[0];
+      result.deltas[i] = Pass(*variants[i].full, {}, layout, taps, options.dtype)(progress)[0] - result.base;
     } catch (const Error& e) {
       result.errors[i] = e;
     } catch (const std::exception& e) {
@@ -252,7 +252,7 @@ RunResult run(const Checkpoint& base, const std::vector<Variant>& variants, cons
     }
   }
   for (std::size_t i = 0; i < variants.size(); ++i)
-    if (!variants[i].adapter && !variants[i].full) result.variants[i] = result.base;
+    if (!variants[i].adapter && !variants[i].full) result.deltas[i] = at::zeros_like(result.base);
   check_finite(result);
   return result;
 }

@@ -27,13 +27,13 @@ struct RunOptions {
 };
 
 struct RunResult {
-  at::Tensor base;                           // [taps, probes, hidden] or, of one variant, undefined when it failed
-  std::vector<at::Tensor> variants;          // like base
+  at::Tensor base;                           // the base's hidden states, [taps, probes, hidden]
+  std::vector<at::Tensor> deltas;            // of each variant: its hidden states minus its own pass's base, like base
   std::vector<std::optional<Error>> errors;  // why a variant failed
 };
 
-// Hidden states at the taps for the base and every variant. `layout` and `taps` hold for all of them.
-// Throws Error when the base itself fails.
+// Hidden states at the taps for the base, and what every variant changes in them. `layout` and `taps` hold for all of
+// them. Throws Error when the base itself fails.
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, Progress& progress);
 

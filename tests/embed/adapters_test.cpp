@@ -211,8 +211,11 @@ TEST_F(Adapters, SameContentTwiceGivesTheSameTwice) {
 
 TEST_F(Adapters, ZeroDeltaIsFlagged) {
   // In company of every kind: what stands beside it in a product must not turn the zero into rounding.
-  const auto records = run({golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv",
-                            golden_ / "full_one", golden_ / "base"});
+  const std::vector<fs::path> company{golden_ / "lora_zero_b", golden_ / "lora_head_only", golden_ / "lora_qv",
+                                      golden_ / "full_one", golden_ / "base"};
+  for (const auto& [name, r] : run(company, nullptr, {.memory = 1}))  // one variant a pass
+    EXPECT_EQ(r.no_effect, name != "lora_qv" && name != "full_one") << name;
+  const auto records = run(company);
   EXPECT_TRUE(records.at("base").no_effect);
   EXPECT_TRUE(records.at("lora_zero_b").no_effect);
   EXPECT_TRUE(records.at("lora_head_only").no_effect);

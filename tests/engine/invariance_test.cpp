@@ -51,7 +51,7 @@ RunResult run_all(const Fixture& f, const std::vector<Variant>& variants, std::s
 }
 
 at::Tensor embedding(const RunResult& r, std::size_t i) {
-  return (r.variants[i].to(at::kDouble) - r.base.to(at::kDouble)).mean(1);  // [rows, dim]
+  return r.deltas[i].to(at::kDouble).mean(1);  // [rows, dim]
 }
 
 // ≤ 1e-6 ‖h‖, tap by tap.
