@@ -48,7 +48,8 @@ EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& mo
 void EmbedResults::add(store::Record record) {
   require_one_base(record);
   const std::string given = record.name;
-  const std::string content = content_key(record);
+  // A store holds a content once; an npz alone has a row for every path that was given.
+  const std::string content = content_key(record) + (store_ ? "" : record.path);
   const auto twin = name_of_run_.find(content);
   const bool again = twin != name_of_run_.end();
   record.name = again ? twin->second : choose_name(record);

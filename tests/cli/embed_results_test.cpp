@@ -64,15 +64,22 @@ TEST_F(EmbedResultsTest, TheSameContentKeepsItsName) {
   EXPECT_THAT(store::Store::open("s.db", store::Store::Mode::kRead)->names(), ElementsAre("c/law", "law"));
 }
 
-TEST_F(EmbedResultsTest, TheSameContentTwiceInARunIsOneRow) {
-  EmbedResults results({"", "out.npz"}, models_, console_);
-  results.add(record("a/law", "1"));
-  results.add(record("b/law", "1"));
-  results.add(record("c/law", "2"));
+TEST_F(EmbedResultsTest, AStoreHoldsTheSameContentOnce) {
+  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  for (const auto& [path, hash] : {std::pair{"a/law", "1"}, std::pair{"b/law", "1"}, std::pair{"c/law", "2"}})
+    results.add(record(path, hash));
   results.finish();
   EXPECT_THAT(names(results), ElementsAre("law", "c/law"));
-  const auto arrays = io::read_npz("out.npz");
-  EXPECT_THAT(arrays.at("embeddings").shape, ElementsAre(2, 2));
+  EXPECT_THAT(io::read_npz("out.npz").at("embeddings").shape, ElementsAre(2, 2));
+}
+
+TEST_F(EmbedResultsTest, AnNpzAloneHasARowForEveryPath) {
+  EmbedResults results({"", "out.npz"}, models_, console_);
+  for (const auto& [path, hash] : {std::pair{"a/law", "1"}, std::pair{"b/law", "1"}, std::pair{"a/law", "1"}})
+    results.add(record(path, hash));
+  results.finish();
+  EXPECT_THAT(names(results), ElementsAre("b/law", "law"));  // the path given twice is one row, the newest
+  EXPECT_THAT(io::read_npz("out.npz").at("embeddings").shape, ElementsAre(2, 2));
 }
 
 TEST_F(EmbedResultsTest, SummariesGiveLengths) {
