@@ -80,7 +80,7 @@ Opened open_variant(const fs::path& path, const Checkpoint& base) {
 class Job {
  public:
   Job(const std::string& base, const EmbedOptions& options, Progress& progress)
-      : options_(options), progress_(progress), base_name_(base), base_(Checkpoint::open(local_path(base, progress))) {
+      : options_(options), progress_(progress), base_(Checkpoint::open(local_path(base, progress))) {
     const auto tokenizer = base_->tokenizer();
     const auto texts =
         options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
@@ -108,7 +108,6 @@ class Job {
  private:
   const EmbedOptions& options_;
   Progress& progress_;
-  std::string base_name_;
   std::shared_ptr<const Checkpoint> base_;
   engine::Layout layout_;
   engine::Taps taps_;

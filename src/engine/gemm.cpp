@@ -98,6 +98,4 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
   return onednn ? chosen()->apply(x, weight, {}) : at::linear(x, weight);
 }
 
-const char* gemm_path_name() { return chosen() ? "oneDNN" : "ATen"; }
-
 }  // namespace deltascape::engine

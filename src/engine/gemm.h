@@ -26,7 +26,4 @@ class PackedWeight {
 // x · Wᵀ for a weight that is used once, such as a variant's LoRA A: x [rows, in], weight [out, in] -> [rows, out].
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 
-// "oneDNN" or "ATen": what PackedWeight uses for float32 in this process.
-const char* gemm_path_name();
-
 }  // namespace deltascape::engine

@@ -91,11 +91,6 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   return out;
 }
 
-bool holds_checkpoint(const fs::path& path) {
-  if (io::is_regular_file(path)) return path.extension() == ".gguf";
-  return io::exists(path / "config.json") && !io::exists(path / "adapter_config.json");
-}
-
 std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
   const fs::path path = single_gguf(given);
   std::shared_ptr<Checkpoint> c(new Checkpoint());
@@ -105,7 +100,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     if (!io::exists(config))
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
     c->spec_ = spec_from_config(io::read_json(config), config);
-    c->files_.push_back(open_weights(path));
+    c->file_ = open_weights(path);
   } else if (path.extension() == ".gguf") {
     auto gguf = io::GgufFile::open(path);
     if (const auto parts = gguf->integer("split.count").value_or(1); parts > 1)
@@ -113,7 +108,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
                   {.path = path.string(), .field = "split.count", .expected = "1", .found = std::to_string(parts)});
     c->spec_ = spec_from_gguf(*gguf);
     c->gguf_ = gguf.get();
-    c->files_.push_back(std::move(gguf));
+    c->file_ = std::move(gguf);
   } else {
     throw Error(io::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
                 io::exists(path) ? "not a model" : "no such file or directory",
@@ -139,17 +134,16 @@ void Checkpoint::index_tensors() {
 void Checkpoint::require(Site site, Param param) {
   const Architecture& a = *spec_.architecture;
   const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
-  const io::TensorFile& file = *files_.front();
   std::string name;
   const io::TensorInfo* found = nullptr;
   if (gguf_ != nullptr) {
     name = gguf_name(a, site) + suffix;
-    found = file.find(name);
+    found = file_->find(name);
   } else {
     for (const std::string_view prefix : hf_prefixes()) {
       const std::string candidate = std::string(prefix) + hf_name(a, site) + suffix;
       if (name.empty()) name = candidate;
-      if ((found = file.find(candidate)) != nullptr) break;
+      if ((found = file_->find(candidate)) != nullptr) break;
     }
   }
   if (found == nullptr) {
@@ -171,15 +165,15 @@ void Checkpoint::require(Site site, Param param) {
                  .field = found->name,
                  .expected = io::shape_text(expected),
                  .found = io::shape_text(found->shape)});
-  entries_.emplace(std::pair(site, param), Entry{&file, found});
+  tensors_.emplace(std::pair(site, param), found);
 }
 
-const Checkpoint::Entry& Checkpoint::entry(Site site, Param param) const {
-  const auto it = entries_.find({site, param});
-  if (it == entries_.end())
+const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
+  const auto it = tensors_.find({site, param});
+  if (it == tensors_.end())
     throw Error(ErrorCode::kNotFound, "the model has no such tensor",
                 {.path = path_.string(), .field = hf_name(*spec_.architecture, site)});
-  return it->second;
+  return *it->second;
 }
 
 at::Tensor Checkpoint::convention(at::Tensor value, Site site, Param param) const {
@@ -192,16 +186,12 @@ at::Tensor Checkpoint::convention(at::Tensor value, Site site, Param param) cons
 }
 
 at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype) const {
-  const Entry& e = entry(site, param);
-  return convention(decode_tensor(*e.file, *e.tensor, dtype), site, param);
+  return convention(decode_tensor(*file_, tensor(site, param), dtype), site, param);
 }
 
 at::Tensor Checkpoint::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
-  const Entry& e = entry({Module::kEmbed}, Param::kWeight);
-  return decode_rows(*e.file, *e.tensor, ids, dtype);
+  return decode_rows(*file_, tensor({Module::kEmbed}, Param::kWeight), ids, dtype);
 }
-
-std::int64_t Checkpoint::embedding_count() const { return entry({Module::kEmbed}, Param::kWeight).tensor->shape[0]; }
 
 std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
   return gguf_ != nullptr ? text::load_tokenizer(*gguf_) : text::load_tokenizer(path_);
@@ -210,10 +200,10 @@ std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
 std::string Checkpoint::hash(bool whole) const {
   Hasher h;
   h.update(spec_.fingerprint());
-  for (const auto& [key, e] : entries_) {
+  for (const auto& [key, t] : tensors_) {
     h.update(hf_name(*spec_.architecture, key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
-    h.update(io::info(e.tensor->dtype).name).update(io::shape_text(e.tensor->shape));
-    const auto bytes = e.file->bytes(*e.tensor);
+    h.update(io::info(t->dtype).name).update(io::shape_text(t->shape));
+    const auto bytes = file_->bytes(*t);
     if (whole || bytes.size() <= kWindow * kWindows) {
       h.update(bytes);
       continue;
@@ -229,19 +219,19 @@ std::string Checkpoint::content_hash() const { return hash(true); }
 
 std::uint64_t Checkpoint::parameters() const {
   std::uint64_t n = 0;
-  for (const auto& [key, e] : entries_) n += e.tensor->elements;
+  for (const auto& [key, t] : tensors_) n += t->elements;
   return n;
 }
 
 std::uint64_t Checkpoint::bytes() const {
   std::uint64_t n = 0;
-  for (const auto& [key, e] : entries_) n += e.file->bytes(*e.tensor).size();
+  for (const auto& [key, t] : tensors_) n += file_->bytes(*t).size();
   return n;
 }
 
 std::string Checkpoint::dtypes() const {
   std::map<std::string_view, std::uint64_t> sizes;
-  for (const auto& [key, e] : entries_) sizes[io::info(e.tensor->dtype).name] += e.tensor->elements;
+  for (const auto& [key, t] : tensors_) sizes[io::info(t->dtype).name] += t->elements;
   std::vector<std::pair<std::uint64_t, std::string_view>> order;
   for (const auto& [name, n] : sizes) order.emplace_back(n, name);
   std::sort(order.rbegin(), order.rend());

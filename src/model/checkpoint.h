@@ -31,7 +31,6 @@ class Checkpoint {
   at::Tensor load(Site site, Param param, at::ScalarType dtype) const;
   // Rows of the token embedding, unscaled: [ids, hidden].
   at::Tensor embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
-  std::int64_t embedding_count() const;  // rows of the token embedding
   std::unique_ptr<text::Tokenizer> tokenizer() const;
   // Hash of the configuration's numbers, canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN
   // §6, and the configuration: equal weights under another RoPE base are another model).
@@ -44,25 +43,18 @@ class Checkpoint {
 
  private:
   Checkpoint() = default;
-  struct Entry {
-    const io::TensorFile* file;
-    const io::TensorInfo* tensor;
-  };
   void index_tensors();
   void require(Site site, Param param);
-  const Entry& entry(Site site, Param param) const;
+  const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
   at::Tensor convention(at::Tensor value, Site site, Param param) const;
 
   std::filesystem::path path_;
   ModelSpec spec_;
-  std::vector<std::unique_ptr<io::TensorFile>> files_;
-  const io::GgufFile* gguf_ = nullptr;  // one of files_, when the model is a GGUF
-  std::map<std::pair<Site, Param>, Entry> entries_;
+  std::unique_ptr<io::TensorFile> file_;
+  const io::GgufFile* gguf_ = nullptr;  // file_, when the model is a GGUF
+  std::map<std::pair<Site, Param>, const io::TensorInfo*> tensors_;
 };
-
-// Whether a directory holds a whole model (config.json beside weights) rather than an adapter.
-bool holds_checkpoint(const std::filesystem::path& path);
 
 // Decodes a whole tensor in parallel: [shape…] of `dtype` (kFloat or kDouble).
 at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& tensor, at::ScalarType dtype);

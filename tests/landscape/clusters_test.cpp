@@ -31,16 +31,7 @@ Groups groups_of(const Json& assignment, const std::vector<store::Record>& recor
   return out;
 }
 
-class ClustersGolden : public testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    golden_ = golden(GetParam());
-    records_ = records_of(golden_);
-    ASSERT_FALSE(records_.empty());
-  }
-  Json golden_;
-  std::vector<store::Record> records_;
-};
+class ClustersGolden : public LandscapeGolden {};
 
 TEST_P(ClustersGolden, SilhouetteEqualsSklearn) {
   const std::optional<Silhouette> s = silhouette(records_);

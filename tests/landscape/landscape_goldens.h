@@ -61,4 +61,16 @@ inline std::vector<store::Record> records_of(const Json& golden) {
 // The names of the cases, for parameterised tests.
 inline const char* const kCases[] = {"clear", "blurred", "few", "lone", "many"};
 
+// A test over goldens by name: the golden and its records.
+class LandscapeGolden : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    golden_ = golden(GetParam());
+    records_ = records_of(golden_);
+    ASSERT_FALSE(records_.empty());
+  }
+  Json golden_;
+  std::vector<store::Record> records_;
+};
+
 }  // namespace deltascape::landscape

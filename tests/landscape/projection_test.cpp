@@ -52,16 +52,7 @@ void expect_normalised(const std::vector<Point>& points) {
   EXPECT_NEAR(most, 1, 1e-9);
 }
 
-class ProjectionGolden : public testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    golden_ = golden(GetParam());
-    records_ = records_of(golden_);
-    ASSERT_FALSE(records_.empty());
-  }
-  Json golden_;
-  std::vector<store::Record> records_;
-};
+class ProjectionGolden : public LandscapeGolden {};
 
 TEST_P(ProjectionGolden, PcaEqualsSklearnUpToPlaceScaleAndSign) {
   const Layout layout = project(records_, {.method = ProjectionMethod::kPca});
