@@ -2,18 +2,6 @@
 #include "model/block.h"
 
 namespace deltascape::model {
-namespace {
-
-// RMSNorm over each head: [..., heads·dim] -> the same.
-at::Tensor norm_heads(const ModelSpec& spec, BlockOps& ops, Module module, const at::Tensor& x) {
-  auto by_head = x.sizes().vec();
-  by_head.back() /= spec.head_dim;
-  by_head.push_back(spec.head_dim);
-  return ops.norm(module, x.view(by_head)).view(x.sizes());
-}
-
-}  // namespace
-
 at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x) {
   const Architecture& a = *spec.architecture;
   const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
@@ -24,10 +12,10 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   at::Tensor q = ops.linear(Module::kQ, ops.needed(h));
   x = ops.needed(x);
   if (a.qk_norm) {
-    q = norm_heads(spec, ops, Module::kQNorm, q);
-    k = norm_heads(spec, ops, Module::kKNorm, k);
+    q = ops.norm(Module::kQNorm, q);
+    k = ops.norm(Module::kKNorm, k);
   }
-  at::Tensor y = ops.linear(Module::kO, ops.attention(l, std::move(q), std::move(k), v));
+  at::Tensor y = ops.linear(Module::kO, ops.attention(l, q, k, v));
   if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
   x = ops.add(std::move(x), y);
 

@@ -8,17 +8,18 @@
 
 namespace deltascape::model {
 
-// Shapes: rows are any leading dimensions [...]; the last one is features.
+// Tensors are [rows, features]; which rows stand beside each other (variants, probes, tokens) is the policy's affair.
 class BlockOps {
  public:
   virtual ~BlockOps() = default;
-  // y = W x + bias + what a variant's operators add: [..., in] -> [..., out].
+  // y = W x + bias + what a variant's operators add: [rows, in] -> [rows, out].
   virtual at::Tensor linear(Module module, const at::Tensor& x) = 0;
-  // RMSNorm over the last dimension with the module's weight.
+  // The norm over each run of as many features as the module's weight has: x [rows, n·width] -> the same, so that q and
+  // k are normalised by head.
   virtual at::Tensor norm(Module module, const at::Tensor& x) = 0;
-  // Rotates q and k by position and attends causally: q [..., heads·dim] of the needed rows, k and v
-  // [..., kv_heads·dim] of all rows -> like q.
-  virtual at::Tensor attention(const LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) = 0;
+  // Rotates q and k by position and attends: q [needed rows, heads·dim], k and v [rows, kv_heads·dim] -> like q.
+  virtual at::Tensor attention(const LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                               const at::Tensor& v) = 0;
   // The rows whose results are needed from here on: all of them, or in the last block that is read the tapped tokens
   // alone. Keys and values are made from all rows before.
   virtual at::Tensor needed(const at::Tensor& x) = 0;
@@ -28,7 +29,8 @@ class BlockOps {
   virtual at::Tensor add(at::Tensor residual, const at::Tensor& y) = 0;
 };
 
-// The residual stream of the needed rows after one block: x [..., hidden] -> [..., hidden]. `x` may be overwritten.
+// The residual stream of the needed rows after one block: x [rows, hidden] -> [needed rows, hidden]. `x` may be
+// overwritten.
 at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x);
 
 }  // namespace deltascape::model
