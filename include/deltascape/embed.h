@@ -12,6 +12,8 @@
 
 namespace deltascape {
 
+class Breakdown;  // core/stopwatch.h
+
 // One variant as the user named it, already expanded (lists, shards, labels are a frontend's business).
 struct ModelRef {
   std::string path;   // directory, file, or hub id org/name[@revision]
@@ -29,6 +31,7 @@ struct EmbedOptions {
   std::string device = "auto";                 // auto | cpu
   std::size_t memory = 0;                      // bytes; 0: half of the machine's free memory
   int threads = 0;                             // 0: all cores this process may use
+  Breakdown* breakdown = nullptr;              // when given, where the engine's time goes is added to it
 };
 
 struct EmbedFailure {
