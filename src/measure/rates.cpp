@@ -16,8 +16,8 @@ namespace deltascape::measure {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double kEnough = 0.25;  // seconds of trials
-constexpr double kTooLong = 6;    // seconds of one product: a slow kernel is measured on fewer rows instead
+constexpr double kEnough = 0.15;  // seconds of trials
+constexpr double kTooLong = 5;    // seconds of one product: a slow kernel is measured on fewer rows instead
 constexpr std::int64_t kFewRows = 64;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -40,16 +40,13 @@ double best_seconds(F&& run) {
 // Seconds of x · Wᵀ, x: [rows, in], W: [out, in].
 double product_seconds(const std::vector<std::int64_t>& shape, std::int64_t rows, at::ScalarType dtype) {
   const engine::PackedWeight weight(at::randn(shape, at::TensorOptions(at::kFloat)).to(dtype), rows);
-  const auto seconds = [&](std::int64_t count) {
-    const at::Tensor x = at::randn({count, shape[1]}, at::TensorOptions(at::kFloat)).to(dtype);
-    const auto start = Clock::now();
-    weight.apply(x, {});
-    const double first = since(start);
-    return first > kTooLong / 2 ? first : best_seconds([&] { weight.apply(x, {}); });
-  };
-  const double per_row = seconds(std::min(rows, kFewRows)) / static_cast<double>(std::min(rows, kFewRows));
-  const double estimate = per_row * static_cast<double>(rows);
-  return estimate > kTooLong ? estimate : seconds(rows);
+  const at::Tensor x = at::randn({rows, shape[1]}, at::TensorOptions(at::kFloat)).to(dtype);
+  const at::Tensor few = x.narrow(0, 0, std::min(rows, kFewRows));
+  weight.apply(few, {});  // warms up
+  const auto start = Clock::now();
+  weight.apply(few, {});
+  const double estimate = since(start) * static_cast<double>(rows) / static_cast<double>(few.size(0));
+  return estimate > kTooLong ? estimate : best_seconds([&] { weight.apply(x, {}); });
 }
 
 }  // namespace
