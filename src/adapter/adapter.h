@@ -2,12 +2,14 @@
 // memory-mapped file.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "adapter/operators.h"
 #include "adapter/peft_config.h"
@@ -29,11 +31,18 @@ class Adapter {
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
   int first_layer() const { return first_layer_; }
+  // Brings one layer's tensors into memory with large reads, and gives the memory back (io/residency.h); release()
+  // does so with everything. After opening nothing of the file is in memory.
+  void prefetch(int layer) const;
+  void release(int layer) const;
+  void release() const;
+  std::uint64_t layer_bytes(int layer) const;  // on disk
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }
 
  private:
   struct Parts {
+    std::array<const io::TensorInfo*, 4> all() const { return {a, b, weight, bias}; }  // null where there is none
     const io::TensorInfo* a = nullptr;
     const io::TensorInfo* b = nullptr;
     const io::TensorInfo* weight = nullptr;
@@ -47,6 +56,7 @@ class Adapter {
   void find_zero_pairs();
   void check(model::Site site, const Parts& parts, const model::Checkpoint& base) const;
   void compute_hash();
+  std::vector<const io::TensorInfo*> tensors_of(int layer) const;
 
   std::filesystem::path folder_;
   PeftConfig config_;
