@@ -30,9 +30,6 @@ class Adapter {
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
-  std::uint64_t layer_bytes(int) const { return 0; }
-  void prefetch(int) const {}
-  void release(int) const {}
   int first_layer() const { return first_layer_; }
   // Brings one layer's tensors into memory with large reads, and gives the memory back (io/residency.h); release()
   // does so with everything. After opening nothing of the file is in memory.
