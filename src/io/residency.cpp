@@ -24,7 +24,7 @@ constexpr std::size_t kFaultAround = std::size_t{64} << 10;  // what the kernel 
 // The rate is flat from 2 MiB up; the piece is how long another thread may wait for the map's lock.
 constexpr std::size_t kPiece = std::size_t{8} << 20;
 constexpr std::size_t kHole = std::size_t{256} << 10;      // smaller holes between tensors are read with them
-constexpr std::size_t kBound = std::size_t{32} << 20;      // what a BoundedPass lets stay
+constexpr std::size_t kBound = std::size_t{24} << 20;      // what a BoundedPass lets stay
 constexpr std::size_t kSmallRead = std::size_t{64} << 10;  // below this a touch is as good as a system call
 
 std::size_t page_size() {
@@ -151,7 +151,10 @@ void BoundedPass::used(Bytes range, std::size_t resident) {
 
 void BoundedPass::flush() {
   // Everything between the first and the last byte of each map: what a fault has mapped around them goes too.
-  for (const Range& r : ranges_of(file_, used_, SIZE_MAX)) evict(r, PageCache::kKeep);
+  for (Range r : ranges_of(file_, used_, SIZE_MAX)) {
+    r.end = std::min(r.map->bytes().size(), r.end + kFaultAround);
+    evict(r, PageCache::kKeep);
+  }
   if (after_ == PageCache::kDrop)
     for (const Range& r : ranges_of(file_, used_, page_size())) evict(r, after_);
   used_.clear();
