@@ -123,13 +123,19 @@ void release(const TensorFile& file, PageCache after) {
     if (!map->bytes().empty()) evict({map, 0, map->bytes().size()}, after);
 }
 
+BoundedPass::BoundedPass(const TensorFile& file, PageCache after) : file_(file), after_(after) {
+  std::size_t size = 0;
+  for (const MappedFile* map : file.maps()) size += map->bytes().size();
+  small_ = size <= kBound;
+}
+
 void BoundedPass::read(Bytes range, const std::function<void(Bytes)>& use) {
   for (std::size_t done = 0; done < range.size(); done += kPiece) {
     const Bytes piece = range.subspan(done, std::min(kPiece, range.size() - done));
     if (piece.size() >= kSmallRead)
       for (const Range& r : ranges_of(file_, std::span(&piece, 1), 0)) populate(r);
     use(piece);
-    used(piece, piece.size());
+    used(piece);
   }
 }
 
@@ -139,13 +145,16 @@ void BoundedPass::read_scattered(std::span<const Bytes> ranges, const std::funct
     ::madvise(r.at(down(r.begin, page_size())), r.end - down(r.begin, page_size()), MADV_WILLNEED);
   for (const Bytes& range : ranges) {
     use(range);
-    used(range, std::max(range.size(), kHugePage));  // where the cache holds a huge page, a touch maps all of it
+    used(range);
   }
 }
 
-void BoundedPass::used(Bytes range, std::size_t resident) {
+void BoundedPass::used(Bytes range) {
   used_.push_back(range);
-  resident_ += resident;
+  if (range.empty() || small_) return;
+  // Where the cache holds huge pages, a touch maps the whole of one.
+  const auto first = reinterpret_cast<std::uintptr_t>(range.data());
+  resident_ += up(first + range.size(), kHugePage) - down(first, kHugePage);
   if (resident_ >= kBound) flush();
 }
 
