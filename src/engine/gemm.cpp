@@ -112,6 +112,8 @@ PackedWeight::PackedWeight(at::Tensor weight, std::int64_t rows) : weight_(std::
   reordered_ = true;
 }
 
+bool PackedWeight::copies(at::ScalarType type) { return chosen(type).has_value(); }
+
 at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) const {
   const std::int64_t rows = x.size(0);
   if (rows < kLeastRows) {

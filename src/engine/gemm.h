@@ -13,6 +13,8 @@ class PackedWeight {
   // weight: [out, in], float, double or bfloat16; `rows` is how many rows a product will have, as a hint.
   PackedWeight(at::Tensor weight, std::int64_t rows);
   bool defined() const { return out_ > 0; }
+  // Whether packing a weight of this type makes a copy, so that the given one may be overwritten.
+  static bool copies(at::ScalarType type);
   // x: [rows, in] -> [rows, out] = x · Wᵀ (+ bias [out], which may be undefined). Never runs below 16 rows: results
   // of a row would depend on how many stand beside it.
   at::Tensor apply(const at::Tensor& x, const at::Tensor& bias) const;

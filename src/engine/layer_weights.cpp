@@ -10,21 +10,36 @@ at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored) {
   return spec.architecture->norm_plus_one ? stored.add(1) : stored;
 }
 
-LayerWeights load_layer(const model::Checkpoint& c, int layer, at::ScalarType dtype, std::int64_t rows,
-                        std::int64_t rows16) {
+void LayerLoader::load_linear(Site site, LayerWeights& out) {
+  const std::size_t m = model::index(site.module);
+  const std::vector<std::int64_t> shape = checkpoint_.spec().shape(site.module);
+  const std::int64_t elements = shape[0] * shape[1];
+  const bool reuse = PackedWeight::copies(dtype_);
+  if (reuse && (!buffer_.defined() || buffer_.numel() < elements))
+    buffer_ = at::empty({elements}, at::TensorOptions(dtype_));
+  at::Tensor weight;
+  if (rows16_ > 0 && checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
+    const at::Tensor stored = checkpoint_.view(site, Param::kWeight, at::kBFloat16);
+    weight = reuse ? buffer_.narrow(0, 0, elements).view(shape).copy_(stored) : stored.to(dtype_);
+    out.linear16[m] = PackedWeight(PackedWeight::copies(at::kBFloat16) ? stored : stored.clone(), rows16_);
+  } else {
+    weight = checkpoint_.load(site, Param::kWeight, dtype_, reuse ? buffer_ : at::Tensor());
+    if (rows16_ > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows16_);
+  }
+  out.linear[m] = PackedWeight(std::move(weight), rows_);
+}
+
+LayerWeights LayerLoader::load(int layer) {
   LayerWeights out;
-  const model::ModelSpec& spec = c.spec();
+  const model::ModelSpec& spec = checkpoint_.spec();
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
-    const Module module = model::module_at(m);
-    if (!spec.has(module)) continue;
-    at::Tensor weight = c.load(Site{module, layer}, Param::kWeight, dtype);
-    if (weight.dim() == 1) {
-      out.norm[m] = norm_weight(spec, weight);
-    } else {
-      if (rows16 > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows16);
-      out.linear[m] = PackedWeight(std::move(weight), rows);
-    }
-    if (spec.has_bias(module)) out.bias[m] = c.load(Site{module, layer}, Param::kBias, dtype);
+    const Site site{model::module_at(m), layer};
+    if (!spec.has(site.module)) continue;
+    if (spec.shape(site.module).size() == 1)
+      out.norm[m] = norm_weight(spec, checkpoint_.load(site, Param::kWeight, dtype_));
+    else load_linear(site, out);
+    checkpoint_.release(site, Param::kWeight);
+    if (spec.has_bias(site.module)) out.bias[m] = checkpoint_.load(site, Param::kBias, dtype_);
   }
   return out;
 }

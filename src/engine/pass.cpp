@@ -46,6 +46,7 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
       options_(options),
       plan_(plan),
       dtype_(dtype_of(options.precision)),
+      loader_(base, dtype_, layout.tokens, reduced() ? plan.chunk * layout.tokens : 0),
       base_stream_(base.spec(), layout, 1, dtype_) {
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Slot slot{.variant = variants[i], .given = i, .precision = options.precision};
@@ -105,8 +106,7 @@ std::vector<Load> Pass::loads() const {
 
 // Reduced precision is measured on the first variant that changes anything, on the shortest probe.
 void Pass::place_check() {
-  const bool reduced = options_.precision == Precision::kDelta || options_.precision == Precision::kBf16;
-  if (!reduced || slots_.empty() || slots_[0].first_layer > base_.spec().layer_count()) return;
+  if (!reduced() || slots_.empty() || slots_[0].first_layer > base_.spec().layer_count()) return;
   check_.emplace();
   const auto& probes = layout_.probes;
   const auto shortest =
@@ -175,12 +175,12 @@ at::Tensor Pass::block(int layer, const Stream& stream, const at::Tensor& rows, 
 }
 
 void Pass::run_layer(int layer, Reader& reader) {
-  const bool delta = options_.precision == Precision::kDelta, reduced = delta || options_.precision == Precision::kBf16;
+  const bool delta = options_.precision == Precision::kDelta;
   reader.wait();
   std::optional<LayerWeights> weights;
   {
     const Timed timed(options_.breakdown, Work::kConvert);
-    weights.emplace(load_layer(base_, layer, dtype_, layout_.tokens, reduced ? plan_.chunk * layout_.tokens : 0));
+    weights.emplace(loader_.load(layer));
   }
   reader.release();
   run_check(layer, *weights);  // before the base's stream moves on

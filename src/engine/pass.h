@@ -56,6 +56,7 @@ class Pass {
   at::Tensor final_norm(const Slot& slot) const;
   RunResult results() const;
   std::optional<double> measured_error() const;
+  bool reduced() const { return options_.precision == Precision::kDelta || options_.precision == Precision::kBf16; }
   bool last(int layer) const;  // of the blocks that are read, when only the last tokens count
   // Runs `work` for a variant; its Error is kept, and the slot counts as failed from then on.
   template <class F>
@@ -69,6 +70,7 @@ class Pass {
   at::ScalarType dtype_;
   std::vector<Slot> slots_;  // adapters by their first layer, then full finetunes
   std::int64_t adapters_ = 0;
+  LayerLoader loader_;
   Stream base_stream_;
   std::optional<Stream> stream_;  // of the adapters
   std::vector<at::Tensor> base_taps_;

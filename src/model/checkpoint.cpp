@@ -235,12 +235,16 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   return decode_tensor(*file_, t, dtype, buffer);
 }
 
-at::Tensor Checkpoint::view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer) const {
+bool Checkpoint::can_view(Site site, Param param, at::ScalarType dtype) const {
   const io::TensorInfo& t = tensor(site, param);
   const auto address = reinterpret_cast<std::uintptr_t>(file_->bytes(t).data());
-  if (t.elements == 0 || !same_type(t.dtype, dtype) || convention(site, param) != Convention::kSame ||
-      address % c10::elementSize(dtype) != 0)
-    return load(site, param, dtype, buffer);
+  return t.elements > 0 && same_type(t.dtype, dtype) && convention(site, param) == Convention::kSame &&
+         address % c10::elementSize(dtype) == 0;
+}
+
+at::Tensor Checkpoint::view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer) const {
+  if (!can_view(site, param, dtype)) return load(site, param, dtype, buffer);
+  const io::TensorInfo& t = tensor(site, param);
   for_finite_parts(
       *file_, t, [&](auto bytes, std::uint64_t, std::uint64_t count) { return io::is_finite(t.dtype, bytes, count); });
   return at::from_blob(

@@ -37,6 +37,7 @@ class Checkpoint {
   // tensor shows the mapped file: writing to it kills the process. It keeps the file open for as long as it lives, this
   // Checkpoint gone or not; after release() its bytes are read from the file again.
   at::Tensor view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer = {}) const;
+  bool can_view(Site site, Param param, at::ScalarType dtype) const;  // whether view() makes no copy
   // Brings a block's tensors into memory with large reads, and gives the memory back (io/residency.h). A model that
   // takes more than half of this machine's memory leaves the page cache too.
   void prefetch(int layer) const;
