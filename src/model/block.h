@@ -4,6 +4,9 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+
+#include "model/routing.h"
 #include "model/spec.h"
 
 namespace deltascape::model {
@@ -17,16 +20,31 @@ class BlockOps {
   // The norm over each run of as many features as the module's weight has: x [rows, n·width] -> the same, so that q and
   // k are normalised by head.
   virtual at::Tensor norm(Module module, const at::Tensor& x) = 0;
-  // Rotates q and k by position and attends: q [needed rows, heads·dim], k and v [rows, kv_heads·dim] -> like q.
+  // Positions as the layer has them (rotated q and k, or a bias on the scores), then attention within each sequence:
+  // q [needed rows, heads·head_dim], k [rows, kv_heads·head_dim], v [rows, kv_heads·value_dim] -> [needed rows,
+  // heads·value_dim].
   virtual at::Tensor attention(const LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v) = 0;
   // The rows whose results are needed from here on: all of them, or in the last block that is read the tapped tokens
   // alone. Keys and values are made from all rows before.
   virtual at::Tensor needed(const at::Tensor& x) = 0;
-  // activation(gate) * up; may overwrite `gate`.
+  // activation(gate) * up, or activation(gate) alone where `up` is undefined; may overwrite `gate`.
   virtual at::Tensor gate(Activation activation, at::Tensor gate, const at::Tensor& up) = 0;
   // residual + y; may overwrite `residual`.
   virtual at::Tensor add(at::Tensor residual, const at::Tensor& y) = 0;
+
+  // A policy that runs no mixture of experts, or no encoder, leaves the operations below as they are: they throw.
+
+  // Runs `mlp` once for each expert that rows are routed to, on those rows, its linears being that expert's (and those
+  // of the variants' operators on it): x [rows, hidden] -> [rows, hidden], each row the weighted sum of its experts.
+  virtual at::Tensor experts(const at::Tensor& x, const Routing& routing,
+                             const std::function<at::Tensor(const at::Tensor&)>& mlp);
+  // The encoder's rows, [memory rows, hidden]; undefined where the policy has this layer's cross keys and values.
+  virtual at::Tensor memory();
+  // Attention to all of the sequence's encoder rows, without positions: q [needed rows, heads·head_dim], k and v
+  // [memory rows, …], undefined as memory() was -> like q.
+  virtual at::Tensor cross_attention(const LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                     const at::Tensor& v);
 };
 
 // The residual stream of the needed rows after one block: x [rows, hidden] -> [needed rows, hidden]. `x` may be

@@ -1,0 +1,183 @@
+// The shape of the block (DESIGN §3): tiny models of every kind of attention, position, MLP and stack, through the
+// differentiable execution, against transformers in float64; and the executions against each other.
+#include <gmock/gmock.h>
+
+#include "adapter/adapter.h"
+#include "deltascape/error.h"
+#include "engine/engine.h"
+#include "engine/generate.h"
+#include "shape_goldens.h"
+
+namespace deltascape::engine {
+namespace {
+
+using testing::expect_close;
+using testing::ShapeGolden;
+
+std::vector<std::string> all_names() {
+  std::vector<std::string> out = testing::shape_names("shapes");
+  for (const std::string& n : testing::shape_names("embedded")) out.push_back(n);
+  return out;
+}
+
+// BLOOM's own GELU has sqrt(2/pi) with eight digits: 1e-9 apart from the function, which float64 sees.
+double units(const std::string& name, at::ScalarType dtype) {
+  return name.starts_with("bloom") && dtype == at::kDouble ? 1e8 : 300;
+}
+
+class Shape : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {
+ protected:
+  std::string name() const { return std::get<0>(GetParam()); }
+  at::ScalarType dtype() const { return std::get<1>(GetParam()); }
+};
+
+void expect_states(const std::vector<at::Tensor>& states, const at::Tensor& expected, const std::string& what,
+                   double units) {
+  ASSERT_EQ(static_cast<std::int64_t>(states.size()), expected.size(0)) << what;
+  for (std::size_t i = 0; i < states.size(); ++i)
+    expect_close(states[i], expected[static_cast<std::int64_t>(i)], what + " " + std::to_string(i), units);
+}
+
+TEST_P(Shape, HiddenStatesAndLogitsEqualTransformers) {
+  const at::NoGradGuard no_grad;
+  const ShapeGolden golden = testing::shape_golden(name());
+  Weights weights(golden.open(), dtype());
+  const double bound = units(name(), dtype());
+  testing::Ids ids = golden.ids();
+  Batch batch{.lengths = testing::lengths(ids)};
+  std::vector<at::Tensor> states;
+  int stack = 0;
+  if (weights.spec().stacks.size() == 2) {
+    batch.memory = run_stack(weights, {}, batch, 0, embed_tokens(weights, {}, testing::joined(ids)), &states);
+    expect_states(states, golden.tensor("encoder_states"), "encoder", bound);
+    batch.memory_lengths = batch.lengths;
+    for (auto& row : ids) row.push_back(weights.spec().start_token), std::reverse(row.begin(), row.end());
+    batch.lengths = testing::lengths(ids);
+    states.clear();
+    stack = 1;
+  }
+  const at::Tensor last =
+      run_stack(weights, {}, batch, stack, embed_tokens(weights, {}, testing::joined(ids)), &states);
+  expect_states(states, golden.tensor("states"), "hidden", bound);
+  expect_close(logits(weights, {}, last), golden.tensor("logits"), "logits", bound);
+}
+
+TEST_P(Shape, GreedyTokensEqualTransformers) {
+  const ShapeGolden golden = testing::shape_golden(name());
+  Weights weights(golden.open(), dtype());
+  const at::Tensor expected = golden.tensor("generated"), scores = golden.tensor("generated_logits");
+  const Generated got = generate(weights, {}, golden.ids(), {.tokens = expected.size(1)});
+  for (std::size_t s = 0; s < got.ids.size(); ++s) {
+    const auto at = static_cast<std::int64_t>(s);
+    EXPECT_TRUE(at::tensor(got.ids[s], at::kLong).equal(expected[at])) << "sequence " << s;
+    expect_close(got.logits[s], scores[at], "sequence " + std::to_string(s), units(name(), dtype()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Shape,
+                         ::testing::Combine(::testing::ValuesIn(all_names()),
+                                            ::testing::Values(at::kFloat, at::kDouble)),
+                         [](const auto& p) {
+                           return std::get<0>(p.param) + (std::get<1>(p.param) == at::kFloat ? "_fp32" : "_fp64");
+                         });
+
+TEST(Experts, AreReadOnlyWhereRowsAreRouted) {
+  const at::NoGradGuard no_grad;
+  const ShapeGolden golden = testing::shape_golden("deepseek_v2");
+  Weights few(golden.open(), at::kFloat), many(golden.open(), at::kFloat);
+  run_stack(few, {}, {.lengths = {1}}, 0, embed_tokens(few, {}, {5}));
+  const auto ids = testing::joined(golden.ids());
+  run_stack(many, {}, {.lengths = {static_cast<std::int64_t>(ids.size())}}, 0, embed_tokens(many, {}, ids));
+  // One row takes `chosen` experts of three tensors in each layer that has experts.
+  const model::RoutingSpec& r = few.spec().routing;
+  const std::size_t sparse = 2;
+  EXPECT_EQ(many.loaded() - few.loaded(), static_cast<std::size_t>(r.experts - r.chosen) * 3 * sparse);
+}
+
+TEST(Experts, OperatorsOfOneExpertTouchItsRowsAlone) {
+  const at::NoGradGuard no_grad;
+  const ShapeGolden golden = testing::shape_golden("mixtral");
+  Weights weights(golden.open(), at::kDouble);
+  const auto ids = testing::joined(golden.ids());
+  const Batch batch{.lengths = {static_cast<std::int64_t>(ids.size())}};
+  const model::Site site{model::Module::kExpertDown, 2, 3};
+  const at::Tensor a = at::ones({2, weights.spec().routing.intermediate}, at::kDouble) * 0.1;
+  const at::Tensor b = at::ones({weights.spec().hidden, 2}, at::kDouble) * 0.3;
+  const Operators low_rank{{site, {.low_rank = {{a, b, 1.5}}}}};
+  const Operators merged{{site, {.weight = weights(site) + at::matmul(b, a) * 1.5}}};
+  const auto run = [&](const Operators& ops) {
+    std::vector<at::Tensor> states;
+    run_stack(weights, ops, batch, 0, embed_tokens(weights, ops, ids), &states);
+    return states.back();
+  };
+  const at::Tensor plain = run({}), lora = run(low_rank);
+  expect_close(lora, run(merged), "low rank against merged");
+  const at::Tensor moved = (lora - plain).abs().sum(1) > 0;
+  EXPECT_TRUE(moved.any().item<bool>());
+  EXPECT_FALSE(moved.all().item<bool>());
+}
+
+TEST(Families, ThatEmbedDoesNotRunAreRefusedByName) {
+  for (const std::string& name : testing::shape_names("shapes")) {
+    try {
+      model::Checkpoint::open(testing::shape_folder() / name / "base");
+      ADD_FAILURE() << name;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::kUnsupported) << e.what();
+      EXPECT_THAT(e.what(), ::testing::HasSubstr("model_type"));
+    }
+  }
+}
+
+TEST(Names, GoThereAndBack) {
+  for (const std::string& name : all_names()) {
+    const auto checkpoint = testing::shape_golden(name).open();
+    for (const model::Site& site : checkpoint->spec().sites())
+      EXPECT_EQ(checkpoint->spec().site_of(checkpoint->spec().hf_name(site)), site)
+          << name << " " << checkpoint->spec().hf_name(site);
+  }
+}
+
+class Executions : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {};
+
+// The packed execution of `embed` and the differentiable one give the same hidden states, base and LoRA alike.
+TEST_P(Executions, Agree) {
+  const auto& [name, dtype] = GetParam();
+  const at::NoGradGuard no_grad;
+  const ShapeGolden golden = testing::shape_golden(name);
+  const auto base = golden.open();
+  std::vector<Variant> variants;
+  if (std::filesystem::exists(golden.folder / "lora"))
+    variants.push_back({adapter::Adapter::open(golden.folder / "lora", *base), nullptr});
+  const auto ids = golden.ids();
+  const Layout layout = make_layout(ids);
+  const Taps taps{parse_layer("all", base->spec().layer_count()), Position::kLast};
+  const RunResult packed =
+      run(*base, variants, layout, taps, {.dtype = dtype, .memory = std::size_t{1} << 30}, silent_progress());
+  Weights weights(base, dtype);
+  for (std::size_t v = 0; v <= variants.size(); ++v) {
+    Operators operators;
+    if (v > 0)
+      for (const model::Site& site : base->spec().sites())
+        if (auto ops = variants[v - 1].adapter->ops(site, dtype); !ops.empty()) operators[site] = ops;
+    std::vector<at::Tensor> states;
+    run_stack(weights, operators, {.lengths = testing::lengths(ids)}, 0,
+              embed_tokens(weights, operators, testing::joined(ids)), &states);
+    for (std::size_t t = 0; t < states.size(); ++t) {
+      const auto tap = static_cast<std::int64_t>(t);
+      const at::Tensor got = v == 0 ? packed.base[tap] : packed.base[tap] + packed.deltas[v - 1][tap];
+      expect_close(states[t].index_select(0, layout.last), got, "variant " + std::to_string(v) + " tap " +
+                                                                    std::to_string(t));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Executions,
+                         ::testing::Combine(::testing::ValuesIn(testing::shape_names("embedded")),
+                                            ::testing::Values(at::kFloat, at::kDouble)),
+                         [](const auto& p) {
+                           return std::get<0>(p.param) + (std::get<1>(p.param) == at::kFloat ? "_fp32" : "_fp64");
+                         });
+
+}  // namespace
+}  // namespace deltascape::engine
