@@ -12,6 +12,8 @@
 
 namespace deltascape {
 
+class Breakdown;  // core/stopwatch.h
+
 // One variant as the user named it, already expanded (lists, shards, labels are a frontend's business).
 struct ModelRef {
   std::string path;   // directory, file, or hub id org/name[@revision]
@@ -25,10 +27,11 @@ struct EmbedOptions {
   std::string layer = "last";                  // last | all | N | FRACTION | L-pre
   std::string position = "last";               // last | mean | weighted
   std::string probes_file;                     // empty: the paper's five
-  std::string precision = "auto";              // auto | fp32 | fp64
+  std::string precision = "auto";              // auto | delta | fp32 | bf16 | fp64; auto: delta where bf16 is fast
   std::string device = "auto";                 // auto | cpu
-  std::size_t memory = 0;                      // bytes; 0: half of the machine's free memory
+  std::size_t memory = 0;                      // bytes beside LibTorch's own; 0: half of the machine's free memory
   int threads = 0;                             // 0: all cores this process may use
+  Breakdown* breakdown = nullptr;              // where the time goes, when somebody asks
 };
 
 struct EmbedFailure {
@@ -40,7 +43,7 @@ struct EmbedReport {
   std::vector<EmbedFailure> failed;
 };
 
-// Calls `sink` once for every variant that worked, from this thread, as soon as it is done; collects the others.
+// Calls `sink` once for every variant that worked, from this thread, as soon as its group is done; collects the others.
 // Throws Error when nothing can start: a bad option (kUsage), an unreadable base, no tokenizer.
 EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options,
                   const std::function<void(store::Record)>& sink, Progress& progress = silent_progress());

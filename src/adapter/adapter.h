@@ -28,6 +28,9 @@ class Adapter {
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
+  std::uint64_t layer_bytes(int) const { return 0; }
+  void prefetch(int) const {}
+  void release(int) const {}
   int first_layer() const { return first_layer_; }
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }

@@ -5,7 +5,10 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <map>
+#include <span>
 
 #include "adapter/adapter.h"
 #include "core/hash.h"
@@ -14,6 +17,7 @@
 #include "embed/probes.h"
 #include "embed/record_maker.h"
 #include "engine/engine.h"
+#include "engine/gemm.h"
 #include "hub/resolve.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
@@ -25,6 +29,7 @@ namespace fs = std::filesystem;
 using engine::Variant;
 using model::Checkpoint;
 
+constexpr double kLargeError = 1e-2;     // of an embedding: DESIGN §5's tolerance of reduced precision
 constexpr std::size_t kMaxTokens = 256;  // arXiv 2509.04442's code truncates probes there
 
 // Other exceptions than our own become Errors here and nowhere else.
@@ -58,22 +63,67 @@ fs::path local_path(const std::string& spec, Progress& progress) {
 }
 
 struct Opened {
+  const ModelRef* ref = nullptr;
   Variant variant;
-  std::string hash;
+  std::string hash, note;
+  std::optional<Error> error;
 };
 
-Opened open_variant(const fs::path& path, const Checkpoint& base) {
-  Opened out;
-  if (adapter::holds_adapter(path)) {
-    out.variant.adapter = adapter::Adapter::open(path, base);
-    out.hash = out.variant.adapter->content_hash();
-  } else {
-    out.variant.full = Checkpoint::open(path);
-    out.hash = out.variant.full->content_hash();
-    // The base's own copy runs as the base: its delta is zero, not the rounding between two runs.
-    if (out.variant.full->identity() == base.identity() && out.hash == base.content_hash()) out.variant.full = nullptr;
+// Reads, checks and hashes; safe beside a running engine.
+Opened open_variant(const ModelRef& ref, const Checkpoint& base) {
+  Opened out{.ref = &ref};
+  try {
+    translated([&] {
+      const hub::Resolved found = hub::resolve(ref.path);
+      out.note = found.note;
+      const fs::path path = model_of(found.path);
+      if (adapter::holds_adapter(path)) {
+        out.variant.adapter = adapter::Adapter::open(path, base);
+        out.hash = out.variant.adapter->content_hash();
+        return;
+      }
+      out.variant.full = Checkpoint::open(path);
+      out.hash = out.variant.full->content_hash();
+      // The base's own copy runs as the base: its delta is zero, not the rounding between two runs.
+      if (out.variant.full->identity() == base.identity() && out.hash == base.content_hash())
+        out.variant.full = nullptr;
+    });
+  } catch (const Error& e) {
+    out.error = e;
   }
   return out;
+}
+
+// In the order given, `threads` at a time.
+std::vector<Opened> open_all(std::span<const ModelRef> refs, const Checkpoint& base, int threads) {
+  std::vector<Opened> out(refs.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < refs.size(); i = next++) out[i] = open_variant(refs[i], base);
+  };
+  std::vector<std::future<void>> others;
+  for (int t = 1; t < threads; ++t) others.push_back(std::async(std::launch::async, work));
+  work();
+  for (auto& other : others) other.get();
+  return out;
+}
+
+engine::Precision precision_named(const std::string& name) {
+  using engine::Precision;
+  if (name == "auto") return engine::bfloat16_is_fast() ? Precision::kDelta : Precision::kFp32;
+  if (name == "delta") return Precision::kDelta;
+  if (name == "bf16") return Precision::kBf16;
+  return name == "fp64" ? Precision::kFp64 : Precision::kFp32;
+}
+
+const char* name_of(engine::Precision precision) {
+  switch (precision) {
+    case engine::Precision::kFp64: return "fp64";
+    case engine::Precision::kFp32: return "fp32";
+    case engine::Precision::kDelta: return "delta";
+    case engine::Precision::kBf16: return "bf16";
+  }
+  return "";
 }
 
 // One base with the models that belong to it.
@@ -106,6 +156,9 @@ class Job {
   void run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink, EmbedReport& report);
 
  private:
+  void run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
+                 const std::function<void(store::Record)>& sink, EmbedReport& report);
+
   const EmbedOptions& options_;
   Progress& progress_;
   std::shared_ptr<const Checkpoint> base_;
@@ -116,37 +169,54 @@ class Job {
 
 void Job::run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink,
               EmbedReport& report) {
+  const engine::RunOptions how{.precision = precision_named(options_.precision),
+                               .memory = options_.memory ? options_.memory : available_memory() / 2,
+                               .breakdown = options_.breakdown};
+  // Groups that one pass takes: while one runs, the next is read, checked and hashed.
+  const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
+  const auto part = [&](std::size_t first) {
+    return std::span(models).subspan(first, std::min(group, models.size() - first));
+  };
+  progress_.begin("reading", static_cast<std::int64_t>(std::min(group, models.size())));
+  std::vector<Opened> opened = open_all(part(0), *base_, at::get_num_threads());
+  for (std::size_t first = 0; first < models.size(); first += group) {
+    std::future<std::vector<Opened>> next;
+    if (first + group < models.size())
+      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *base_, 1); });
+    run_group(opened, how, sink, report);
+    if (next.valid()) opened = next.get();
+  }
+}
+
+void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
+                    const std::function<void(store::Record)>& sink, EmbedReport& report) {
   std::vector<Variant> variants;          // distinct by content
   std::map<std::string, std::size_t> of;  // content hash -> index in variants
-  std::vector<std::pair<const ModelRef*, std::string>> opened;
-  progress_.begin("reading", static_cast<std::int64_t>(models.size()));
-  for (const ModelRef& m : models) {
-    try {
-      Opened o = translated([&] { return open_variant(local_path(m.path, progress_), *base_); });
-      if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
-      opened.emplace_back(&m, o.hash);
-    } catch (const Error& e) {
-      report.failed.push_back({m.name, m.path, e.what()});
-    }
-    progress_.advance(1);
+  for (Opened& o : opened) {
+    if (!o.note.empty()) progress_.note(o.note);
+    if (o.error) report.failed.push_back({o.ref->name, o.ref->path, o.error->what()});
+    else if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
   }
   if (variants.empty()) return;
-  const engine::RunOptions run_options{.dtype = options_.precision == "fp64" ? at::kDouble : at::kFloat,
-                                       .memory = options_.memory ? options_.memory : available_memory() / 2};
-  const engine::RunResult result = engine::run(*base_, variants, layout_, taps_, run_options, progress_);
-  for (const auto& [m, hash] : opened) {
-    const std::size_t i = of.at(hash);
-    if (result.errors[i]) {
-      report.failed.push_back({m->name, m->path, result.errors[i]->what()});
+  const engine::RunResult result = engine::run(*base_, variants, layout_, taps_, how, progress_);
+  if (result.numeric_error.value_or(0) > kLargeError)
+    progress_.note("the numerical error of " + std::string(name_of(how.precision)) + " is " +
+                   std::to_string(*result.numeric_error) + " of the embedding: --precision fp32 is exact");
+  for (const Opened& o : opened) {
+    if (o.error) continue;
+    const engine::VariantResult& v = result.variants[of.at(o.hash)];
+    if (v.error) {
+      report.failed.push_back({o.ref->name, o.ref->path, v.error->what()});
       continue;
     }
-    store::Record record = embedding::make_record(result.deltas[i], result.base);
-    record.name = m->name;
-    record.label = m->label;
-    record.path = m->path;
+    store::Record record = embedding::make_record(v.delta, result.base);
+    record.name = o.ref->name;
+    record.label = o.ref->label;
+    record.path = o.ref->path;
     record.comparable = comparable_;
-    record.variant_hash = hash;
-    record.precision = options_.precision == "fp64" ? "fp64" : "fp32";
+    record.variant_hash = o.hash;
+    record.precision = name_of(v.precision);
+    if (v.precision == how.precision) record.numeric_error = result.numeric_error.value_or(0);
     sink(std::move(record));
     ++report.stored;
   }
@@ -162,7 +232,7 @@ void check_options(const EmbedOptions& o) {
     throw Error(ErrorCode::kUsage, "not available", {.field = field, .expected = "one of " + list, .found = found});
   };
   one_of("--representation", o.representation, {"activations"});
-  one_of("--precision", o.precision, {"auto", "fp32", "fp64"});
+  one_of("--precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
   one_of("--device", o.device, {"auto", "cpu"});
   engine::parse_position(o.position);
   if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = "--threads"});

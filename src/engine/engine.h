@@ -2,14 +2,16 @@
 // variant's, and leaves memory. What a variant gives depends on no other variant, on no order and on no chunk.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "adapter/adapter.h"
+#include "core/stopwatch.h"
 #include "deltascape/error.h"
 #include "deltascape/progress.h"
 #include "engine/layout.h"
+#include "engine/plan.h"
 #include "engine/taps.h"
 #include "model/checkpoint.h"
 
@@ -22,19 +24,32 @@ struct Variant {
 };
 
 struct RunOptions {
-  at::ScalarType dtype = at::kFloat;  // kFloat or kDouble
-  std::size_t memory = 0;             // bytes for residual streams, a layer and its temporaries
+  Precision precision = Precision::kFp32;
+  std::size_t memory = 0;  // bytes for streams, a layer, its file's bytes and temporaries; 0: no limit
+  Breakdown* breakdown = nullptr;
+};
+
+struct VariantResult {
+  at::Tensor delta;            // hidden states minus its own pass's base, [taps, probes, hidden]
+  std::optional<Error> error;  // why it failed; `delta` is undefined then
+  Precision precision = Precision::kFp32;
 };
 
 struct RunResult {
-  at::Tensor base;                           // the base's hidden states, [taps, probes, hidden]
-  std::vector<at::Tensor> deltas;            // of each variant: its hidden states minus its own pass's base, like base
-  std::vector<std::optional<Error>> errors;  // why a variant failed
+  at::Tensor base;  // the base's hidden states, [taps, probes, hidden]
+  std::vector<VariantResult> variants;
+  // In delta and bf16: the relative error of one variant's delta on one probe against fp32, the worst of the taps.
+  // Nothing without a variant that changes something.
+  std::optional<double> numeric_error;
 };
 
 // Hidden states at the taps for the base, and what every variant changes in them. `layout` and `taps` hold for all of
 // them. Throws Error when the base itself fails.
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, Progress& progress);
+
+// How many variants run() takes in one pass within the budget; more are split.
+std::size_t group_size(const model::Checkpoint& base, const Layout& layout, const Taps& taps,
+                       const RunOptions& options);
 
 }  // namespace deltascape::engine

@@ -55,31 +55,60 @@ double seconds(F&& run) {
   return best;
 }
 
-// The oneDNN operator where it is there, right and faster on a product of a middling block's shape.
-const std::optional<OneDnn>& chosen() {
-  static const std::optional<OneDnn> path = []() -> std::optional<OneDnn> {
-    auto found = find_onednn();
-    if (!found) return {};
-    try {
-      const at::Tensor x = at::ones({512, 576}), w = at::ones({576, 576});
-      const at::Tensor packed = found->pack(w, 512);
-      if (!at::allclose(found->apply(x, packed, {}), at::linear(x, w))) return {};
-      const double fast = seconds([&] { found->apply(x, packed, {}); });
-      // On a busy machine timings wobble: leave the operator only where it is clearly slower.
-      if (fast > 1.2 * seconds([&] { at::linear(x, w); })) return {};
-    } catch (const c10::Error&) {
-      return {};
-    }
-    return found;
-  }();
-  return path;
+// A product of a middling block's shape.
+struct Sample {
+  at::Tensor x, weight;
+  explicit Sample(at::ScalarType type)
+      : x(at::ones({512, 576}, at::TensorOptions(type))), weight(at::ones({576, 576}, at::TensorOptions(type))) {}
+  double linear_seconds() const {
+    return seconds([&] { at::linear(x, weight); });
+  }
+};
+
+// The oneDNN operator where it is there, right and faster.
+std::optional<OneDnn> choose(at::ScalarType type) {
+  auto found = find_onednn();
+  if (!found) return {};
+  try {
+    const Sample s(type);
+    const at::Tensor packed = found->pack(s.weight, 512);
+    if (!at::allclose(found->apply(s.x, packed, {}), at::linear(s.x, s.weight))) return {};
+    const double fast = seconds([&] { found->apply(s.x, packed, {}); });
+    // On a busy machine timings wobble: leave the operator only where it is clearly slower.
+    if (fast > 1.2 * s.linear_seconds()) return {};
+  } catch (const c10::Error&) {
+    return {};
+  }
+  return found;
+}
+
+const std::optional<OneDnn>& chosen(at::ScalarType type) {
+  static const std::optional<OneDnn> kNone;
+  if (type == at::kFloat) {
+    static const std::optional<OneDnn> path = choose(at::kFloat);
+    return path;
+  }
+  if (type == at::kBFloat16 && bfloat16_is_fast()) {
+    static const std::optional<OneDnn> path = choose(at::kBFloat16);
+    return path;
+  }
+  return kNone;
 }
 
 }  // namespace
 
+bool bfloat16_is_fast() {
+  static const bool fast = [] {
+    const Sample half(at::kBFloat16), single(at::kFloat);
+    return half.linear_seconds() < 0.8 * single.linear_seconds();
+  }();
+  return fast;
+}
+
 PackedWeight::PackedWeight(at::Tensor weight, std::int64_t rows) : weight_(std::move(weight)), out_(weight_.size(0)) {
-  if (weight_.scalar_type() != at::kFloat || !chosen()) return;
-  weight_ = chosen()->pack(weight_, rows);
+  const auto& onednn = chosen(weight_.scalar_type());
+  if (!onednn) return;
+  weight_ = onednn->pack(weight_, rows);
   reordered_ = true;
 }
 
@@ -89,13 +118,13 @@ at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) cons
     const at::Tensor padded = at::constant_pad_nd(x, {0, 0, 0, kLeastRows - rows});
     return apply(padded, bias).narrow(0, 0, rows).contiguous();
   }
-  return reordered_ ? chosen()->apply(x, weight_, bias)
+  return reordered_ ? chosen(x.scalar_type())->apply(x, weight_, bias)
                     : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  const bool onednn = x.scalar_type() == at::kFloat && x.size(0) >= kLeastRows && chosen();
-  return onednn ? chosen()->apply(x, weight, {}) : at::linear(x, weight);
+  const auto& onednn = chosen(x.scalar_type());
+  return onednn && x.size(0) >= kLeastRows ? onednn->apply(x, weight, {}) : at::linear(x, weight);
 }
 
 }  // namespace deltascape::engine

@@ -1,66 +1,69 @@
 // Owns the plain execution of a block's operations: several variants of one base packed in the rows, each with its
-// operators, all products through the base's shared weights.
+// operators, all products through the base's shared weights. On request it records what every linear reads and gives,
+// which makes it the base's pass for delta propagation (delta_ops.h).
 #pragma once
 
 #include <span>
 
-#include "adapter/operators.h"
+#include "core/stopwatch.h"
 #include "engine/attention.h"
-#include "engine/gemm.h"
+#include "engine/layer_ops.h"
+#include "engine/layer_weights.h"
 #include "model/block.h"
-#include "model/checkpoint.h"
 
 namespace deltascape::engine {
 
-// One layer of the base, ready to run.
-struct LayerWeights {
-  model::PerModule<PackedWeight> linear;
-  model::PerModule<at::Tensor> bias;
-  model::PerModule<at::Tensor> norm;  // as it multiplies: Gemma's one is added
+// What a linear of the base's pass read and gave: x [rows, in], y [rows, out] with the bias.
+struct Twin {
+  at::Tensor x, y;
 };
-// Throws Error naming the tensor. `rows`: how many rows a product will have.
-LayerWeights load_layer(const model::Checkpoint& checkpoint, int layer, at::ScalarType dtype, std::int64_t rows);
-// A norm's weight as it multiplies, [hidden] or [head_dim].
-at::Tensor norm_weight(const model::ModelSpec& spec, at::Tensor stored);
+using Record = model::PerModule<Twin>;
 
-// What each variant of a chunk does in this layer; an empty table for the base itself.
-using LayerOps = model::PerModule<adapter::ModuleOps>;
+// What the rows of one call have in common.
+struct LayerRun {
+  const model::Checkpoint& base;
+  const model::ModelSpec& spec;  // the base's, or a full finetune's own
+  int layer = 0;
+  const LayerWeights& weights;
+  const Attention& attention;
+  std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
+  at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
+  Breakdown* breakdown = nullptr;
+};
 
-class PlainOps final : public model::BlockOps {
+class PlainOps : public model::BlockOps {
  public:
-  // `tapped`: the only tokens whose results are needed, [probes]; undefined for all.
-  PlainOps(const model::ModelSpec& spec, const LayerWeights& weights, const Attention& attention,
-           std::span<const LayerOps> variants, at::Tensor tapped = {})
-      : spec_(spec),
-        weights_(weights),
-        attention_(attention),
-        variants_(variants),
-        tapped_(std::move(tapped)),
-        shrunk_(variants.size()) {}
+  explicit PlainOps(const LayerRun& run, Record* record = nullptr) : run_(run), record_(record) {}
 
-  // x: [variants, tokens, in].
   at::Tensor linear(model::Module module, const at::Tensor& x) override;
   at::Tensor norm(model::Module module, const at::Tensor& x) override;
-  at::Tensor attention(const model::LayerSpec& layer, at::Tensor q, at::Tensor k, const at::Tensor& v) override;
-  at::Tensor needed(const at::Tensor& x) override { return tapped_.defined() ? x.index_select(1, tapped_) : x; }
+  at::Tensor attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v) override;
+  at::Tensor needed(const at::Tensor& x) override;
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
-  at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual.add_(y); }
+  at::Tensor add(at::Tensor residual, const at::Tensor& y) override;
+
+ protected:
+  std::int64_t variants() const { return static_cast<std::int64_t>(run_.variants.size()); }
+  // Variant v's rows of x.
+  at::Tensor rows_of(const at::Tensor& x, std::size_t v) const {
+    const std::int64_t each = x.size(0) / variants();
+    return x.narrow(0, static_cast<std::int64_t>(v) * each, each);
+  }
+  // y += scale · B A x for every variant that has such terms on the module.
+  void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
+
+  const LayerRun& run_;
 
  private:
-  void add_low_rank(std::size_t variant, model::Module module, const at::Tensor& x, at::Tensor y);
-
-  const model::ModelSpec& spec_;
-  const LayerWeights& weights_;
-  const Attention& attention_;
-  std::span<const LayerOps> variants_;
-  at::Tensor tapped_;
-  // Modules that read the same input (q, k, v; gate, up) share one product with their A's stacked: per variant
-  // A x for all of them, valid while shrunk_input_ is what they read.
+  Record* record_;
+  // Modules that read the same input share one product with their A's stacked: A x of every variant, valid while
+  // shrunk_input_ is what they read.
   at::Tensor shrunk_input_;
-  std::vector<at::Tensor> shrunk_;  // [tokens, ranks of the modules, one after the other]
+  std::vector<at::Tensor> shrunk_;  // [rows of a variant, stacked ranks]
 };
 
-// RMSNorm over the last dimension: x [..., d], weight [d].
+// RMSNorm over each run of the weight's width: x [rows, n·width], weight [width].
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 
 }  // namespace deltascape::engine

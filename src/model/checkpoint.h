@@ -38,6 +38,9 @@ class Checkpoint {
   std::string identity() const;
   // The same with every byte of every tensor this model uses.
   std::string content_hash() const;
+  std::uint64_t layer_bytes(int) const { return 0; }
+  void prefetch(int) const {}
+  void release(int) const {}
   std::uint64_t parameters() const;
   std::uint64_t bytes() const;
   std::string dtypes() const;  // "BF16", "Q4_1+Q6_K+F32", most bytes first

@@ -1,0 +1,57 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+
+namespace deltascape::engine {
+namespace {
+
+// More variants in one pass save little (the base's own work is shared by so many already) and cost their streams.
+constexpr std::int64_t kMostTogether = 64;
+// Rows of a product: enough for the full rate, few enough that a chunk's values stay near the processor.
+constexpr std::int64_t kChunkRows = 1024;
+
+}  // namespace
+
+Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
+               std::size_t memory, std::uint64_t adapter_bytes) {
+  const model::ModelSpec& spec = base.spec();
+  const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
+  const double element = precision == Precision::kFp64 ? 8 : 4;
+  const auto d = [](std::int64_t n) { return static_cast<double>(n); };
+  double weights = 0, largest = 0, widths = 0;  // elements of a block's linears; inputs and outputs together
+  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
+    if (!spec.has(model::module_at(m))) continue;
+    const std::vector<std::int64_t> shape = spec.shape(model::module_at(m));
+    if (shape.size() != 2) continue;
+    weights += d(shape[0]) * d(shape[1]);
+    largest = std::max(largest, d(shape[0]) * d(shape[1]));
+    widths += d(shape[0]) + d(shape[1]);
+  }
+  double raw = 0;
+  for (int l = 0; l < spec.layer_count(); ++l) raw = std::max(raw, static_cast<double>(base.layer_bytes(l)));
+  const double tokens = d(layout.tokens), probes = d(static_cast<std::int64_t>(layout.probes.size()));
+  const double padded =
+      probes * d(layout.longest) * 4 * d(spec.heads * spec.head_dim);  // queries, keys, values, result
+  const double twins = half ? tokens * widths * element : 0;
+  // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
+  const double fixed =
+      weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + tokens * widths * element;
+  const double stream =
+      d(spec.hidden) * element * (tokens + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
+  const double running =
+      element * (tokens * (widths + 4 * d(spec.hidden)) + padded) + 2 * static_cast<double>(adapter_bytes);
+
+  Plan plan;
+  plan.least = fixed + 3 * stream + running;
+  const double left = memory > 0 ? static_cast<double>(memory) - fixed - stream : 1e18;
+  const std::int64_t full_chunk = std::max<std::int64_t>(1, (kChunkRows + layout.tokens - 1) / layout.tokens);
+  // A chunk gets at most half of what is left, the streams the rest, and the reader what they leave.
+  plan.chunk = std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk);
+  const double for_streams = left - d(plan.chunk) * running;
+  plan.group = std::clamp(static_cast<std::int64_t>(for_streams / stream), std::int64_t{1}, kMostTogether);
+  const double spare = for_streams - d(plan.group) * stream;
+  plan.read_ahead = static_cast<std::uint64_t>(raw + std::clamp(spare, 0.0, 2 * raw + 64.0 * 1048576));
+  return plan;
+}
+
+}  // namespace deltascape::engine

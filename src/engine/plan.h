@@ -1,0 +1,30 @@
+// Owns what fits into the memory budget: how many variants run together, in chunks of how many, and how far the reader
+// may be ahead.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/layout.h"
+#include "engine/taps.h"
+#include "model/checkpoint.h"
+
+namespace deltascape::engine {
+
+// fp64 and fp32: the plain execution. delta: float32-grade differences at bfloat16 speed (delta_ops.h). bf16: all in
+// bfloat16, for comparison.
+enum class Precision { kFp64, kFp32, kDelta, kBf16 };
+
+struct Plan {
+  std::int64_t group = 1;        // variants in one pass
+  std::int64_t chunk = 1;        // variants in one product
+  std::uint64_t read_ahead = 0;  // bytes of files in memory at once
+  double least = 0;              // bytes that one variant alone needs
+};
+
+// For `memory` bytes (0: no limit) and adapters of `adapter_bytes` a layer.
+Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
+               std::size_t memory, std::uint64_t adapter_bytes);
+
+}  // namespace deltascape::engine
