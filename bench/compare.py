@@ -1,109 +1,177 @@
 #!/usr/bin/env python3
-"""Deltascape and its peers side by side: wall time and peak memory of whole processes, each on one pinned core.
+"""Deltascape and its peers side by side: wall time and peak memory of whole processes, each pinned to its cores.
 
-compare.py --program build/release/deltascape --base HF_DIR [--counts 1,8,16] [--repeat 2] [--work DIR] [--out F.json]
-The adapters are random ones (make_adapters.py) unless --adapters DIR names a folder of them. Runs alternate between
-the programs, the best of each is the figure. Results have to agree, or the comparison says so and fails.
+compare.py --program build/release/deltascape --base HF_DIR [--counts 1,16,64] [--out F.json]
+Adapters are random (make_adapters.py) unless --adapters names a folder of them. Runs alternate between the programs,
+the best of each is the figure. One JSON and one table; embeddings have to agree, or the comparison fails.
 """
 import argparse
 import json
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
+from pinned import HERE, Refused, bench, cores, difference, embed, embeddings, random_adapters, run_pinned
 
-HERE = Path(__file__).resolve().parent
-AGREEMENT = 1e-3  # relative error of an embedding between two fp32 programs
-
-
-def run_pinned(command, core):
-    """Wall seconds and peak resident bytes of a process that has one core for itself."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
-                                "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    start = time.perf_counter()
-    process = subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"compare: {command[0]} failed with {process.returncode}:\n{errors.decode()[-2000:]}")
-    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
+AGREEMENT = {"fp32": 1e-3, "delta": 1e-2, "bf16": float("inf"), "fp64": 1e-3}  # relative error of an embedding
+TITLES = {"authors_flow": "the authors' flow", "strong_hf": "transformers + PEFT, a strong user's"}
 
 
-def programs(args):
-    peers = HERE / "peers"
-    ours = [args.program, "embed", "--precision", "fp32", "--threads", "1", "--base", args.base, "--out"]
-    return {"authors_flow": [sys.executable, peers / "authors_flow.py", args.base],
-            "strong_hf": [sys.executable, peers / "strong_hf.py", args.base], "deltascape": ours}
+def title(name):
+    return TITLES.get(name) or name.replace("deltascape", "Deltascape", 1).replace("-", ", ", 1)
 
 
-def embeddings(path):
-    with np.load(path, allow_pickle=False) as arrays:
-        order = np.argsort([os.path.basename(str(name)) for name in arrays["model_names"]])
-        return arrays["embeddings"][order].astype(np.float64)
+def ours(args):
+    """name -> (base, precision) of the ways to run our program that it does not refuse."""
+    ways = {f"deltascape-{precision}": (args.base, precision) for precision in args.precisions.split(",")}
+    if args.also_base:
+        ways |= {f"{name}, {args.also_base.suffix[1:].upper()}": (args.also_base, way[1]) for name, way in ways.items()}
+    for name, (base, precision) in list(ways.items()):
+        try:
+            embed(args.program, base, args.work / "try.npz", args.adapters[:1], cores(1), precision)
+        except Refused as refusal:
+            print(f"compare: without {name}: {refusal}", file=sys.stderr)
+            del ways[name]
+    if not ways:
+        sys.exit("compare: our program refuses every precision")
+    return ways
 
 
-def disagreement(results):
-    """Largest relative distance of any program's embedding from the first program's."""
-    first = results[0]
-    size = np.linalg.norm(first, axis=1)
-    return max(float((np.linalg.norm(other - first, axis=1) / size).max()) for other in results[1:])
-
-
-def compare(count, adapters, args):
-    runs = {name: [] for name in programs(args)}
+def compare(count, ways, args):
+    """The runs of every program on `count` adapters, and how far each one's embeddings are from the first one's."""
+    peers = args.peers.split(",") if args.peers and count <= args.peer_max else []
+    runs = {name: [] for name in [*peers, *ways]}
+    outs = {name: args.work / f"{name.replace(', ', '-')}-{count}.npz" for name in runs}
     for _ in range(args.repeat):
-        for name, command in programs(args).items():
-            out = args.work / f"{name}-{count}.npz"
-            out.unlink(missing_ok=True)
-            store = ["--store", args.work / f"{name}-{count}.db"] if name == "deltascape" else []
-            for old in args.work.glob(f"{name}-{count}.db*"):
-                old.unlink()
-            runs[name].append(run_pinned([*command, out, *store, *adapters[:count]], args.core))
-    worst = disagreement([embeddings(args.work / f"{name}-{count}.npz") for name in runs])
-    return {"count": count, "disagreement": worst, "runs": runs}
+        for name, out in outs.items():
+            if name in ways:
+                base, precision = ways[name]
+                runs[name].append(embed(args.program, base, out, args.adapters[:count], cores(1), precision))
+            else:
+                peer = HERE / "peers" / f"{name}.py"
+                runs[name].append(run_pinned([sys.executable, peer, args.base, out, *args.adapters[:count]], cores(1)))
+    first, *others = outs
+    distance = {name: difference(embeddings(outs[name]), embeddings(outs[first])) for name in others}
+    return {"count": count, "reference": first, "differences": distance, "runs": runs}
 
 
-def print_table(rows):
-    print(f"{'N':>4} {'program':<14} {'seconds':>8} {'cpu s':>8} {'peak MB':>8} {'ours is faster by':>18}")
-    for row in rows:
-        best = {name: min(run["seconds"] for run in runs) for name, runs in row["runs"].items()}
+def best(runs):
+    return min(run["seconds"] for run in runs)
+
+
+def peak(runs):
+    return max(run["peak_bytes"] for run in runs)
+
+
+def scaling(ways, args):
+    """Ours on 1, 2, … cores, at the largest count."""
+    adapters = args.adapters[:max(args.counts)]
+    rows = []
+    for threads in args.threads:
+        if len(cores(threads)) < threads:
+            print(f"compare: no {threads} cores here", file=sys.stderr)
+            continue
+        for name, (base, precision) in ways.items():
+            out = args.work / f"{name.replace(', ', '-')}-threads.npz"
+            runs = [embed(args.program, base, out, adapters, cores(threads), precision) for _ in range(args.repeat)]
+            rows.append({"program": name, "threads": threads, "count": len(adapters), "seconds": best(runs)})
+    return rows
+
+
+def memory(ways, args):
+    """Peak memory of ours as N grows."""
+    rows = []
+    for name, (base, precision) in ways.items():
+        for count in args.rss_counts:
+            run = embed(args.program, base, args.work / "memory.npz", args.adapters[:count], cores(1), precision)
+            rows.append({"program": name, "count": count, **run})
+    return rows
+
+
+def limits(ways, args):
+    """`deltascape bench` of every way on one core and on two, N the largest count."""
+    out = []
+    for name, (base, precision) in ways.items():
+        for threads in sorted({1, *args.threads}):
+            models = args.adapters[:max(args.counts)]
+            out.append({"program": name, "count": len(models), "threads": threads,
+                        **bench(args.program, base, cores(threads), "--precision", precision, *models)})
+    return out
+
+
+def startup(args):
+    """Best of five of what has to answer at once."""
+    commands = {"--version": ["--version"], "inspect ADAPTER": ["inspect", args.adapters[0]]}
+    return {name: best([run_pinned([args.program, *words], cores(1)) for _ in range(5)]) for name, words in commands.items()}
+
+
+def print_table(result, ways):
+    print("| N | program | wall s | peak MB |" + "".join(f" {title(name)} is faster by |" for name in ways))
+    print("|" + "---|" * (4 + len(ways)))
+    for row in result["comparisons"]:
         for name, runs in row["runs"].items():
-            cpu = min(run["cpu_seconds"] for run in runs)
-            peak = max(run["peak_bytes"] for run in runs) / 1e6
-            print(f"{row['count']:>4} {name:<14} {best[name]:>8.2f} {cpu:>8.2f} {peak:>8.0f} {best[name] / best['deltascape']:>17.2f}x")
-        print(f"     largest relative difference of an embedding: {row['disagreement']:.1e}")
+            faster = ["" if way == name else f"{best(runs) / best(row['runs'][way]):.1f}×" for way in ways]
+            print(f"| {row['count']} | {title(name)} | {best(runs):.1f} | {peak(runs) / 1e6:.0f} | {' | '.join(faster)} |")
+    print()
+    for row in result["comparisons"]:
+        for name, distance in row["differences"].items():
+            print(f"N = {row['count']}: {title(name)} differs from {title(row['reference'])} by {distance:.1e}")
+    for row in result["limits"]:
+        print(f"N = {row['count']}, {row['threads']} cores: {title(row['program'])} runs at {row['run']['ratio']:.2f} of its limit "
+              f"({row['run']['seconds']:.2f} s, {row['machine']['fp32_flops'] / 1e9:.0f} and {row['machine']['bf16_flops'] / 1e9:.0f} GFLOP/s)")
+    one = {row["program"]: row["seconds"] for row in result["scaling"] if row["threads"] == 1}
+    for row in result["scaling"]:
+        if row["threads"] > 1 and row["program"] in one:
+            print(f"N = {row['count']}: {title(row['program'])} on {row['threads']} cores is {one[row['program']] / row['seconds']:.2f}× one core")
+    for row in result["memory"]:
+        print(f"N = {row['count']}: {title(row['program'])} peaks at {row['peak_bytes'] / 1e6:.0f} MB")
+    for name, seconds in result["startup"].items():
+        print(f"deltascape {name}: {seconds:.2f} s")
 
 
-def main():
+def numbers(text):
+    return [int(part) for part in text.split(",") if part]
+
+
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=Path("build/release/deltascape"))
     parser.add_argument("--base", type=Path, required=True, help="a Hugging Face folder (peers/gguf_to_hf.py makes one)")
+    parser.add_argument("--also-base", type=Path, help="the same model in another form, for our program alone: a GGUF")
     parser.add_argument("--adapters", type=Path, help="a folder of adapters")
-    parser.add_argument("--counts", default="1,8,16")
+    parser.add_argument("--counts", type=numbers, default=[1, 16, 64])
+    parser.add_argument("--precisions", default="fp32,delta", help="of our program; one it refuses is left out")
+    parser.add_argument("--peers", default="authors_flow,strong_hf", help="scripts of bench/peers; empty for none")
+    parser.add_argument("--peer-max", type=int, default=64, help="run the peers up to this N")
+    parser.add_argument("--threads", type=numbers, default=[], help="1,2: how ours scales, at the largest N")
+    parser.add_argument("--rss-counts", type=numbers, default=[], help="64,256: how our memory grows")
+    parser.add_argument("--no-limits", action="store_true", help="leave `deltascape bench` out")
     parser.add_argument("--repeat", type=int, default=2)
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     parser.add_argument("--work", type=Path, default=Path("build/bench"))
     parser.add_argument("--out", type=Path, default=Path("build/bench/compare.json"))
-    args = parser.parse_args()
-    counts = [int(count) for count in args.counts.split(",")]
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
     args.work.mkdir(parents=True, exist_ok=True)
-    folder = args.adapters or args.work / "adapters"
-    if not args.adapters:
-        subprocess.run([sys.executable, HERE / "make_adapters.py", args.base, folder, str(max(counts))], check=True)
-    adapters = sorted(path for path in folder.iterdir() if (path / "adapter_config.json").exists())
-    if len(adapters) < max(counts):
-        sys.exit(f"compare: {folder} holds {len(adapters)} adapters, {max(counts)} are asked for")
-    rows = [compare(count, adapters, args) for count in counts]
-    args.out.write_text(json.dumps({"base": args.base.name, "core": args.core, "comparisons": rows}, indent=1))
-    print_table(rows)
-    if max(row["disagreement"] for row in rows) > AGREEMENT:
-        sys.exit("compare: the programs disagree")
+    wanted = max([*args.counts, *args.rss_counts])
+    if args.adapters:
+        args.adapters = sorted(path for path in args.adapters.iterdir() if (path / "adapter_config.json").exists())
+    else:
+        args.adapters = random_adapters(args.base, args.work / f"adapters-{args.base.resolve().name}", wanted)
+    if len(args.adapters) < wanted:
+        sys.exit(f"compare: there are {len(args.adapters)} adapters, {wanted} are asked for")
+    ways = ours(args)
+    result = {"base": args.base.resolve().name, "startup": startup(args),
+              "comparisons": [compare(count, ways, args) for count in args.counts],
+              "limits": [] if args.no_limits else limits(ways, args), "scaling": scaling(ways, args),
+              "memory": memory(ways, args)}
+    args.out.write_text(json.dumps(result, indent=1))
+    print_table(result, ways)
+    for row in result["comparisons"]:
+        for name, distance in row["differences"].items():
+            if distance > AGREEMENT[ways[name][1] if name in ways else "fp32"]:
+                sys.exit(f"compare: {name} disagrees with {row['reference']} at N = {row['count']}")
 
 
 if __name__ == "__main__":

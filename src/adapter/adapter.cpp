@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/hash.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/residency.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -54,6 +56,11 @@ std::optional<Key> parse_key(std::string_view name) {
   return {};
 }
 
+bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
+  const io::Bytes left = file.bytes(x), right = file.bytes(y);
+  return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
 // Positive and negative zeros alone. Stops at the first other value, so a trained tensor costs one piece.
 bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
   constexpr std::uint64_t kPiece = 1024;
@@ -91,6 +98,7 @@ std::shared_ptr<const Adapter> Adapter::open(const fs::path& folder, const model
   a->file_ = open_adapter_tensors(folder);
   a->index_tensors(base);
   a->compute_hash();
+  a->release();  // the header too
   return a;
 }
 
@@ -136,9 +144,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
                                 : key->role == Role::kWeight ? p.weight
                                                              : p.bias;
   // PEFT saves the bias of a saved module under two names; both must say the same.
-  if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape &&
-      std::ranges::equal(file_->bytes(*slot), file_->bytes(t)))
-    return;
+  if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape && same_bytes(*file_, *slot, t)) return;
   if (slot != nullptr)
     throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
                 {.path = file_->path().string(), .field = t.name, .found = slot->name});
@@ -194,15 +200,36 @@ void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) co
 
 void Adapter::compute_hash() {
   Hasher h;
+  io::BoundedPass pass(*file_);
   for (const auto& [site, p] : parts_) {
     h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
-    for (const io::TensorInfo* t : {p.a, p.b, p.weight, p.bias}) {
+    for (const io::TensorInfo* t : p.all()) {
       h.update(t ? io::shape_text(t->shape).append(io::info(t->dtype).name) : "-");
-      if (t != nullptr) h.update(file_->bytes(*t));
+      if (t != nullptr) pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });
     }
     h.update(std::as_bytes(std::span(&p.scale, 1)));
   }
   hash_ = h.hex();
+}
+
+std::vector<const io::TensorInfo*> Adapter::tensors_of(int layer) const {
+  std::vector<const io::TensorInfo*> out;
+  for (const auto& [site, parts] : parts_) {
+    if (site.layer != layer) continue;
+    for (const io::TensorInfo* t : parts.all())
+      if (t != nullptr) out.push_back(t);
+  }
+  return out;
+}
+
+void Adapter::prefetch(int layer) const { io::prefetch(*file_, tensors_of(layer)); }
+void Adapter::release(int layer) const { io::release(*file_, tensors_of(layer)); }
+void Adapter::release() const { io::release(*file_); }
+
+std::uint64_t Adapter::layer_bytes(int layer) const {
+  std::uint64_t n = 0;
+  for (const io::TensorInfo* t : tensors_of(layer)) n += file_->bytes(*t).size();
+  return n;
 }
 
 ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {

@@ -2,12 +2,14 @@
 // memory-mapped file.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "adapter/operators.h"
 #include "adapter/peft_config.h"
@@ -28,15 +30,19 @@ class Adapter {
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
-  std::uint64_t layer_bytes(int) const { return 0; }
-  void prefetch(int) const {}
-  void release(int) const {}
   int first_layer() const { return first_layer_; }
+  // Brings one layer's tensors into memory with large reads, and gives the memory back (io/residency.h); release()
+  // does so with everything. After opening nothing of the file is in memory.
+  void prefetch(int layer) const;
+  void release(int layer) const;
+  void release() const;
+  std::uint64_t layer_bytes(int layer) const;  // on disk
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }
 
  private:
   struct Parts {
+    std::array<const io::TensorInfo*, 4> all() const { return {a, b, weight, bias}; }  // null where there is none
     const io::TensorInfo* a = nullptr;
     const io::TensorInfo* b = nullptr;
     const io::TensorInfo* weight = nullptr;
@@ -50,6 +56,7 @@ class Adapter {
   void find_zero_pairs();
   void check(model::Site site, const Parts& parts, const model::Checkpoint& base) const;
   void compute_hash();
+  std::vector<const io::TensorInfo*> tensors_of(int layer) const;
 
   std::filesystem::path folder_;
   PeftConfig config_;

@@ -1,10 +1,10 @@
 // Owns reading adapter_config.json and the list of options that are computed (shared rules: PEFT's lora/config.py).
 #include "adapter/peft_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
-#include "core/regex.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 
@@ -76,27 +76,44 @@ std::string refusal_of(const JsonFields& c, const std::string& type) {
 }
 
 template <class T>
-std::vector<std::pair<std::string, T>> pattern(const JsonFields& c, const nlohmann::ordered_json& in_order,
-                                               const std::string& key) {
-  std::vector<std::pair<std::string, T>> out;
+std::vector<std::pair<ModulePattern, T>> pattern(const JsonFields& c, const nlohmann::ordered_json& in_order,
+                                                 const std::string& key) {
+  std::vector<std::pair<ModulePattern, T>> out;
   if (!c.has(key)) return out;
   if (!in_order.at(key).is_object()) c.fail(key, "an object of numbers");
   for (const auto& [name, value] : in_order.at(key).items()) {
     if (!value.is_number()) c.fail(key, "an object of numbers");
-    out.emplace_back(name, value.template get<T>());
+    out.emplace_back(ModulePattern(name), value.template get<T>());
   }
   return out;
 }
 
-// PEFT's get_pattern_key: re.match(r"(.*\.)?(KEY)$", module), first match wins.
 template <class T>
-const T* first_match(const std::vector<std::pair<std::string, T>>& patterns, const std::string& module_path) {
+const T* first_match(const std::vector<std::pair<ModulePattern, T>>& patterns, std::string_view module_path) {
   for (const auto& [key, value] : patterns)
-    if (Regex("^(?:.*\\.)?(?:" + key + ")$").search(module_path)) return &value;
+    if (key.matches(module_path)) return &value;
   return nullptr;
 }
 
+bool is_plain(std::string_view key) {
+  return std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
 }  // namespace
+
+ModulePattern::ModulePattern(std::string key) : key_(std::move(key)) {
+  if (!is_plain(key_)) regex_ = std::make_shared<const Regex>("^(?:.*\\.)?(?:" + key_ + ")$");
+}
+
+bool ModulePattern::matches(std::string_view path) const {
+  if (regex_ != nullptr) return regex_->search(path).has_value();
+  if (path.size() < key_.size()) return false;
+  const std::string_view tail = path.substr(path.size() - key_.size());
+  const bool begins = tail.size() == path.size() || path[path.size() - tail.size() - 1] == '.';
+  return begins && std::ranges::equal(tail, key_, [](char c, char k) { return k == '.' || k == c; });
+}
 
 std::int64_t PeftConfig::rank_of(const std::string& module_path) const {
   const auto* r = first_match(rank_pattern, module_path);

@@ -3,13 +3,28 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/regex.h"
 #include "io/json.h"
 
 namespace deltascape::adapter {
+
+// A key of rank_pattern or alpha_pattern, compiled once: PEFT's get_pattern_key takes the module whose path matches
+// (.*\.)?(KEY)$. Most keys are plain paths, in which a dot alone has a meaning.
+class ModulePattern {
+ public:
+  // Throws Error(kUsage) when the key is no regular expression.
+  explicit ModulePattern(std::string key);
+  bool matches(std::string_view module_path) const;
+
+ private:
+  std::string key_;
+  std::shared_ptr<const Regex> regex_;  // null for a plain path
+};
 
 struct PeftConfig {
   std::string peft_type;  // "LORA"
@@ -17,9 +32,9 @@ struct PeftConfig {
   std::int64_t rank = 8;
   double alpha = 8;
   bool rslora = false;
-  // Module pattern -> value, in the file's order (PEFT takes the first that matches).
-  std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
-  std::vector<std::pair<std::string, double>> alpha_pattern;
+  // In the file's order: PEFT takes the first that matches.
+  std::vector<std::pair<ModulePattern, std::int64_t>> rank_pattern;
+  std::vector<std::pair<ModulePattern, double>> alpha_pattern;
   std::string refusal;  // why this adapter is not computed exactly; empty when it is
 
   std::int64_t rank_of(const std::string& module_path) const;

@@ -32,5 +32,6 @@ void add_near(CLI::App& app, Session& session);
 void add_cluster(CLI::App& app, Session& session);
 void add_compare(CLI::App& app, Session& session);
 void add_map(CLI::App& app, Session& session);
+void add_bench(CLI::App& app, Session& session);
 
 }  // namespace deltascape::cli

@@ -1,3 +1,4 @@
+// Owns asking the kernel what this machine and this process have: /proc, the control group, the affinity mask.
 #include "core/machine.h"
 
 #include <sched.h>
@@ -36,6 +37,16 @@ std::size_t available_memory() {
     available = std::min(available, limit > used ? limit - used : 0);
   }
   return available;
+}
+
+ResidentMemory resident_memory() {
+  ResidentMemory out;
+  std::ifstream status("/proc/self/status");
+  for (std::string key; status >> key; status.ignore(1024, '\n')) {
+    std::size_t* const to = key == "VmRSS:" ? &out.now : key == "VmHWM:" ? &out.peak : nullptr;
+    if (to != nullptr && status >> *to) *to <<= 10;
+  }
+  return out;
 }
 
 int usable_processors() {

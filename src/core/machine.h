@@ -7,6 +7,11 @@ namespace deltascape {
 
 // Bytes that can be taken without swapping (Linux MemAvailable, and the control group's limit where one is set).
 std::size_t available_memory();
+// Bytes of this process that are in memory, file pages it has mapped among them; and the most there ever were.
+struct ResidentMemory {
+  std::size_t now = 0, peak = 0;
+};
+ResidentMemory resident_memory();
 // Processors this process may run on (its affinity mask).
 int usable_processors();
 

@@ -65,11 +65,33 @@ at::Tensor DeltaOps::moved_by_own(Module module, const LayerOps& ops, const at::
   return moved;
 }
 
+void DeltaOps::make_exact(Module module, const at::Tensor& x, const at::Tensor& y) const {
+  const Timed timed(run_.breakdown, Work::kGemm);
+  const std::size_t m = model::index(module);
+  const auto by_variant = [&](const at::Tensor& t) { return t.view({variants(), -1, t.size(1)}); };
+  const at::Tensor rows = by_variant(x).index_select(1, run_.exact);  // [variants, probes, in]
+  bool own = false;
+  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
+  if (!own) {
+    const at::Tensor exact = run_.weights.linear[m].apply(rows.view({-1, x.size(1)}), run_.weights.bias[m]);
+    by_variant(y).index_copy_(1, run_.exact, by_variant(exact));
+    return;
+  }
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const LayerOps& ops = run_.variants[v];
+    const at::Tensor one = rows[static_cast<std::int64_t>(v)];
+    at::Tensor exact =
+        ops.replaces_weight(module) ? product(one, ops.weight(module)) : run_.weights.linear[m].apply(one, {});
+    if (const at::Tensor& bias = run_.weights.bias[m]; bias.defined()) exact.add_(bias);
+    rows_of(y, v).index_copy_(0, run_.exact, exact);
+  }
+}
+
 at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
   const Twin& twin = base_[m];
-  if (!twin.x.defined()) return PlainOps::linear(module, x);  // rows the base did not run
-  if (run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0)) return PlainOps::linear(module, x);
+  const bool all_tapped = run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0);
+  if (all_tapped || !twin.x.defined()) return PlainOps::linear(module, x);  // or rows the base did not run
   const at::Tensor d = difference(x, twin);
   bool own_weight = false;
   for (const LayerOps& v : run_.variants) own_weight |= v.replaces_weight(module);
@@ -91,6 +113,7 @@ at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
       else if (differs_) rows.add_(run_.weights.linear16[m].apply(rows_of(d, v), {}));
     }
   }
+  if (run_.exact.defined() && (differs_ || own_weight)) make_exact(module, x, y);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
     if (!ops.replaces_bias(module)) continue;

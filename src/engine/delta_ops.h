@@ -3,6 +3,8 @@
 //     y = y_base + W · bf16(x − x_base) + what the variant's operators add to the full x,
 // accumulated in float32. Everything else (norms, rotation, softmax, activations, residual adds) is float32 on full
 // values. The error is that of bf16 relative to the delta, at the speed of bf16 products.
+// The tokens that will be read run in fp32 all the way: they are few (5 of 182), and their own rounding is most of the
+// embedding's error (5e-3 with it, 8e-4 without, on real adapters; bench/precision.py).
 #pragma once
 
 #include "engine/plain_ops.h"
@@ -17,6 +19,8 @@ class DeltaOps final : public PlainOps {
   at::Tensor linear(model::Module module, const at::Tensor& x) override;
 
  private:
+  // Overwrites the exact tokens' rows of y with W x + bias in fp32.
+  void make_exact(model::Module module, const at::Tensor& x, const at::Tensor& y) const;
   // x − twin.x in bfloat16, of all variants; differs_ says whether any value is not zero.
   const at::Tensor& difference(const at::Tensor& x, const Twin& twin);
   // (W' − W) · x_base + W' · bf16(x − x_base) for a variant with a weight W' of its own: [rows, out].

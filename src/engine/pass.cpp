@@ -158,14 +158,9 @@ void Pass::start(int layer) {
 
 at::Tensor Pass::block(int layer, const Stream& stream, const at::Tensor& rows, const LayerWeights& weights,
                        std::span<const LayerOps> ops, Precision precision, const Record* twins, Record* record) const {
-  const LayerRun run{base_,
-                     stream.spec,
-                     layer,
-                     weights,
-                     stream.attention,
-                     ops,
-                     last(layer) ? stream.layout.last : at::Tensor(),
-                     options_.breakdown};
+  const at::Tensor tapped = last(layer) ? stream.layout.last : at::Tensor();
+  const at::Tensor exact = taps_.position == Position::kLast ? stream.layout.last : at::Tensor();
+  const LayerRun run{base_, stream.spec, layer, weights, stream.attention, ops, tapped, exact, options_.breakdown};
   if (precision == Precision::kDelta) {
     DeltaOps execution(run, *twins);
     return model::run_block(stream.spec, layer, execution, rows);

@@ -134,7 +134,58 @@ void check_sizes(DType dtype, std::span<const std::byte> bytes, std::uint64_t co
                .found = std::to_string(bytes.size()) + " bytes"});
 }
 
+// Elements that are decoded at a time where a second look or a second step follows: whole blocks of every type, and
+// small enough for the first-level cache together with what they become.
+constexpr std::uint64_t kPiece = 2048;
+
+std::span<const std::byte> piece_of(DType dtype, std::span<const std::byte> bytes, std::uint64_t first,
+                                    std::uint64_t count) {
+  const DTypeInfo& type = info(dtype);
+  return bytes.subspan(first / type.block * type.block_bytes, count / type.block * type.block_bytes);
+}
+
+// Calls step(piece, first, count) for every piece that is finite; false at the first that is not.
+template <class Step>
+bool for_finite_pieces(DType dtype, std::span<const std::byte> bytes, std::uint64_t count, Step&& step) {
+  check_sizes(dtype, bytes, count);
+  for (std::uint64_t done = 0; done < count; done += kPiece) {
+    const std::uint64_t now = std::min(kPiece, count - done);
+    const auto piece = piece_of(dtype, bytes, done, now);
+    if (!is_finite(dtype, piece, now)) return false;
+    step(piece, done, now);
+  }
+  return true;
+}
+
+void round_to_bf16(const float* in, BFloat16* out, std::uint64_t count) {
+  run_widest([=]() __attribute__((always_inline)) {
+    for (std::uint64_t i = 0; i < count; ++i) out[i].bits = to_bf16(in[i]);
+  });
+}
+
 }  // namespace
+
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, float* out, std::uint64_t count) {
+  return for_finite_pieces(dtype, bytes, count,
+                           [&](auto piece, auto first, auto now) { decode(dtype, piece, out + first, now); });
+}
+
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, double* out, std::uint64_t count) {
+  return for_finite_pieces(dtype, bytes, count,
+                           [&](auto piece, auto first, auto now) { decode(dtype, piece, out + first, now); });
+}
+
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, BFloat16* out, std::uint64_t count) {
+  std::array<float, kPiece> values;
+  return for_finite_pieces(dtype, bytes, count, [&](auto piece, auto first, auto now) {
+    if (dtype == DType::kBF16) {
+      std::memcpy(out + first, piece.data(), piece.size());
+    } else {
+      decode(dtype, piece, values.data(), now);
+      round_to_bf16(values.data(), out + first, now);
+    }
+  });
+}
 
 void decode(DType dtype, std::span<const std::byte> bytes, float* out, std::uint64_t count) {
   check_sizes(dtype, bytes, count);
@@ -146,11 +197,10 @@ void decode(DType dtype, std::span<const std::byte> bytes, double* out, std::uin
   check_sizes(dtype, bytes, count);
   if (count == 0 || convert_wide(dtype, bytes.data(), out, count)) return;
   // Every other type is exact in float; a piece at a time stays in the cache.
-  std::array<float, 2048> piece;  // whole blocks of every type
-  const DTypeInfo& type = info(dtype);
-  for (std::uint64_t done = 0; done < count; done += piece.size()) {
-    const std::uint64_t now = std::min<std::uint64_t>(piece.size(), count - done);
-    convert_narrow(dtype, bytes.data() + done / type.block * type.block_bytes, piece.data(), now);
+  std::array<float, kPiece> piece;
+  for (std::uint64_t done = 0; done < count; done += kPiece) {
+    const std::uint64_t now = std::min(kPiece, count - done);
+    convert_narrow(dtype, piece_of(dtype, bytes, done, now).data(), piece.data(), now);
     std::copy_n(piece.data(), now, out + done);
   }
 }

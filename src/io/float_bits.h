@@ -8,6 +8,12 @@ namespace deltascape::io {
 
 inline float from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
+// Rounds to nearest, ties to even; for finite values.
+inline std::uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+}
+
 // Without branches, so that loops over it vectorise. Subnormals come out of an exact subtraction; a NaN keeps its
 // payload and becomes quiet, as F16C does it.
 inline float from_f16(std::uint16_t bits) {

@@ -94,6 +94,7 @@ class Gguf final : public GgufFile {
   const TensorInfo* find(std::string_view name) const override { return index_.find(name); }
   std::span<const std::byte> bytes(const TensorInfo& tensor) const override { return index_.bytes(tensor, path()); }
   const std::filesystem::path& path() const override { return map_->path(); }
+  std::vector<const MappedFile*> maps() const override { return {map_.get()}; }
 
  private:
   [[noreturn]] void fail(const std::string& field, const std::string& message, const std::string& expected = {},

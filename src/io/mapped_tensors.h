@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "io/file.h"
@@ -26,13 +26,14 @@ class TensorIndex {
   std::span<const std::byte> bytes(const TensorInfo& tensor, const std::filesystem::path& file) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
+  std::size_t slot_of(std::string_view name) const;
+  void grow();
+
   std::vector<TensorInfo> tensors_;
   std::vector<std::span<const std::byte>> bytes_;
-  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> places_;
+  // Open addressing: 1 + the tensor's number, 0 for free; a power of two, at most half full. Thousands of adapters are
+  // open at a time: a map of names would double what each takes.
+  std::vector<std::uint32_t> slots_;
 };
 
 }  // namespace deltascape::io

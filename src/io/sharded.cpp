@@ -31,6 +31,12 @@ class Sharded final : public TensorFile {
   const TensorInfo* find(std::string_view name) const override { return index_.find(name); }
   std::span<const std::byte> bytes(const TensorInfo& tensor) const override { return index_.bytes(tensor, path_); }
   const std::filesystem::path& path() const override { return path_; }
+  std::vector<const MappedFile*> maps() const override {
+    std::vector<const MappedFile*> out;
+    for (const auto& shard : shards_)
+      for (const MappedFile* map : shard->maps()) out.push_back(map);
+    return out;
+  }
 
  private:
   void add_shard(const std::string& name, const std::vector<std::string>& wanted) {

@@ -1,7 +1,9 @@
 // Owns the table of element types and the index of a file's tensors by name.
 #include "io/tensor_file.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 
 #include "deltascape/error.h"
 #include "io/checked.h"
@@ -42,26 +44,44 @@ bool byte_count(DType dtype, std::uint64_t elements, std::uint64_t& out) {
 }
 
 bool TensorIndex::add(TensorInfo tensor, std::span<const std::byte> bytes) {
-  if (!places_.emplace(tensor.name, tensors_.size()).second) return false;
+  if (tensors_.size() * 2 >= slots_.size()) grow();
+  std::uint32_t& slot = slots_[slot_of(tensor.name)];
+  if (slot != 0) return false;
   tensors_.push_back(std::move(tensor));
   bytes_.push_back(bytes);
+  slot = static_cast<std::uint32_t>(tensors_.size());
   return true;
 }
 
+// The slot that holds the name, or the free one where it belongs.
+std::size_t TensorIndex::slot_of(std::string_view name) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = std::hash<std::string_view>{}(name)&mask;
+  while (slots_[at] != 0 && tensors_[slots_[at] - 1].name != name) at = (at + 1) & mask;
+  return at;
+}
+
+void TensorIndex::grow() {
+  slots_.assign(std::max<std::size_t>(16, slots_.size() * 2), 0);
+  for (std::size_t i = 0; i < tensors_.size(); ++i)
+    slots_[slot_of(tensors_[i].name)] = static_cast<std::uint32_t>(i + 1);
+}
+
 const TensorInfo* TensorIndex::find(std::string_view name) const {
-  const auto place = places_.find(name);
-  return place == places_.end() ? nullptr : &tensors_[place->second];
+  if (slots_.empty()) return nullptr;
+  const std::uint32_t slot = slots_[slot_of(name)];
+  return slot == 0 ? nullptr : &tensors_[slot - 1];
 }
 
 std::span<const std::byte> TensorIndex::bytes(const TensorInfo& tensor, const std::filesystem::path& file) const {
   // The usual caller passes one of ours; a copy of it is found by name.
   if (!tensors_.empty() && &tensor >= tensors_.data() && &tensor < tensors_.data() + tensors_.size())
     return bytes_[static_cast<std::size_t>(&tensor - tensors_.data())];
-  const auto place = places_.find(tensor.name);
-  if (place == places_.end())
+  const TensorInfo* own = find(tensor.name);
+  if (own == nullptr)
     throw Error(ErrorCode::kNotFound, "this file holds no such tensor",
                 {.path = file.string(), .field = tensor.name, .expected = {}, .found = {}});
-  return bytes_[place->second];
+  return bytes_[static_cast<std::size_t>(own - tensors_.data())];
 }
 
 }  // namespace deltascape::io

@@ -13,6 +13,8 @@
 
 namespace deltascape::io {
 
+class MappedFile;
+
 enum class DType : std::uint8_t {
   kF64,
   kF32,
@@ -43,6 +45,11 @@ enum class DType : std::uint8_t {
   kIQ4_NL,
 };
 
+// The upper half of a float.
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
 struct DTypeInfo {
   std::string_view name;      // "F32", "BF16", "Q4_K"
   std::uint32_t block;        // elements a block (1 for plain types)
@@ -70,6 +77,8 @@ class TensorFile {
   // The raw bytes, row-major, little-endian; a pickle's strided tensor is made contiguous when it is opened.
   virtual std::span<const std::byte> bytes(const TensorInfo& tensor) const = 0;
   virtual const std::filesystem::path& path() const = 0;  // for messages
+  // The maps the bytes lie in, for residency.h; bytes outside of them are owned by this object.
+  virtual std::vector<const MappedFile*> maps() const { return {}; }
 };
 
 // Every opener validates the whole header against the file's size before it allocates, and throws Error.
@@ -84,6 +93,13 @@ std::unique_ptr<TensorFile> open_torch_pickle(const std::filesystem::path& file)
 // convert; bit-equal to the gguf Python package for GGUF types. Throws when sizes do not match.
 void decode(DType dtype, std::span<const std::byte> bytes, float* out, std::uint64_t count);
 void decode(DType dtype, std::span<const std::byte> bytes, double* out, std::uint64_t count);
+// Decodes and looks for NaN and Inf in the same pass over pieces that stay in the cache, by the rules of check_finite;
+// false, with `out` in part written, when there is one. To BFloat16: unchanged from bfloat16, every other type goes
+// through float and is rounded to nearest, ties to even.
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, float* out, std::uint64_t count);
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, double* out, std::uint64_t count);
+bool decode_finite(DType dtype, std::span<const std::byte> bytes, BFloat16* out, std::uint64_t count);
+bool is_finite(DType dtype, std::span<const std::byte> bytes, std::uint64_t count);
 // Throws Error(kNumeric) naming file and tensor when a floating tensor holds NaN or Inf.
 void check_finite(const TensorFile& file, const TensorInfo& tensor);
 

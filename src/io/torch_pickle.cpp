@@ -102,6 +102,7 @@ class TorchPickle final : public TensorFile {
   const TensorInfo* find(std::string_view name) const override { return index_.find(name); }
   std::span<const std::byte> bytes(const TensorInfo& tensor) const override { return index_.bytes(tensor, path()); }
   const std::filesystem::path& path() const override { return map_->path(); }
+  std::vector<const MappedFile*> maps() const override { return {map_.get()}; }
 
  private:
   // NAME/data.pkl, NAME/data/KEY for every storage, NAME/byteorder

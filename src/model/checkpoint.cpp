@@ -4,8 +4,12 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdint>
 
 #include "core/hash.h"
+#include "core/machine.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 
@@ -44,26 +48,55 @@ at::Tensor unpermute(const at::Tensor& w, std::int64_t heads) {
   return w.reshape({heads, rows / heads / 2, 2, -1}).transpose(1, 2).reshape(w.sizes()).contiguous();
 }
 
-template <class T>
-void decode_parallel(const io::TensorInfo& t, std::span<const std::byte> bytes, T* out) {
+// Runs part(bytes, first element, elements) over all of a tensor in parallel. When one of them says that it met NaN or
+// Inf, throws the Error of the first.
+template <class Part>
+void for_finite_parts(const io::TensorFile& file, const io::TensorInfo& t, Part&& part) {
   const io::DTypeInfo& type = io::info(t.dtype);
+  const auto bytes = file.bytes(t);
   const auto blocks = static_cast<std::int64_t>(t.elements / type.block);
   const std::int64_t grain = std::max<std::int64_t>(1, 65536 / type.block);
+  std::atomic<bool> finite{true};
   at::parallel_for(0, blocks, grain, [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::uint64_t>(begin), count = static_cast<std::uint64_t>(end - begin);
-    io::decode(t.dtype, bytes.subspan(first * type.block_bytes, count * type.block_bytes), out + first * type.block,
-               count * type.block);
+    if (!part(bytes.subspan(first * type.block_bytes, count * type.block_bytes), first * type.block,
+              count * type.block))
+      finite = false;
   });
+  if (!finite) io::check_finite(file, t);
+}
+
+// Calls use(pointer to the elements as io::decode_finite writes them).
+template <class Use>
+decltype(auto) with_elements(const at::Tensor& t, Use&& use) {
+  if (t.scalar_type() == at::kDouble) return use(t.data_ptr<double>());
+  if (t.scalar_type() == at::kBFloat16) return use(reinterpret_cast<io::BFloat16*>(t.data_ptr<at::BFloat16>()));
+  return use(t.data_ptr<float>());
+}
+
+at::Tensor place_for(const io::TensorInfo& t, at::ScalarType dtype, const at::Tensor& buffer) {
+  const auto elements = static_cast<std::int64_t>(t.elements);
+  if (!buffer.defined() || buffer.scalar_type() != dtype || !buffer.is_contiguous() || buffer.numel() < elements)
+    return at::empty(t.shape, at::TensorOptions(dtype));
+  return buffer.view(-1).narrow(0, 0, elements).view(t.shape);
+}
+
+// The file's type whose bytes are a tensor's elements.
+bool same_type(io::DType file, at::ScalarType dtype) {
+  return (file == io::DType::kBF16 && dtype == at::kBFloat16) || (file == io::DType::kF32 && dtype == at::kFloat) ||
+         (file == io::DType::kF64 && dtype == at::kDouble);
 }
 
 }  // namespace
 
-at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& t, at::ScalarType dtype) {
-  io::check_finite(file, t);
-  at::Tensor out = at::empty(t.shape, at::TensorOptions(dtype));
-  const auto bytes = file.bytes(t);
-  if (dtype == at::kDouble) decode_parallel(t, bytes, out.data_ptr<double>());
-  else decode_parallel(t, bytes, out.data_ptr<float>());
+at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& t, at::ScalarType dtype,
+                         const at::Tensor& buffer) {
+  at::Tensor out = place_for(t, dtype, buffer);
+  with_elements(out, [&](auto* to) {
+    for_finite_parts(file, t, [&](auto bytes, std::uint64_t first, std::uint64_t count) {
+      return io::decode_finite(t.dtype, bytes, to + first, count);
+    });
+  });
   return out;
 }
 
@@ -74,6 +107,7 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   const std::uint64_t row_bytes = width / type.block * type.block_bytes;
   const auto bytes = file.bytes(t);
   at::Tensor out = at::empty({static_cast<std::int64_t>(ids.size()), t.shape[1]}, at::TensorOptions(dtype));
+  std::vector<io::Bytes> used;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::uint64_t>(ids[i]) >= rows)
       throw Error(ErrorCode::kMismatch, "the tokenizer gives a token there is no embedding for",
@@ -81,13 +115,16 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
                    .field = t.name,
                    .expected = "ids below " + std::to_string(rows),
                    .found = std::to_string(ids[i])});
-    const auto row = bytes.subspan(static_cast<std::uint64_t>(ids[i]) * row_bytes, row_bytes);
-    if (dtype == at::kDouble) io::decode(t.dtype, row, out.data_ptr<double>() + i * width, width);
-    else io::decode(t.dtype, row, out.data_ptr<float>() + i * width, width);
+    used.push_back(bytes.subspan(static_cast<std::uint64_t>(ids[i]) * row_bytes, row_bytes));
   }
-  if (!at::isfinite(out).all().item<bool>())
-    throw Error(ErrorCode::kNumeric, "NaN or Inf in a row that is used",
-                {.path = file.path().string(), .field = t.name});
+  with_elements(out, [&](auto* to) {
+    io::BoundedPass(file).read_scattered(used, [&](io::Bytes row) {
+      if (!io::decode_finite(t.dtype, row, to, width))
+        throw Error(ErrorCode::kNumeric, "NaN or Inf in a row that is used",
+                    {.path = file.path().string(), .field = t.name});
+      to += width;
+    });
+  });
   return out;
 }
 
@@ -115,6 +152,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool a
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
   c->index_tensors();
+  for (const auto& [key, t] : c->tensors_) c->blocks_[key.first.layer].push_back(t);
+  if (c->bytes() > available_memory() / 2) c->after_ = io::PageCache::kDrop;
   return c;
 }
 
@@ -171,17 +210,58 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
   return *it->second;
 }
 
-at::Tensor Checkpoint::convention(at::Tensor value, Site site, Param param) const {
-  if (gguf_ == nullptr) return value;
+Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
+  if (gguf_ == nullptr) return Convention::kSame;
   const Architecture& a = *spec_.architecture;
-  if (a.gguf_permutes_qk && site.module == Module::kQ) return unpermute(value, spec_.heads);
-  if (a.gguf_permutes_qk && site.module == Module::kK) return unpermute(value, spec_.kv_heads);
-  const bool norm = value.dim() == 1 && param == Param::kWeight && a.norm_plus_one;
-  return norm ? value.sub_(1) : value;  // llama.cpp stores Gemma's norms with the one added
+  if (a.gguf_permutes_qk && (site.module == Module::kQ || site.module == Module::kK)) return Convention::kUnpermute;
+  const bool norm = tensor(site, param).shape.size() == 1 && param == Param::kWeight && a.norm_plus_one;
+  return norm ? Convention::kMinusOne : Convention::kSame;  // llama.cpp stores Gemma's norms with the one added
 }
 
-at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype) const {
-  return convention(decode_tensor(*file_, tensor(site, param), dtype), site, param);
+at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer) const {
+  const io::TensorInfo& t = tensor(site, param);
+  switch (convention(site, param)) {
+    case Convention::kSame: break;
+    case Convention::kUnpermute:
+      return unpermute(decode_tensor(*file_, t, dtype), site.module == Module::kQ ? spec_.heads : spec_.kv_heads);
+    case Convention::kMinusOne:  // before it is rounded
+      return decode_tensor(*file_, t, dtype == at::kBFloat16 ? at::kFloat : dtype).sub_(1).to(dtype);
+  }
+  return decode_tensor(*file_, t, dtype, buffer);
+}
+
+at::Tensor Checkpoint::view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer) const {
+  const io::TensorInfo& t = tensor(site, param);
+  const auto address = reinterpret_cast<std::uintptr_t>(file_->bytes(t).data());
+  if (t.elements == 0 || !same_type(t.dtype, dtype) || convention(site, param) != Convention::kSame ||
+      address % c10::elementSize(dtype) != 0)
+    return load(site, param, dtype, buffer);
+  for_finite_parts(
+      *file_, t, [&](auto bytes, std::uint64_t, std::uint64_t count) { return io::is_finite(t.dtype, bytes, count); });
+  return at::from_blob(
+      const_cast<std::byte*>(file_->bytes(t).data()), t.shape, [file = file_](void*) {}, at::TensorOptions(dtype));
+}
+
+std::span<const io::TensorInfo* const> Checkpoint::block(int layer) const {
+  const auto it = layer < 0 ? blocks_.end() : blocks_.find(layer);
+  if (it == blocks_.end())
+    throw Error(ErrorCode::kInternal, "no such layer", {.path = path_.string(), .found = std::to_string(layer)});
+  return it->second;
+}
+
+void Checkpoint::prefetch(int layer) const { io::prefetch(*file_, block(layer)); }
+void Checkpoint::release(int layer) const { io::release(*file_, block(layer), after_); }
+void Checkpoint::release() const { io::release(*file_, after_); }
+
+void Checkpoint::release(Site site, Param param) const {
+  const io::TensorInfo* const one = &tensor(site, param);
+  io::release(*file_, std::span(&one, 1), after_);
+}
+
+std::uint64_t Checkpoint::layer_bytes(int layer) const {
+  std::uint64_t n = 0;
+  for (const io::TensorInfo* t : block(layer)) n += file_->bytes(*t).size();
+  return n;
 }
 
 at::Tensor Checkpoint::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
@@ -195,16 +275,20 @@ std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
 std::string Checkpoint::hash(bool whole) const {
   Hasher h;
   h.update(spec_.fingerprint());
+  io::BoundedPass pass(*file_, whole ? after_ : io::PageCache::kKeep);
+  const auto update = [&](io::Bytes bytes) { h.update(bytes); };
   for (const auto& [key, t] : tensors_) {
     h.update(spec_.hf_name(key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
     h.update(io::info(t->dtype).name).update(io::shape_text(t->shape));
     const auto bytes = file_->bytes(*t);
     if (whole || bytes.size() <= kWindow * kWindows) {
-      h.update(bytes);
+      pass.read(bytes, update);
       continue;
     }
+    std::array<io::Bytes, kWindows> windows;
     for (std::size_t w = 0; w < kWindows; ++w)
-      h.update(bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow));
+      windows[w] = bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow);
+    pass.read_scattered(windows, update);
   }
   return h.hex();
 }

@@ -10,13 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "io/residency.h"
 #include "io/tensor_file.h"
 #include "model/spec.h"
 #include "text/tokenizer.h"
 
 namespace deltascape::model {
 
-// Immutable and thread-safe after opening. Weights stay on disk (memory-mapped); load() copies and converts.
+// Immutable and thread-safe after opening. Weights stay on disk (memory-mapped); load() copies and converts. Which
+// layers' bytes are in memory is for the caller to say: prefetch() before, release() after.
 class Checkpoint {
  public:
   // `path`: a Hugging Face directory (safetensors, else pytorch_model.bin; single or sharded), a .gguf file, or a
@@ -28,19 +30,30 @@ class Checkpoint {
   const ModelSpec& spec() const { return spec_; }
   const std::filesystem::path& path() const { return path_; }
   // The weight (or bias) in transformers' layout and convention, whatever the file's: [out, in] for linears.
-  // Throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
-  at::Tensor load(Site site, Param param, at::ScalarType dtype) const;
-  // Rows of the token embedding, unscaled: [ids, hidden].
+  // dtype: kFloat, kDouble or kBFloat16 (unchanged from bfloat16 files; else from float to nearest, ties to even).
+  // The result lies in `buffer`'s memory where that is of this dtype, contiguous and large enough: fresh memory costs
+  // more than the conversion. Throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
+  at::Tensor load(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer = {}) const;
+  // The same without a copy where the file holds exactly these values at an aligned address; else load(). Such a
+  // tensor shows the mapped file: writing to it kills the process. It keeps the file open for as long as it lives, this
+  // Checkpoint gone or not; after release() its bytes are read from the file again.
+  at::Tensor view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer = {}) const;
+  // Brings a block's tensors into memory with large reads, and gives the memory back (io/residency.h). A model that
+  // takes more than half of this machine's memory leaves the page cache too.
+  void prefetch(int layer) const;
+  void release(int layer) const;
+  // One tensor, for those who are done with each as they go; and everything, also what lies outside the blocks.
+  void release(Site site, Param param) const;
+  void release() const;
+  std::uint64_t layer_bytes(int layer) const;  // on disk
+  // Rows of the token embedding, unscaled: [ids, hidden]. Reads these rows alone, and leaves none of them in memory.
   at::Tensor embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   std::unique_ptr<text::Tokenizer> tokenizer() const;
   // Hash of the configuration's numbers, canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN
   // §6, and the configuration: equal weights under another RoPE base are another model).
   std::string identity() const;
-  // The same with every byte of every tensor this model uses.
+  // The same with every byte of every tensor this model uses. Neither leaves bytes in memory.
   std::string content_hash() const;
-  std::uint64_t layer_bytes(int) const { return 0; }
-  void prefetch(int) const {}
-  void release(int) const {}
   std::uint64_t parameters() const;
   std::uint64_t bytes() const;
   std::string dtypes() const;  // "BF16", "Q4_1+Q6_K+F32", most bytes first
@@ -51,17 +64,23 @@ class Checkpoint {
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  at::Tensor convention(at::Tensor value, Site site, Param param) const;
+  enum class Convention { kSame, kUnpermute, kMinusOne };
+  Convention convention(Site site, Param param) const;
+  std::span<const io::TensorInfo* const> block(int layer) const;
 
   std::filesystem::path path_;
   ModelSpec spec_;
-  std::unique_ptr<io::TensorFile> file_;
+  std::shared_ptr<const io::TensorFile> file_;
   const io::GgufFile* gguf_ = nullptr;  // file_, when the model is a GGUF
   std::map<std::pair<Site, Param>, const io::TensorInfo*> tensors_;
+  std::map<int, std::vector<const io::TensorInfo*>> blocks_;
+  io::PageCache after_ = io::PageCache::kKeep;
 };
 
-// Decodes a whole tensor in parallel: [shape…] of `dtype` (kFloat or kDouble).
-at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& tensor, at::ScalarType dtype);
+// Decodes a whole tensor in parallel: [shape…] of `dtype` (kFloat, kDouble, kBFloat16), in `buffer` where it fits.
+// Throws Error(kNumeric) naming the first NaN or Inf.
+at::Tensor decode_tensor(const io::TensorFile& file, const io::TensorInfo& tensor, at::ScalarType dtype,
+                         const at::Tensor& buffer = {});
 // The named rows of a matrix: [ids, columns]. Throws Error for an id outside it and for NaN or Inf in a used row.
 at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& tensor, std::span<const std::int64_t> ids,
                        at::ScalarType dtype);

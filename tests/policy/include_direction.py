@@ -8,8 +8,8 @@ from pathlib import Path
 
 import policy
 
-ROOMS = ["core", "io", "hub", "text", "model", "adapter", "engine", "embed", "train", "store", "landscape", "merge", "study",
-         "report", "serve", "cli"]
+ROOMS = ["core", "io", "hub", "text", "model", "adapter", "engine", "embed", "measure", "train", "store", "landscape", "merge",
+         "study", "report", "serve", "cli"]
 TORCH_FREE = {"core", "io", "hub", "text", "store", "landscape", "report", "serve"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 TORCH = re.compile(r"^(ATen|torch|c10|caffe2)/")

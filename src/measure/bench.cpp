@@ -1,0 +1,154 @@
+// Owns one benchmark: the machine's limits around one embed run (include/deltascape/bench.h).
+#include "deltascape/bench.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "core/machine.h"
+#include "core/processor.h"
+#include "core/stopwatch.h"
+#include "deltascape/error.h"
+#include "deltascape/inspect.h"
+#include "embed/probes.h"
+#include "hub/resolve.h"
+#include "measure/random_adapters.h"
+#include "measure/rates.h"
+#include "model/checkpoint.h"
+
+namespace deltascape {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::int64_t kChunkRows = 1024;  // as the engine packs variants
+constexpr std::size_t kMaxTokens = 256;    // as `embed` truncates probes
+
+// Hands everything on, and keeps when the first stage began: until then the run only started up.
+class StartWatch final : public Progress {
+ public:
+  explicit StartWatch(Progress& inner) : inner_(inner) {}
+  void begin(std::string_view stage, std::int64_t total) override {
+    if (!first_) first_ = Clock::now();
+    inner_.begin(stage, total);
+  }
+  void advance(std::int64_t steps) override { inner_.advance(steps); }
+  void note(std::string_view line) override { inner_.note(line); }
+  std::optional<Clock::time_point> first() const { return first_; }
+
+ private:
+  Progress& inner_;
+  std::optional<Clock::time_point> first_;
+};
+
+double seconds_between(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
+}
+
+std::int64_t peak_bytes() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+}
+
+// S, P and the bytes that have to be read.
+void describe_work(const model::Checkpoint& base, const std::vector<ModelRef>& models, BenchReport& report) {
+  const auto tokenizer = base.tokenizer();
+  for (const std::string& text : embedding::default_probes())
+    report.tokens += static_cast<std::int64_t>(
+        tokenizer->encode(text, {.add_special_tokens = true, .max_length = kMaxTokens}).size());
+  for (const auto& shape : measure::block_linears(base.spec())) report.block_parameters += shape[0] * shape[1];
+  report.block_parameters *= base.spec().layer_count();
+  report.family = base.spec().architecture->model_type;
+  // The blocks' share: of the embedding only a few rows are read, of the head nothing.
+  report.base_bytes =
+      static_cast<std::int64_t>(static_cast<double>(base.bytes()) * static_cast<double>(report.block_parameters) /
+                                static_cast<double>(base.parameters()));
+  for (const ModelRef& m : models) report.variant_bytes += inspect(m.path).bytes;
+}
+
+void run(const BenchOptions& options, const std::vector<ModelRef>& models, BenchReport& report, Progress& progress) {
+  Breakdown breakdown;
+  EmbedOptions embed_options;
+  embed_options.base = options.base;
+  embed_options.precision = options.precision;
+  embed_options.memory = options.memory;
+  embed_options.threads = options.threads;
+  embed_options.breakdown = &breakdown;
+  StartWatch watch(progress);
+  const auto start = Clock::now();
+  const EmbedReport done = embed(
+      models, embed_options, [&](store::Record record) { report.precision = record.precision; }, watch);
+  const auto end = Clock::now();
+  if (!done.failed.empty()) throw Error(ErrorCode::kMismatch, done.failed.front().error);
+  report.peak_bytes = peak_bytes();
+  report.variants = static_cast<std::int64_t>(done.stored);
+  const auto started = watch.first().value_or(start);
+  report.start_seconds = seconds_between(start, started);
+  report.seconds = seconds_between(started, end);
+  for (std::size_t i = 0; i < kWorks; ++i)
+    report.breakdown.emplace_back(work_name(static_cast<Work>(i)), breakdown.seconds(static_cast<Work>(i)));
+  report.breakdown.emplace_back("other", std::max(0.0, report.seconds - breakdown.total_seconds()));
+}
+
+void measure_rates(const model::ModelSpec& spec, BenchReport& report, Progress& progress) {
+  MachineRates& rates = report.machine;
+  const std::int64_t a_chunk = (kChunkRows + report.tokens - 1) / report.tokens;
+  rates.gemm_rows = std::min(report.variants + 1, a_chunk) * report.tokens;
+  rates.fp32 = measure::gemm_rate(spec, rates.gemm_rows, at::kFloat, progress);
+  rates.bf16 = measure::gemm_rate(spec, rates.gemm_rows, at::kBFloat16, progress);
+  if (report.precision == "fp64") rates.fp64 = measure::gemm_rate(spec, rates.gemm_rows, at::kDouble, progress);
+  rates.memory_bandwidth = measure::memory_bandwidth();
+}
+
+// The larger of what products and what the disk need (docs: F = 2·S·P a variant).
+void set_limits(BenchReport& report) {
+  const MachineRates& rates = report.machine;
+  const double flops = 2.0 * static_cast<double>(report.tokens) * static_cast<double>(report.block_parameters);
+  const auto variants = static_cast<double>(report.variants);
+  if (report.precision == "delta") report.compute_limit = flops / rates.fp32 + variants * flops / rates.bf16;
+  else if (report.precision == "bf16") report.compute_limit = (variants + 1) * flops / rates.bf16;
+  else report.compute_limit = (variants + 1) * flops / (report.precision == "fp64" ? rates.fp64 : rates.fp32);
+  if (rates.disk_rate > 0)
+    report.disk_limit = static_cast<double>(report.base_bytes + report.variant_bytes) / rates.disk_rate;
+}
+
+}  // namespace
+
+BenchReport bench(const BenchOptions& options, Progress& progress) try {
+  if (options.variants < 1 || options.rank < 1)
+    throw Error(ErrorCode::kUsage, "a benchmark needs a variant of at least rank 1", {.field = "-n, --rank"});
+  const hub::Resolved found = hub::resolve(options.base);
+  const auto base = model::Checkpoint::open(found.path);
+  BenchReport report;
+  const Processor processor = this_processor();
+  report.machine.processor = processor.name;
+  report.machine.features = processor.features;
+  report.machine.threads = options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors();
+  at::set_num_threads(report.machine.threads);
+  // Before anything reads the base: the page cache counts as it was found.
+  const measure::DiskRate disk = measure::disk_rate(base->path(), progress);
+  report.machine.disk_rate = disk.bytes_per_second;
+  report.machine.cached_fraction = disk.cached_fraction;
+
+  std::optional<measure::TemporaryFolder> folder;
+  std::vector<ModelRef> models = options.models;
+  if (models.empty()) {
+    folder.emplace();
+    models = measure::make_random_adapters(base->spec(), options.variants, options.rank, folder->path(), progress);
+  }
+  describe_work(*base, models, report);
+  run(options, models, report, progress);
+  measure_rates(base->spec(), report, progress);
+  set_limits(report);
+  return report;
+} catch (const c10::Error& e) {
+  throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
+} catch (const std::filesystem::filesystem_error& e) {
+  throw Error(ErrorCode::kIo, e.what());
+}
+
+}  // namespace deltascape

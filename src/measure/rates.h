@@ -1,0 +1,28 @@
+// Owns the measuring of limits: products at a model's shapes, memory, and the disk below the base's files.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <vector>
+
+#include "deltascape/progress.h"
+#include "model/spec.h"
+
+namespace deltascape::measure {
+
+// The linears of one block, by shape [out, in].
+std::vector<std::vector<std::int64_t>> block_linears(const model::ModelSpec& spec);
+// FLOP/s of one block's linears with `rows` rows, through the engine's own products.
+double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype, Progress& progress);
+// bytes/s of c = a + b, two reads and a write counted, on buffers several times the last cache.
+double memory_bandwidth();
+
+struct DiskRate {
+  double bytes_per_second = 0;
+  double cached_fraction = 0;  // of all pages, in memory before
+};
+// Reads up to 1 GiB, spread over a model's weight files, and leaves the page cache as it was found.
+DiskRate disk_rate(const std::filesystem::path& model, Progress& progress);
+
+}  // namespace deltascape::measure
