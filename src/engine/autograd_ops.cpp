@@ -52,9 +52,9 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
   const at::Tensor runs = x.view({-1, weight.size(0)});
   if (spec.architecture->norm == model::NormKind::kLayer) {
     const at::Tensor bias = ops && ops->bias.defined() ? ops->bias : weights(site, Param::kBias);
-    return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.norm_eps).view(x.sizes());
+    return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.eps(site.module)).view(x.sizes());
   }
-  const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.norm_eps);
+  const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.eps(site.module));
   return (runs * scale * weight).view(x.sizes());
 }
 
@@ -187,7 +187,8 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
   at::Tensor rows = own != operators.end() && own->second.weight.defined()
                         ? own->second.weight.index_select(0, at::tensor(ids, at::kLong))
                         : weights.checkpoint().embedding_rows(ids, weights.dtype());
-  if (spec.architecture->scale_embeddings) rows = rows * static_cast<float>(std::sqrt(static_cast<double>(spec.hidden)));
+  if (spec.architecture->scale_embeddings)
+    rows = rows * static_cast<float>(std::sqrt(static_cast<double>(spec.hidden)));
   if (!spec.architecture->embed_norm) return rows;
   const auto norm = operators.find({Module::kEmbedNorm});
   return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);

@@ -228,7 +228,8 @@ constexpr Architecture kFamilies[] = {
      .position = PositionKind::kAlibi,
      .mlp = MlpKind::kPlain,
      .embeds = false,
-     .keys = {.intermediate = "", .layers = "n_layer", .heads = "n_head", .head_dim = "", .norm_eps = "layer_norm_epsilon"},
+     .keys =
+         {.intermediate = "", .layers = "n_layer", .heads = "n_head", .head_dim = "", .norm_eps = "layer_norm_epsilon"},
      .embed_norm = true,
      .qkv_bias = Bias::kAlways,
      .o_bias = Bias::kAlways,

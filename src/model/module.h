@@ -15,13 +15,13 @@ enum class Module : std::uint8_t {
   kQ,
   kK,
   kV,
-  kQkv,      // q, k and v of a head beside each other, head by head (BLOOM)
-  kQDown,    // latent attention (MLA): hidden -> q's latent, its norm, latent -> heads
+  kQkv,    // q, k and v of a head beside each other, head by head (BLOOM)
+  kQDown,  // latent attention (MLA): hidden -> q's latent, its norm, latent -> heads
   kQDownNorm,
   kQUp,
-  kKvDown,   // hidden -> the latent of k and v, and the rotated features of k that all heads share
+  kKvDown,  // hidden -> the latent of k and v, and the rotated features of k that all heads share
   kKvDownNorm,
-  kKvUp,     // latent -> each head's unrotated features of k, then its v
+  kKvUp,  // latent -> each head's unrotated features of k, then its v
   kQNorm,
   kKNorm,
   kRelativeBias,  // T5: a number for each bucket of distances and head; the first layer of a stack has it for all
@@ -35,7 +35,7 @@ enum class Module : std::uint8_t {
   kMlpNorm,
   kGate,
   kUp,
-  kFc,    // the first linear of an MLP without a gate; kDown follows
+  kFc,  // the first linear of an MLP without a gate; kDown follows
   kDown,
   kRouter,  // mixture of experts: hidden -> a score for each
   kExpertGate,

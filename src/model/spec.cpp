@@ -10,8 +10,7 @@ void lay_out_stacks(ModelSpec& s, int encoder_layers) {
   const bool encoder = s.architecture->stacks == StackKind::kEncoderDecoder;
   s.stacks.clear();
   if (encoder)
-    s.stacks.push_back(
-        {.first = 0, .layers = encoder_layers, .causal = false, .final_norm = Module::kEncoderNorm});
+    s.stacks.push_back({.first = 0, .layers = encoder_layers, .causal = false, .final_norm = Module::kEncoderNorm});
   s.stacks.push_back({.first = encoder_layers, .layers = s.layer_count() - encoder_layers, .cross = encoder});
   for (int i = 0; i < s.layer_count(); ++i)
     s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;

@@ -50,6 +50,7 @@ struct StackSpec {
 struct LatentSpec {
   std::int64_t q_rank = 0;  // 0: q comes from hidden at once
   std::int64_t kv_rank = 0, plain = 0, rotary = 0;
+  double norm_eps = 1e-6;  // of the latents' own norms, whatever the config says of the others
 };
 
 // Which experts a row takes. Scores are a softmax over all of them.
@@ -93,6 +94,9 @@ struct ModelSpec {
   bool has(Module module) const;  // whether this model has such a part, in whatever layer
   bool has(Site site) const;      // in this layer; site.expert is not looked at
   bool has_bias(Module module) const;
+  double eps(Module norm) const {
+    return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
+  }
   std::vector<std::int64_t> shape(Module module) const;  // of its weight
   std::vector<Site> sites() const;                       // every part with a weight, each expert's too
   std::string hf_name(Site site) const;

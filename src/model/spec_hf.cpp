@@ -211,11 +211,13 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.qkv_bias = bias(c, a.qkv_bias);
   s.o_bias = bias(c, a.o_bias);
   s.mlp_bias = bias(c, a.mlp_bias);
-  std::string activation = (a.activation_key.empty() ? std::nullopt : c.string(a.activation_key)).value_or(std::string(a.activation));
+  std::string activation =
+      (a.activation_key.empty() ? std::nullopt : c.string(a.activation_key)).value_or(std::string(a.activation));
   // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
   if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
   s.activation = activation_named(activation, file);
-  const bool tied = a.scale_embeddings || a.attention == AttentionKind::kFused || a.stacks == StackKind::kEncoderDecoder;
+  const bool tied =
+      a.scale_embeddings || a.attention == AttentionKind::kFused || a.stacks == StackKind::kEncoderDecoder;
   s.tied_head = c.boolean("tie_word_embeddings").value_or(tied);
   if (c.boolean("use_bidirectional_attention").value_or(false))
     throw Error(ErrorCode::kUnsupported, "bidirectional attention is not computed", {.path = file.string()});

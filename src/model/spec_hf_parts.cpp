@@ -28,7 +28,8 @@ constexpr std::int64_t kMostExperts = 4096;
 }  // namespace
 
 void read_latent(const JsonFields& c, ModelSpec& s) {
-  s.latent.q_rank = c.json().contains("q_lora_rank") && !c.has("q_lora_rank") ? 0 : within(c, "q_lora_rank", 1, kMost, 1536);
+  s.latent.q_rank =
+      c.json().contains("q_lora_rank") && !c.has("q_lora_rank") ? 0 : within(c, "q_lora_rank", 1, kMost, 1536);
   s.latent.kv_rank = within(c, "kv_lora_rank", 1, kMost, 512);
   s.latent.plain = within(c, "qk_nope_head_dim", 1, kMost, 128);
   s.latent.rotary = within(c, "qk_rope_head_dim", 2, kMost, 64);

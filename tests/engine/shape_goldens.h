@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -59,10 +60,10 @@ inline std::vector<std::int64_t> lengths(const Ids& ids) {
 // Every row within `units` roundings of its own norm. A block is some twenty dependent sums, each of which loses
 // about a rounding of its result; the tiny models have at most seven blocks and no cancellation between them.
 inline void expect_close(const at::Tensor& got, const at::Tensor& expected, const std::string& what,
-                         double units = 300) {
+                         double units = 100) {
   ASSERT_EQ(got.sizes(), expected.sizes()) << what;
-  const double eps = got.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                                      : std::numeric_limits<float>::epsilon();
+  const double eps =
+      got.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
   const at::Tensor e = expected.to(at::kDouble), g = got.detach().to(at::kDouble);
   const at::Tensor distance = (g - e).norm(2, {-1}), bound = e.norm(2, {-1}) * (eps * units);
   EXPECT_TRUE((distance <= bound).all().item<bool>())

@@ -81,8 +81,8 @@ TEST_P(Training, OneStepEqualsPeft) {
           ++count;
         }
     EXPECT_EQ(count, 2u * 3 * base->spec().layers.size());
-    expect_relative(loss(weights, operators, golden).item<double>(),
-                    golden.tensor("train_loss_" + step).item<double>(), relative(), step);
+    expect_relative(loss(weights, operators, golden).item<double>(), golden.tensor("train_loss_" + step).item<double>(),
+                    relative(), step);
   }
 }
 
@@ -138,7 +138,8 @@ TEST_P(Prefix, HasAGradient) {
   value(leaf).backward();
   const at::NoGradGuard no_grad;
   const at::Tensor direction = leaf.grad() / leaf.grad().norm();
-  const double h = 1e-5, slope = (value(prefix_ + direction * h) - value(prefix_ - direction * h)).item<double>() / (2 * h);
+  const double h = 1e-5,
+               slope = (value(prefix_ + direction * h) - value(prefix_ - direction * h)).item<double>() / (2 * h);
   EXPECT_NEAR(slope, leaf.grad().norm().item<double>(), 1e-6 * slope);
 }
 
