@@ -170,12 +170,11 @@ at::Tensor AutogradOps::cross_attention(const model::LayerSpec&, const at::Tenso
   return at::cat(out);
 }
 
-at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routing,
-                                const std::function<at::Tensor(const at::Tensor&)>& mlp) {
+at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) {
   at::Tensor y = at::zeros_like(x);
   for (const model::ExpertRows& e : model::by_expert(routing)) {
     expert_ = e.expert;
-    y = y.index_add(0, e.rows, mlp(x.index_select(0, e.rows)) * e.weights);
+    y = y.index_add(0, e.rows, mlp(*this, x.index_select(0, e.rows)) * e.weights);
   }
   expert_ = -1;
   return y;

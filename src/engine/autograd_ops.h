@@ -72,8 +72,7 @@ class AutogradOps final : public model::BlockOps {
   at::Tensor needed(const at::Tensor& x) override { return x; }
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual + y; }
-  at::Tensor experts(const at::Tensor& x, const model::Routing& routing,
-                     const std::function<at::Tensor(const at::Tensor&)>& mlp) override;
+  at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
   at::Tensor memory() override;
   at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                              const at::Tensor& v) override;

@@ -70,8 +70,8 @@ at::Tensor gated(const ModelSpec& s, BlockOps& ops, const GatedMlp& m, const at:
 
 at::Tensor mixture(const ModelSpec& s, BlockOps& ops, const at::Tensor& x) {
   const Routing routing = route(s.routing, ops.linear(Module::kRouter, x));
-  at::Tensor y = ops.experts(x, routing, [&](const at::Tensor& rows) {
-    return gated(s, ops, {Module::kExpertGate, Module::kExpertUp, Module::kExpertDown}, rows);
+  at::Tensor y = ops.experts(x, routing, [&s](BlockOps& expert, const at::Tensor& rows) {
+    return gated(s, expert, {Module::kExpertGate, Module::kExpertUp, Module::kExpertDown}, rows);
   });
   if (s.routing.shared_intermediate == 0) return y;
   return ops.add(std::move(y), gated(s, ops, {Module::kSharedGate, Module::kSharedUp, Module::kSharedDown}, x));
@@ -92,9 +92,7 @@ at::Tensor mlp(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const at::
 
 }  // namespace
 
-at::Tensor BlockOps::experts(const at::Tensor&, const Routing&, const std::function<at::Tensor(const at::Tensor&)>&) {
-  not_run("a mixture of experts");
-}
+at::Tensor BlockOps::experts(const at::Tensor&, const Routing&, const ExpertMlp&) { not_run("a mixture of experts"); }
 at::Tensor BlockOps::memory() { not_run("an encoder"); }
 at::Tensor BlockOps::cross_attention(const LayerSpec&, const at::Tensor&, const at::Tensor&, const at::Tensor&) {
   not_run("cross-attention");

@@ -11,6 +11,10 @@
 
 namespace deltascape::model {
 
+class BlockOps;
+// An expert's MLP, [rows, hidden] -> [rows, hidden], described over the operations it is given.
+using ExpertMlp = std::function<at::Tensor(BlockOps& ops, const at::Tensor& rows)>;
+
 // Tensors are [rows, features]; which rows stand beside each other (variants, probes, tokens) is the policy's affair.
 class BlockOps {
  public:
@@ -35,10 +39,9 @@ class BlockOps {
 
   // A policy that runs no mixture of experts, or no encoder, leaves the operations below as they are: they throw.
 
-  // Runs `mlp` once for each expert that rows are routed to, on those rows, its linears being that expert's (and those
-  // of the variants' operators on it): x [rows, hidden] -> [rows, hidden], each row the weighted sum of its experts.
-  virtual at::Tensor experts(const at::Tensor& x, const Routing& routing,
-                             const std::function<at::Tensor(const at::Tensor&)>& mlp);
+  // Calls `mlp` once for each expert that rows are routed to, with those rows and with operations whose kExpert…
+  // linears are that expert's: x [rows, hidden] -> [rows, hidden], each row the weighted sum of its experts' results.
+  virtual at::Tensor experts(const at::Tensor& x, const Routing& routing, const ExpertMlp& mlp);
   // The encoder's rows, [memory rows, hidden]; undefined where the policy has this layer's cross keys and values.
   virtual at::Tensor memory();
   // Attention to all of the sequence's encoder rows, without positions: q [needed rows, heads·head_dim], k and v

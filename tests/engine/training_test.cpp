@@ -1,6 +1,8 @@
 // One step of LoRA training and prefix tuning through the differentiable execution, against PEFT in float64.
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "adapter/adapter.h"
 #include "engine/generate.h"
 #include "io/tensor_file.h"
@@ -93,6 +95,67 @@ INSTANTIATE_TEST_SUITE_P(Models, Training,
                            return std::get<0>(p.param) +
                                   std::string(std::get<1>(p.param) == at::kFloat ? "_fp32" : "_fp64");
                          });
+
+// Low-rank operators on every linear of a layer in each stack, experts' too.
+Operators on_all_linears(const model::ModelSpec& spec) {
+  Operators out;
+  for (const model::Site& site : spec.sites()) {
+    const auto shape = spec.shape(site.module);
+    if (!model::in_block(site.module) || shape.size() != 2 || site.module == Module::kRelativeBias) continue;
+    if (site.layer % 2 != 0) continue;
+    const at::Tensor a = at::sin(at::arange(2 * shape[1], at::kDouble) * 1.7 + site.layer).view({2, shape[1]}) * 0.05;
+    const at::Tensor b = at::cos(at::arange(2 * shape[0], at::kDouble) * 2.3 + site.expert).view({shape[0], 2}) * 0.05;
+    out[site] = {.low_rank = {{a.clone().requires_grad_(true), b.clone().requires_grad_(true), 1.3}}};
+  }
+  return out;
+}
+
+at::Tensor scalar_of(Weights& weights, const Operators& operators, const testing::Ids& ids) {
+  Batch batch{.lengths = testing::lengths(ids)};
+  const bool encoder = weights.spec().stacks.size() == 2;
+  at::Tensor h = embed_tokens(weights, operators, testing::joined(ids));
+  if (encoder) {
+    batch.memory = run_stack(weights, operators, batch, 0, h);
+    batch.memory_lengths = batch.lengths;
+  }
+  h = run_stack(weights, operators, batch, encoder ? 1 : 0, h);
+  return at::logsumexp(logits(weights, operators, h), {1}).sum();
+}
+
+class Gradients : public ::testing::TestWithParam<std::string> {};
+
+// Through every kind of block, against finite differences along the gradient itself.
+TEST_P(Gradients, EqualFiniteDifferences) {
+  const ShapeGolden golden = testing::shape_golden(GetParam());
+  Weights weights(golden.open(), at::kDouble);
+  Operators operators = on_all_linears(weights.spec());
+  const testing::Ids ids = {golden.ids()[1], {7, 11, 13, 17, 19, 23, 29}};
+  scalar_of(weights, operators, ids).backward();
+  const at::NoGradGuard no_grad;
+  double square = 0;
+  std::size_t reached = 0;
+  std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // each parameter and its gradient
+  for (auto& [site, ops] : operators)
+    for (const at::Tensor& p : {ops.low_rank[0].a, ops.low_rank[0].b}) {
+      const at::Tensor g = p.grad();
+      if (!g.defined()) continue;  // an expert that no row takes
+      square += g.square().sum().item<double>();
+      moved.emplace_back(p, g);
+      ++reached;
+    }
+  EXPECT_GT(reached, operators.size());
+  const double norm = std::sqrt(square), step = 1e-5;
+  const auto at = [&](double by) {
+    for (auto& [p, g] : moved) p.add_(g * (by / norm));
+    const double value = scalar_of(weights, operators, ids).item<double>();
+    for (auto& [p, g] : moved) p.sub_(g * (by / norm));
+    return value;
+  };
+  EXPECT_NEAR((at(step) - at(-step)) / (2 * step), norm, 1e-6 * norm);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Gradients, ::testing::ValuesIn(testing::shape_names("shapes")),
+                         [](const auto& p) { return p.param; });
 
 class Prefix : public ::testing::TestWithParam<const char*> {
  protected:
