@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>
 
+#include "engine/attention_kernel.h"
 #include "engine/gemm.h"
 #include "engine/kernels.h"
 
@@ -32,18 +33,54 @@ void rms_norm(benchmark::State& state) {
 }
 BENCHMARK(rms_norm)->ArgName("width")->Arg(576)->Arg(4096);
 
-void rotate(benchmark::State& state) {
-  const std::int64_t half = state.range(0), heads = 9;
-  const at::Tensor x = at::randn({kRows * heads, 2 * half});
-  const at::Tensor cos = at::randn({half}), sin = at::randn({half});
-  at::Tensor out = at::empty_like(x);
+void difference(benchmark::State& state) {
+  const at::Tensor x = at::randn({kRows, 1536}), base = at::randn({kRows, 1536});
+  at::Tensor out = at::empty({kRows, 1536}, at::kBFloat16);
   for (auto _ : state)
-    for (std::int64_t row = 0; row < kRows * heads; ++row)
-      kernels::rotate(x.const_data_ptr<float>() + row * 2 * half, cos.const_data_ptr<float>(),
-                      sin.const_data_ptr<float>(), out.data_ptr<float>() + row * 2 * half, half);
-  moved(state, 2 * x.numel() * static_cast<std::int64_t>(sizeof(float)));
+    kernels::difference(x.const_data_ptr<float>(), base.const_data_ptr<float>(),
+                        reinterpret_cast<kernels::bf16*>(out.data_ptr<at::BFloat16>()), x.numel());
+  moved(state, 10 * x.numel());
 }
-BENCHMARK(rotate)->ArgName("half")->Arg(32)->Arg(64);
+BENCHMARK(difference);
+
+void silu_gate(benchmark::State& state) {
+  at::Tensor gate = at::randn({kRows, 1536});
+  const at::Tensor up = at::ones({kRows, 1536});
+  for (auto _ : state) kernels::silu_gate(gate.data_ptr<float>(), up.const_data_ptr<float>(), gate.numel());
+  moved(state, 12 * gate.numel());
+}
+BENCHMARK(silu_gate);
+
+void add_low_rank(benchmark::State& state) {
+  const std::int64_t rank = state.range(0), out = 1536;
+  const at::Tensor s = at::randn({kRows, rank}), b = at::randn({rank, out}), base = at::randn({kRows, out});
+  at::Tensor y = at::empty({kRows, out});
+  for (auto _ : state)
+    kernels::add_moved(base.const_data_ptr<float>(), nullptr, s.const_data_ptr<float>(), rank,
+                       b.const_data_ptr<float>(), rank, y.data_ptr<float>(), kRows, out);
+  computed(state, 2.0 * static_cast<double>(kRows * rank * out));
+}
+BENCHMARK(add_low_rank)->ArgName("rank")->Arg(8)->Arg(64);
+
+void attend(benchmark::State& state) {
+  const std::int64_t keys = state.range(0), dim = 64, share = 3;
+  const at::Tensor q = at::randn({keys, share * dim}), k = at::randn({keys, dim}), angle = at::randn({keys, dim / 2});
+  const at::Tensor cos = angle.cos(), sin = angle.sin();
+  at::Tensor out = at::empty_like(q);
+  std::vector<float> scratch;
+  const kernels::AttentionShape shape{.keys = keys, .dim = dim, .turned = dim, .share = share, .scale = 0.125};
+  const kernels::Head<float> head{.q = q.const_data_ptr<float>(),
+                                  .k = k.const_data_ptr<float>(),
+                                  .v = k.const_data_ptr<float>(),
+                                  .q_stride = share * dim,
+                                  .kv_stride = dim,
+                                  .cos = cos.const_data_ptr<float>(),
+                                  .sin = sin.const_data_ptr<float>(),
+                                  .out = out.data_ptr<float>()};
+  for (auto _ : state) kernels::attend(shape, 0, head, scratch);
+  computed(state, 2.0 * static_cast<double>(keys * (keys + 1) * dim * share));
+}
+BENCHMARK(attend)->ArgName("keys")->Arg(38)->Arg(256);
 
 void packed_weight(benchmark::State& state, at::ScalarType dtype) {
   const c10::InferenceMode inference;

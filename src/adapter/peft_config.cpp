@@ -83,7 +83,12 @@ std::vector<std::pair<ModulePattern, T>> pattern(const JsonFields& c, const nloh
   if (!in_order.at(key).is_object()) c.fail(key, "an object of numbers");
   for (const auto& [name, value] : in_order.at(key).items()) {
     if (!value.is_number()) c.fail(key, "an object of numbers");
-    out.emplace_back(ModulePattern(name), value.template get<T>());
+    try {
+      out.emplace_back(ModulePattern(name), value.template get<T>());
+    } catch (const Error&) {
+      throw Error(ErrorCode::kBadFile, "a key is no regular expression",
+                  {.path = c.file().string(), .field = key, .found = one_line(name, 80)});
+    }
   }
   return out;
 }

@@ -23,15 +23,6 @@ class Attention {
   struct Angles {
     at::Tensor cos, sin;  // [tokens, dim/2]
   };
-  // [variants, tokens, heads·dim] -> [variants·probes, all heads, longest, dim], rotated when angles are given; KV
-  // heads are repeated for the query heads that share them.
-  at::Tensor pad(const at::Tensor& x, const Angles* angles) const;
-  at::Tensor unpad(const at::Tensor& y, std::int64_t variants) const;
-  // Scores of q [n, heads, Tq, dim] against k, with soft cap and mask (true: hidden; broadcasts against scores).
-  at::Tensor masked(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& hidden) const;
-  at::Tensor last_tokens(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
-                         const at::Tensor& v) const;
-
   const model::ModelSpec& spec_;
   const Layout& layout_;
   std::vector<Angles> angles_;  // one a rope of the model

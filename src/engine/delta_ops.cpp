@@ -18,111 +18,199 @@ constexpr std::int64_t kGrain = 65536;
 
 kernels::bf16* data16(const at::Tensor& t) { return reinterpret_cast<kernels::bf16*>(t.data_ptr<at::BFloat16>()); }
 
-// x − twin in bfloat16, the twin's values repeating; whether any value differs.
-bool subtract(const at::Tensor& x, const at::Tensor& twin, const at::Tensor& out) {
-  const float* from = x.const_data_ptr<float>();
-  const float* base = twin.const_data_ptr<float>();
-  const std::int64_t width = x.size(1), each = twin.size(0);
-  std::atomic<bool> differs = false;
-  at::parallel_for(0, x.size(0), 1 + kGrain / width, [&](std::int64_t begin, std::int64_t end) {
-    bool any = false;
-    for (std::int64_t r = begin; r < end; ++r)
-      any |= kernels::difference(from + r * width, base + r % each * width, data16(out) + r * width, width);
-    if (any) differs = true;
+// row(r) for each of `rows` rows of `width` values, in parallel; whether any of them returned true.
+template <class Row>
+bool any_row(std::int64_t rows, std::int64_t width, const Row& row) {
+  std::atomic<bool> any = false;
+  at::parallel_for(0, rows, 1 + kGrain / width, [&](std::int64_t begin, std::int64_t end) {
+    bool mine = false;
+    for (std::int64_t r = begin; r < end; ++r) mine |= row(r);
+    if (mine) any = true;
   });
-  return differs;
+  return any;
 }
 
-// y = twin (repeating) + moved.
-void add_twin(const at::Tensor& twin, const at::Tensor& moved, const at::Tensor& y) {
-  const float* base = twin.const_data_ptr<float>();
-  float* to = y.data_ptr<float>();
-  const std::int64_t width = y.size(1), each = twin.size(0);
-  at::parallel_for(0, y.size(0), 1 + kGrain / width, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r)
-      kernels::add_moved(base + r % each * width, data16(moved) + r * width, to + r * width, width);
+// x − base in bfloat16, the base's rows repeating; whether any value differs.
+bool subtract(const at::Tensor& x, const at::Tensor& base, const at::Tensor& out) {
+  const float *from = x.const_data_ptr<float>(), *twin = base.const_data_ptr<float>();
+  kernels::bf16* to = data16(out);
+  const std::int64_t width = x.size(1), each = base.size(0);
+  return any_row(x.size(0), width, [&](std::int64_t r) {
+    return kernels::difference(from + r * width, twin + r % each * width, to + r * width, width);
   });
 }
+
+// Whose input is this norm's output.
+Module reader_of(Module norm) { return norm == Module::kAttnNorm ? Module::kK : Module::kGate; }
 
 }  // namespace
 
-const at::Tensor& DeltaOps::difference(const at::Tensor& x, const Twin& twin) {
-  if (differing_.is_same(x)) return difference_;
-  const Timed timed(run_.breakdown, Work::kElementwise);
-  differing_ = x;
-  difference_ = at::empty(x.sizes(), x.options().dtype(at::kBFloat16));
-  differs_ = subtract(x, twin.x, difference_);
-  return difference_;
+bool DeltaOps::has_twins(const at::Tensor& t, const at::Tensor& x) const {
+  return t.defined() && x.size(0) == variants() * t.size(0) && x.size(1) == t.size(1);
 }
 
-at::Tensor DeltaOps::moved_by_own(Module module, const LayerOps& ops, const at::Tensor& d, const Twin& twin) const {
-  const at::Tensor own = ops.weight(module);
+void DeltaOps::subtract_twin(const at::Tensor& x, const Twin& twin) {
+  if (difference_.of.is_same(x)) return;
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  difference_.of = x;
+  difference_.value = at::empty(x.sizes(), x.options().dtype(at::kBFloat16));
+  difference_.any = subtract(x, twin.x, difference_.value);
+}
+
+at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
+  const std::size_t m = model::index(module);
+  const at::Tensor& weight = run_.weights.norm[m];
+  const bool read = module == Module::kAttnNorm || module == Module::kMlpNorm;
+  const at::Tensor& twin = base_[model::index(reader_of(module))].x;
+  bool own = false;
+  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
+  if (!read || own || !has_twins(twin, x)) return PlainOps::norm(module, x);
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  at::Tensor out = at::empty_like(x);
+  difference_.of = out;
+  difference_.value = at::empty(x.sizes(), x.options().dtype(at::kBFloat16));
+  const float *from = x.const_data_ptr<float>(), *by = weight.const_data_ptr<float>();
+  const float* base = twin.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  kernels::bf16* d = data16(difference_.value);
+  const std::int64_t width = x.size(1), each = twin.size(0);
+  difference_.any = any_row(x.size(0), width, [&](std::int64_t r) {
+    return kernels::rms_norm_difference(from + r * width, by, base + r % each * width, to + r * width, d + r * width,
+                                        width, run_.spec.norm_eps);
+  });
+  return out;
+}
+
+at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
+  const at::Tensor& twin = base_[model::index(Module::kDown)].x;
+  if (activation != model::Activation::kSilu || !has_twins(twin, gate))
+    return PlainOps::gate(activation, std::move(gate), up);
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  difference_.of = gate;
+  difference_.value = at::empty(gate.sizes(), gate.options().dtype(at::kBFloat16));
+  float* g = gate.data_ptr<float>();
+  const float *u = up.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
+  kernels::bf16* d = data16(difference_.value);
+  const std::int64_t width = gate.size(1), each = twin.size(0);
+  difference_.any = any_row(gate.size(0), width, [&](std::int64_t r) {
+    return kernels::silu_gate_difference(g + r * width, u + r * width, base + r % each * width, d + r * width, width);
+  });
+  return gate;
+}
+
+at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Tensor& moved) {
+  const at::Tensor& twin = base_[model::index(module)].y;
+  const std::int64_t out = twin.size(1), each = twin.size(0);
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const Timed timed(run_.breakdown, Work::kOperators);
+    if (!run_.variants[v].expand(module).empty()) shrunk(module, x, v);
+  }
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  at::Tensor y = at::empty({x.size(0), out}, x.options());
+  const float* base = twin.const_data_ptr<float>();
+  const kernels::bf16* moves = moved.defined() ? data16(moved) : nullptr;
+  float* to = y.data_ptr<float>();
+  // Pieces of one variant's rows.
+  const std::int64_t piece = std::max<std::int64_t>(4, std::min(each, kGrain / out));
+  const std::int64_t pieces = (each + piece - 1) / piece;
+  at::parallel_for(0, variants() * pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      const std::int64_t v = p / pieces, first = p % pieces * piece, many = std::min(piece, each - first);
+      const std::int64_t row = v * each + first;
+      const kernels::bf16* move = moves != nullptr ? moves + row * out : nullptr;
+      const float* from = base + first * out;
+      const auto& expands = run_.variants[static_cast<std::size_t>(v)].expand(module);
+      if (expands.empty()) kernels::add_moved(from, move, nullptr, 0, nullptr, 0, to + row * out, many, out);
+      for (const Expand& e : expands) {  // the second and further ones add to what is there
+        const at::Tensor& s = shrunk_already(static_cast<std::size_t>(v));
+        kernels::add_moved(from, move, s.const_data_ptr<float>() + first * s.size(1) + e.first, s.size(1),
+                           e.b.const_data_ptr<float>(), e.rank, to + row * out, many, out);
+        from = to + row * out;
+        move = nullptr;
+      }
+    }
+  });
+  return y;
+}
+
+void DeltaOps::make_exact(Module module, const at::Tensor& x, const at::Tensor& y) {
+  const std::size_t m = model::index(module);
+  const auto by_variant = [&](const at::Tensor& t) { return t.view({variants(), -1, t.size(1)}); };
+  at::Tensor exact;
+  {
+    const Timed timed(run_.breakdown, Work::kGemm);
+    const at::Tensor rows = by_variant(x).index_select(1, run_.exact).view({-1, x.size(1)});
+    exact = run_.weights.linear[m].apply(rows, run_.weights.bias[m]);  // [variants · probes, out]
+  }
+  const Timed timed(run_.breakdown, Work::kOperators);
+  const std::int64_t out = y.size(1), probes = run_.exact.size(0);
+  const std::int64_t* token = run_.exact.const_data_ptr<std::int64_t>();
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    float* to = rows_of(exact, v).data_ptr<float>();
+    for (const Expand& e : run_.variants[v].expand(module)) {
+      const at::Tensor& s = shrunk(module, x, v);
+      for (std::int64_t p = 0; p < probes; ++p)
+        kernels::add_moved(to + p * out, nullptr, s.const_data_ptr<float>() + token[p] * s.size(1) + e.first, s.size(1),
+                           e.b.const_data_ptr<float>(), e.rank, to + p * out, 1, out);
+    }
+  }
+  by_variant(y).index_copy_(1, run_.exact, by_variant(exact));
+}
+
+at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at::Tensor& d) const {
+  const Twin& twin = base_[model::index(module)];
   const at::Tensor base = run_.base.load(Site{module, run_.layer}, Param::kWeight, at::kFloat);
   const at::Tensor change = at::empty(own.sizes(), own.options().dtype(at::kBFloat16));
   at::Tensor moved = at::zeros({twin.x.size(0), own.size(0)}, own.options());
   if (subtract(own, base, change)) moved.add_(product(twin.x.to(at::kBFloat16), change));
-  if (differs_) moved.add_(product(d, own.to(at::kBFloat16)));
+  if (difference_.any) moved.add_(product(d, own.to(at::kBFloat16)));
   return moved;
 }
 
-void DeltaOps::make_exact(Module module, const at::Tensor& x, const at::Tensor& y) const {
-  const Timed timed(run_.breakdown, Work::kGemm);
+at::Tensor DeltaOps::own_linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
-  const auto by_variant = [&](const at::Tensor& t) { return t.view({variants(), -1, t.size(1)}); };
-  const at::Tensor rows = by_variant(x).index_select(1, run_.exact);  // [variants, probes, in]
-  bool own = false;
-  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
-  if (!own) {
-    const at::Tensor exact = run_.weights.linear[m].apply(rows.view({-1, x.size(1)}), run_.weights.bias[m]);
-    by_variant(y).index_copy_(1, run_.exact, by_variant(exact));
-    return;
-  }
+  const at::Tensor& shared_bias = run_.weights.bias[m];
+  at::Tensor y = at::empty({x.size(0), base_[m].y.size(1)}, x.options());
+  const Timed timed(run_.breakdown, Work::kOperators);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
-    const at::Tensor one = rows[static_cast<std::int64_t>(v)];
-    at::Tensor exact =
-        ops.replaces_weight(module) ? product(one, ops.weight(module)) : run_.weights.linear[m].apply(one, {});
-    if (const at::Tensor& bias = run_.weights.bias[m]; bias.defined()) exact.add_(bias);
-    rows_of(y, v).index_copy_(0, run_.exact, exact);
+    const at::Tensor own = ops.replaces_weight(module) ? ops.weight(module) : at::Tensor();
+    const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : shared_bias;
+    const at::Tensor d = rows_of(difference_.value, v);
+    at::Tensor rows = rows_of(y, v).copy_(base_[m].y);
+    if (own.defined()) rows.add_(moved_by_own(own, module, d));
+    else if (difference_.any) rows.add_(run_.weights.linear16[m].apply(d, {}));
+    if (ops.replaces_bias(module)) {
+      if (bias.defined()) rows.add_(bias);
+      if (shared_bias.defined()) rows.sub_(shared_bias);
+    }
+    if (!run_.exact.defined()) continue;
+    const at::Tensor read = rows_of(x, v).index_select(0, run_.exact);
+    at::Tensor exact = own.defined() ? product(read, own) : run_.weights.linear[m].apply(read, {});
+    rows.index_copy_(0, run_.exact, bias.defined() ? exact.add_(bias) : exact);
   }
+  return y;
 }
 
 at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
   const Twin& twin = base_[m];
   const bool all_tapped = run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0);
-  if (all_tapped || !twin.x.defined()) return PlainOps::linear(module, x);  // or rows the base did not run
-  const at::Tensor d = difference(x, twin);
-  bool own_weight = false;
-  for (const LayerOps& v : run_.variants) own_weight |= v.replaces_weight(module);
-  at::Tensor y = at::empty({x.size(0), twin.y.size(1)}, x.options());
-  if (!own_weight && differs_) {
-    at::Tensor moved;
-    {
-      const Timed timed(run_.breakdown, Work::kGemm);
-      moved = run_.weights.linear16[m].apply(d, {});
+  if (all_tapped || !has_twins(twin.x, x)) return PlainOps::linear(module, x);  // or rows the base did not run
+  subtract_twin(x, twin);
+  for (const LayerOps& v : run_.variants)
+    if (v.replaces_weight(module) || v.replaces_bias(module)) {
+      at::Tensor y = own_linear(module, x);
+      add_operators(module, x, y);
+      return y;
     }
-    const Timed timed(run_.breakdown, Work::kElementwise);
-    add_twin(twin.y, moved, y);
-  } else {
-    const Timed timed(run_.breakdown, Work::kOperators);
-    for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-      const LayerOps& ops = run_.variants[v];
-      at::Tensor rows = rows_of(y, v).copy_(twin.y);
-      if (ops.replaces_weight(module)) rows.add_(moved_by_own(module, ops, rows_of(d, v), twin));
-      else if (differs_) rows.add_(run_.weights.linear16[m].apply(rows_of(d, v), {}));
-    }
+  at::Tensor moved;
+  if (difference_.any) {
+    const Timed timed(run_.breakdown, Work::kGemm);
+    moved = run_.weights.linear16[m].apply(difference_.value, {});
   }
-  if (run_.exact.defined() && (differs_ || own_weight)) make_exact(module, x, y);
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    if (!ops.replaces_bias(module)) continue;
-    const at::Tensor own = ops.bias(module);
-    const at::Tensor& bias = run_.weights.bias[m];
-    if (own.defined()) rows_of(y, v).add_(bias.defined() ? own - bias : own);
-    else if (bias.defined()) rows_of(y, v).sub_(bias);
-  }
-  add_operators(module, x, y);
+  at::Tensor y = moved_from(module, x, moved);
+  if (run_.exact.defined() && difference_.any) make_exact(module, x, y);
   return y;
 }
 

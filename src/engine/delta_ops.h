@@ -4,7 +4,7 @@
 // accumulated in float32. Everything else (norms, rotation, softmax, activations, residual adds) is float32 on full
 // values. The error is that of bf16 relative to the delta, at the speed of bf16 products.
 // The tokens that will be read run in fp32 all the way: they are few (5 of 182), and their own rounding is most of the
-// embedding's error (5e-3 with it, 8e-4 without, on real adapters; bench/precision.py).
+// embedding's error (5e-3 with it, 1e-3 without, on real adapters; bench/precision.py).
 #pragma once
 
 #include "engine/plain_ops.h"
@@ -17,18 +17,30 @@ class DeltaOps final : public PlainOps {
   DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {}
 
   at::Tensor linear(model::Module module, const at::Tensor& x) override;
+  // As in the plain execution; on the way they make the difference that the next linear reads.
+  at::Tensor norm(model::Module module, const at::Tensor& x) override;
+  at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
 
  private:
-  // Overwrites the exact tokens' rows of y with W x + bias in fp32.
-  void make_exact(model::Module module, const at::Tensor& x, const at::Tensor& y) const;
-  // x − twin.x in bfloat16, of all variants; differs_ says whether any value is not zero.
-  const at::Tensor& difference(const at::Tensor& x, const Twin& twin);
-  // (W' − W) · x_base + W' · bf16(x − x_base) for a variant with a weight W' of its own: [rows, out].
-  at::Tensor moved_by_own(model::Module module, const LayerOps& ops, const at::Tensor& d, const Twin& twin) const;
+  // x − x_base in bfloat16, [rows, in]; q, k, v and gate, up read one x and share it.
+  struct Difference {
+    at::Tensor of, value;
+    bool any = false;  // whether any value is not zero
+  };
+  // Rows of which every one has a twin in `t`.
+  bool has_twins(const at::Tensor& t, const at::Tensor& x) const;
+  void subtract_twin(const at::Tensor& x, const Twin& twin);
+  // y = y_base + moved + operators, [rows, out]; `moved` may be undefined.
+  at::Tensor moved_from(model::Module module, const at::Tensor& x, const at::Tensor& moved);
+  // The exact tokens' rows of y become W x + bias + operators in fp32.
+  void make_exact(model::Module module, const at::Tensor& x, const at::Tensor& y);
+  // linear() without operators, where a variant of the chunk has a weight or bias of its own.
+  at::Tensor own_linear(model::Module module, const at::Tensor& x);
+  // (W' − W) · x_base + W' · d for a variant's own weight W': [rows, out].
+  at::Tensor moved_by_own(const at::Tensor& own, model::Module module, const at::Tensor& d) const;
 
   const Record& base_;
-  at::Tensor differing_, difference_;  // the last input and its difference: q, k, v and gate, up share theirs
-  bool differs_ = false;
+  Difference difference_;
 };
 
 }  // namespace deltascape::engine

@@ -12,23 +12,22 @@ using bf16 = std::uint16_t;  // the upper half of a float
 void rms_norm(const float* x, const float* weight, float* out, std::int64_t rows, std::int64_t width, double eps);
 void rms_norm(const double* x, const double* weight, double* out, std::int64_t rows, std::int64_t width, double eps);
 
-// Rotates one head: out = (x1 cos − x2 sin, x2 cos + x1 sin), x1 and x2 its halves of `half` features.
-void rotate(const float* x, const float* cos, const float* sin, float* out, std::int64_t half);
-void rotate(const double* x, const double* cos, const double* sin, double* out, std::int64_t half);
-
 // out = x − base, rounded to nearest even; whether anything differs.
 bool difference(const float* x, const float* base, bf16* out, std::int64_t count);
+// The same of rms_norm's row, which is `out`, in one pass.
+bool rms_norm_difference(const float* x, const float* weight, const float* base, float* out, bf16* d,
+                         std::int64_t width, double eps);
 
-// y = base + moved, all [count].
-void add_moved(const float* base, const bf16* moved, float* y, std::int64_t count);
-
-// y[r] += s[r] · b for `rows` rows: s of `rank` values, `stride` apart between rows; b [rank, out].
-void add_low_rank(const float* s, std::int64_t stride, const float* b, std::int64_t rank, float* y, std::int64_t rows,
-                  std::int64_t out);
+// y[r] = base[r] + moved[r] + s[r] · b for `rows` rows: s of `rank` values, `stride` apart between rows; b
+// [rank, out]. Where `moved` is null it counts as zeros; `base` may be y.
+void add_moved(const float* base, const bf16* moved, const float* s, std::int64_t stride, const float* b,
+               std::int64_t rank, float* y, std::int64_t rows, std::int64_t out);
 void add_low_rank(const double* s, std::int64_t stride, const double* b, std::int64_t rank, double* y,
                   std::int64_t rows, std::int64_t out);
 
-// gate = silu(gate) · up: x / (1 + e^−x), e^x to within 1e-7 relative.
+// gate = silu(gate) · up, x / (1 + e^−x).
 void silu_gate(float* gate, const float* up, std::int64_t count);
+// The same, and d = gate − base rounded; whether anything differs.
+bool silu_gate_difference(float* gate, const float* up, const float* base, bf16* d, std::int64_t count);
 
 }  // namespace deltascape::engine::kernels

@@ -1,5 +1,4 @@
-// Owns how the probes' tokens lie in memory: one after the other, unpadded, so that a GEMM sees no padding;
-// attention alone pads, to the longest probe.
+// Owns how the probes' tokens lie in memory: one after the other, unpadded.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,10 +13,10 @@ struct Layout {
   std::vector<std::int64_t> ids;                  // all of them in order, [tokens]
   std::vector<std::int64_t> starts;               // first token of each probe
   std::int64_t tokens = 0;                        // S
-  std::int64_t longest = 0;                       // T
-  at::Tensor to_padded;    // [probes · longest]: which token stands there (the probe's first one in padding)
-  at::Tensor from_padded;  // [tokens]: where each token stands in the padded order
-  at::Tensor last;         // [probes]: each probe's last token
+  at::Tensor last;                                // [probes]: each probe's last token
+  std::int64_t length(std::int64_t probe) const {
+    return static_cast<std::int64_t>(probes[static_cast<std::size_t>(probe)].size());
+  }
 };
 
 // Throws Error(kUsage) for a probe without tokens.

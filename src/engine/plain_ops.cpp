@@ -44,29 +44,32 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
   return y;
 }
 
-void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
-  const Timed timed(run_.breakdown, Work::kOperators);
+const at::Tensor& PlainOps::shrunk(Module module, const at::Tensor& x, std::size_t v) {
   if (!shrunk_input_.is_same(x)) {
     shrunk_.assign(run_.variants.size(), {});
     shrunk_input_ = x;
   }
+  if (!shrunk_[v].defined()) shrunk_[v] = product(rows_of(x, v), run_.variants[v].shrink(module));
+  return shrunk_[v];
+}
+
+void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
+  const Timed timed(run_.breakdown, Work::kOperators);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    if (ops.expand(module).empty()) continue;
-    at::Tensor& shrunk = shrunk_[v];
-    if (!shrunk.defined()) shrunk = product(rows_of(x, v), ops.shrink(module));
-    const at::Tensor rows = rows_of(y, v);
-    const std::int64_t stride = shrunk.size(1), out = y.size(1);
-    const auto add = [&](const auto* s, const auto* b, std::int64_t rank, auto* to) {
+    for (const Expand& e : run_.variants[v].expand(module)) {
+      const at::Tensor s = shrunk(module, x, v), rows = rows_of(y, v);
+      const std::int64_t stride = s.size(1), out = y.size(1);
       at::parallel_for(0, rows.size(0), 32, [&](std::int64_t begin, std::int64_t end) {
-        kernels::add_low_rank(s + begin * stride, stride, b, rank, to + begin * out, end - begin, out);
+        const std::int64_t many = end - begin, at = begin * stride + e.first;
+        if (y.scalar_type() == at::kDouble) {
+          kernels::add_low_rank(s.const_data_ptr<double>() + at, stride, e.b.const_data_ptr<double>(), e.rank,
+                                rows.data_ptr<double>() + begin * out, many, out);
+          return;
+        }
+        float* to = rows.data_ptr<float>() + begin * out;
+        kernels::add_moved(to, nullptr, s.const_data_ptr<float>() + at, stride, e.b.const_data_ptr<float>(), e.rank, to,
+                           many, out);
       });
-    };
-    for (const Expand& e : ops.expand(module)) {
-      const at::Tensor s = shrunk.narrow(1, e.first, e.rank);
-      if (y.scalar_type() == at::kDouble)
-        add(s.const_data_ptr<double>(), e.b.const_data_ptr<double>(), e.rank, rows.data_ptr<double>());
-      else add(s.const_data_ptr<float>(), e.b.const_data_ptr<float>(), e.rank, rows.data_ptr<float>());
     }
   }
 }

@@ -30,16 +30,13 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   double raw = 0;
   for (int l = 0; l < spec.layer_count(); ++l) raw = std::max(raw, static_cast<double>(base.layer_bytes(l)));
   const double tokens = d(layout.tokens), probes = d(static_cast<std::int64_t>(layout.probes.size()));
-  const double padded =
-      probes * d(layout.longest) * 4 * d(spec.heads * spec.head_dim);  // queries, keys, values, result
   const double twins = half ? tokens * widths * element : 0;
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
   const double fixed =
       weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + tokens * widths * element;
   const double stream =
       d(spec.hidden) * element * (tokens + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running =
-      element * (tokens * (widths + 4 * d(spec.hidden)) + padded) + 2 * static_cast<double>(adapter_bytes);
+  const double running = element * tokens * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapter_bytes);
 
   Plan plan;
   plan.least = fixed + 3 * stream + running;

@@ -24,7 +24,7 @@ constexpr std::size_t kFaultAround = std::size_t{64} << 10;  // what the kernel 
 // The rate is flat from 2 MiB up; the piece is how long another thread may wait for the map's lock.
 constexpr std::size_t kPiece = std::size_t{8} << 20;
 constexpr std::size_t kHole = std::size_t{256} << 10;      // smaller holes between tensors are read with them
-constexpr std::size_t kBound = std::size_t{32} << 20;      // what a BoundedPass lets stay
+constexpr std::size_t kBound = std::size_t{24} << 20;      // what a BoundedPass lets stay
 constexpr std::size_t kSmallRead = std::size_t{64} << 10;  // below this a touch is as good as a system call
 
 std::size_t page_size() {
@@ -123,13 +123,19 @@ void release(const TensorFile& file, PageCache after) {
     if (!map->bytes().empty()) evict({map, 0, map->bytes().size()}, after);
 }
 
+BoundedPass::BoundedPass(const TensorFile& file, PageCache after) : file_(file), after_(after) {
+  std::size_t size = 0;
+  for (const MappedFile* map : file.maps()) size += map->bytes().size();
+  small_ = size <= kBound;
+}
+
 void BoundedPass::read(Bytes range, const std::function<void(Bytes)>& use) {
   for (std::size_t done = 0; done < range.size(); done += kPiece) {
     const Bytes piece = range.subspan(done, std::min(kPiece, range.size() - done));
     if (piece.size() >= kSmallRead)
       for (const Range& r : ranges_of(file_, std::span(&piece, 1), 0)) populate(r);
     use(piece);
-    used(piece, piece.size());
+    used(piece);
   }
 }
 
@@ -139,19 +145,25 @@ void BoundedPass::read_scattered(std::span<const Bytes> ranges, const std::funct
     ::madvise(r.at(down(r.begin, page_size())), r.end - down(r.begin, page_size()), MADV_WILLNEED);
   for (const Bytes& range : ranges) {
     use(range);
-    used(range, std::max(range.size(), kHugePage));  // where the cache holds a huge page, a touch maps all of it
+    used(range);
   }
 }
 
-void BoundedPass::used(Bytes range, std::size_t resident) {
+void BoundedPass::used(Bytes range) {
   used_.push_back(range);
-  resident_ += resident;
+  if (range.empty() || small_) return;
+  // Where the cache holds huge pages, a touch maps the whole of one.
+  const auto first = reinterpret_cast<std::uintptr_t>(range.data());
+  resident_ += up(first + range.size(), kHugePage) - down(first, kHugePage);
   if (resident_ >= kBound) flush();
 }
 
 void BoundedPass::flush() {
   // Everything between the first and the last byte of each map: what a fault has mapped around them goes too.
-  for (const Range& r : ranges_of(file_, used_, SIZE_MAX)) evict(r, PageCache::kKeep);
+  for (Range r : ranges_of(file_, used_, SIZE_MAX)) {
+    r.end = std::min(r.map->bytes().size(), r.end + kFaultAround);
+    evict(r, PageCache::kKeep);
+  }
   if (after_ == PageCache::kDrop)
     for (const Range& r : ranges_of(file_, used_, page_size())) evict(r, after_);
   used_.clear();

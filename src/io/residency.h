@@ -31,7 +31,7 @@ void release(const TensorFile& file, PageCache after = PageCache::kKeep);
 // leaves again. For one thread.
 class BoundedPass {
  public:
-  explicit BoundedPass(const TensorFile& file, PageCache after = PageCache::kKeep) : file_(file), after_(after) {}
+  explicit BoundedPass(const TensorFile& file, PageCache after = PageCache::kKeep);
   ~BoundedPass() { flush(); }
   BoundedPass(const BoundedPass&) = delete;
   BoundedPass& operator=(const BoundedPass&) = delete;
@@ -42,13 +42,14 @@ class BoundedPass {
   void read_scattered(std::span<const Bytes> ranges, const std::function<void(Bytes)>& use);
 
  private:
-  void used(Bytes range, std::size_t resident);
+  void used(Bytes range);
   void flush();
 
   const TensorFile& file_;
   PageCache after_;
   std::vector<Bytes> used_;
-  std::size_t resident_ = 0;
+  std::size_t resident_ = 0;  // at most
+  bool small_ = true;         // the file as a whole is within the bound
 };
 
 }  // namespace deltascape::io

@@ -1,0 +1,33 @@
+// Owns attention over one sequence: scores, soft cap, mask, softmax and values for the query heads that share one key
+// and value head, without a copy of anything but the rotated keys.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace deltascape::engine::kernels {
+
+struct AttentionShape {
+  std::int64_t keys = 0;    // tokens of the sequence
+  std::int64_t dim = 0;     // features a head
+  std::int64_t turned = 0;  // the first of them that rotate with the position, in halves; 0: none
+  std::int64_t share = 1;   // query heads a key head
+  double scale = 1;         // of scores
+  double softcap = 0;       // scores become cap · tanh(score / cap); 0: none
+  std::int64_t window = 0;  // a query sees keys j > i − window; 0: all before it
+};
+
+// One key head's rows; `stride` values lie between tokens. cos and sin: [keys, turned/2].
+template <class T>
+struct Head {
+  const T *q, *k, *v;
+  std::int64_t q_stride, kv_stride;
+  const T *cos, *sin;
+  T* out;  // like q
+};
+
+// Causal. Queries are the tokens from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.
+void attend(const AttentionShape& shape, std::int64_t first, const Head<float>& head, std::vector<float>& scratch);
+void attend(const AttentionShape& shape, std::int64_t first, const Head<double>& head, std::vector<double>& scratch);
+
+}  // namespace deltascape::engine::kernels
