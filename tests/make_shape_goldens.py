@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402
 import peft  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -165,6 +166,40 @@ def make_lora(shape, folder, ids):
     return arrays
 
 
+@torch.no_grad()
+def make_experts(shape, folder, ids):
+    """LoRA on experts as PEFT saved it when each was a module of its own (w1, w2, w3), and a full finetune. PEFT has no
+    such modules any more: the oracle is the merged model."""
+    model = load(shape, folder / "base")
+    state, scale = {}, LORA["lora_alpha"] / LORA["r"]
+
+    def pair(path, weight):
+        a, b = (torch.randn(size, generator=tinies.seeded(shape.name, path, which)) * 0.2
+                for which, size in (("A", (LORA["r"], weight.shape[1])), ("B", (weight.shape[0], LORA["r"]))))
+        state[f"base_model.model.model.{path}.lora_A.weight"], state[f"base_model.model.model.{path}.lora_B.weight"] = a, b
+        weight += scale * b.double() @ a.double()
+
+    for number in (0, 2):
+        layer = model.model.layers[number]
+        pair(f"layers.{number}.self_attn.q_proj", layer.self_attn.q_proj.weight)
+        experts = layer.mlp.experts
+        for e in range(experts.num_experts - 1):  # the last one stays as it is
+            gate, up = experts.gate_up_proj[e].chunk(2)
+            for name, weight in (("w1", gate), ("w3", up), ("w2", experts.down_proj[e])):
+                pair(f"layers.{number}.block_sparse_moe.experts.{e}.{name}", weight)
+    (folder / "lora").mkdir()
+    save_file({k: v.contiguous() for k, v in state.items()}, folder / "lora" / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": f"tiny/{shape.name}",
+              "r": LORA["r"], "lora_alpha": LORA["lora_alpha"], "target_modules": ["q_proj", "w1", "w2", "w3"]}
+    (folder / "lora" / "adapter_config.json").write_text(json.dumps(config, indent=2))
+    arrays = {"lora_states": run(shape, model, ids)["states"]}
+    model = load(shape, folder / "base").float()
+    for key, value in model.named_parameters():
+        value += torch.randn(value.shape, generator=tinies.seeded(shape.name, "full", key)) * (0.1 * value.std())
+    model.save_pretrained(folder / "full")
+    return arrays | {"full_states": run(shape, load(shape, folder / "full"), ids)["states"]}
+
+
 def make(shape, out):
     folder = out / shape.name
     make_base(shape, folder / "base")
@@ -175,6 +210,8 @@ def make(shape, out):
         arrays |= make_prefix(shape, folder, ids)
     if shape.name in ("llama", "gemma2"):
         arrays |= make_lora(shape, folder, ids)
+    if shape.family == "mixtral":
+        arrays |= make_experts(shape, folder, ids)
     np.savez(folder / "golden.npz", **arrays)
 
 

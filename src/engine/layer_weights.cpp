@@ -16,7 +16,7 @@ LayerWeights load_layer(const model::Checkpoint& c, int layer, at::ScalarType dt
   const model::ModelSpec& spec = c.spec();
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
     const Module module = model::module_at(m);
-    if (!spec.has(module)) continue;
+    if (!spec.has(Site{module, layer}) || model::of_expert(module)) continue;
     at::Tensor weight = c.load(Site{module, layer}, Param::kWeight, dtype);
     if (weight.dim() == 1) {
       out.norm[m] = norm_weight(spec, weight);

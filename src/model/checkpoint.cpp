@@ -152,7 +152,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool a
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
   c->index_tensors();
-  for (const auto& [key, t] : c->tensors_) c->blocks_[key.first.layer].push_back(t);
+  for (const auto& [key, t] : c->tensors_)  // experts are read and released one by one
+    if (key.first.expert < 0) c->blocks_[key.first.layer].push_back(t);
   if (c->bytes() > available_memory() / 2) c->after_ = io::PageCache::kDrop;
   return c;
 }

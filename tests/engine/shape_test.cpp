@@ -20,6 +20,13 @@ std::vector<std::string> all_names() {
   return out;
 }
 
+// Those that the packed execution runs: experts too, before `embed` offers them.
+std::vector<std::string> packed_names() {
+  std::vector<std::string> out = testing::shape_names("embedded");
+  for (const char* experts : {"mixtral", "mixtral_window"}) out.push_back(experts);
+  return out;
+}
+
 // BLOOM's own GELU has sqrt(2/pi) with eight digits: 1e-9 apart from the function, which float64 sees.
 double units(const std::string& name, at::ScalarType dtype) {
   return name.starts_with("bloom") && dtype == at::kDouble ? 1e8 : 100;
@@ -137,40 +144,86 @@ TEST(Names, GoThereAndBack) {
 
 class Executions : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {};
 
-// The packed execution of `embed` and the differentiable one give the same hidden states, base and LoRA alike.
+// What a folder of the golden changes, in the form of each execution.
+struct Changed {
+  std::string name;
+  Variant packed;
+  std::shared_ptr<const model::Checkpoint> weights;
+  Operators operators;
+};
+
+std::vector<Changed> variants_of(const ShapeGolden& golden, const std::shared_ptr<const model::Checkpoint>& base,
+                                 at::ScalarType dtype) {
+  std::vector<Changed> out;
+  if (std::filesystem::exists(golden.folder / "lora")) {
+    const auto adapter = adapter::Adapter::open(golden.folder / "lora", *base);
+    Operators operators;
+    for (const model::Site& site : base->spec().sites())
+      if (auto ops = adapter->ops(site, dtype); !ops.empty()) operators[site] = ops;
+    Changed& c = out.emplace_back();
+    c.name = "lora", c.packed.adapter = adapter, c.weights = base, c.operators = std::move(operators);
+  }
+  if (std::filesystem::exists(golden.folder / "full")) {
+    const std::shared_ptr<const model::Checkpoint> full = model::Checkpoint::open(golden.folder / "full", true);
+    Changed& c = out.emplace_back();
+    c.name = "full", c.packed.full = full, c.weights = full;
+  }
+  return out;
+}
+
+// Rows of the last tokens after each block: [taps, probes, hidden].
+at::Tensor differentiable(const Changed& v, const testing::Ids& ids, const Layout& layout, at::ScalarType dtype) {
+  Weights weights(v.weights, dtype);
+  std::vector<at::Tensor> states;
+  run_stack(weights, v.operators, {.lengths = testing::lengths(ids)}, 0,
+            embed_tokens(weights, v.operators, testing::joined(ids)), &states);
+  return at::stack(states).index_select(1, layout.last);
+}
+
+// The packed execution of `embed` and the differentiable one give the same hidden states: base, LoRA, full finetune.
 TEST_P(Executions, Agree) {
   const auto& [name, dtype] = GetParam();
   const at::NoGradGuard no_grad;
   const ShapeGolden golden = testing::shape_golden(name);
   const auto base = golden.open();
+  const std::vector<Changed> changed = variants_of(golden, base, dtype);
   std::vector<Variant> variants;
-  if (std::filesystem::exists(golden.folder / "lora"))
-    variants.push_back({adapter::Adapter::open(golden.folder / "lora", *base), nullptr});
+  for (const Changed& c : changed) variants.push_back(c.packed);
   const auto ids = golden.ids();
   const Layout layout = make_layout(ids);
   const Taps taps{parse_layer("all", base->spec().layer_count()), Position::kLast};
   const Precision precision = dtype == at::kDouble ? Precision::kFp64 : Precision::kFp32;
   const RunResult packed = run(*base, variants, layout, taps, {.precision = precision}, silent_progress());
-  Weights weights(base, dtype);
-  for (std::size_t v = 0; v <= variants.size(); ++v) {
-    Operators operators;
-    if (v > 0)
-      for (const model::Site& site : base->spec().sites())
-        if (auto ops = variants[v - 1].adapter->ops(site, dtype); !ops.empty()) operators[site] = ops;
-    std::vector<at::Tensor> states;
-    run_stack(weights, operators, {.lengths = testing::lengths(ids)}, 0,
-              embed_tokens(weights, operators, testing::joined(ids)), &states);
-    for (std::size_t t = 0; t < states.size(); ++t) {
-      const auto tap = static_cast<std::int64_t>(t);
-      const at::Tensor got = v == 0 ? packed.base[tap] : packed.base[tap] + packed.variants[v - 1].delta[tap];
-      expect_close(states[t].index_select(0, layout.last), got,
-                   "variant " + std::to_string(v) + " tap " + std::to_string(t));
-    }
+  expect_close(packed.base, differentiable({"base", {}, base, {}}, ids, layout, dtype), "base");
+  for (std::size_t v = 0; v < changed.size(); ++v) {
+    ASSERT_FALSE(packed.variants[v].error) << packed.variants[v].error->what();
+    const at::Tensor expected = differentiable(changed[v], ids, layout, dtype);
+    expect_close(packed.base + packed.variants[v].delta, expected, changed[v].name);
+    if (const std::string states = changed[v].name + "_states"; golden.has(states))
+      expect_close(expected, golden.tensor(states).index_select(1, layout.last), changed[v].name + " and the oracle");
+  }
+}
+
+// Attention propagates deltas, experts run in fp32 on full values: bfloat16's rounding of the delta is what is left.
+TEST(Experts, RunBesideDeltaPropagation) {
+  const ShapeGolden golden = testing::shape_golden("mixtral");
+  const auto base = golden.open();
+  const std::vector<Changed> changed = variants_of(golden, base, at::kFloat);
+  std::vector<Variant> variants;
+  for (const Changed& c : changed) variants.push_back(c.packed);
+  const Layout layout = make_layout(golden.ids());
+  const Taps taps{parse_layer("all", base->spec().layer_count()), Position::kLast};
+  const RunResult delta = run(*base, variants, layout, taps, {.precision = Precision::kDelta}, silent_progress());
+  const RunResult plain = run(*base, variants, layout, taps, {.precision = Precision::kFp32}, silent_progress());
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    EXPECT_EQ(delta.variants[v].precision, Precision::kDelta);
+    const at::Tensor expected = plain.variants[v].delta[-1], got = delta.variants[v].delta[-1];
+    EXPECT_LE((got - expected).norm().item<double>(), 1e-2 * expected.norm().item<double>()) << changed[v].name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Executions,
-                         ::testing::Combine(::testing::ValuesIn(testing::shape_names("embedded")),
+                         ::testing::Combine(::testing::ValuesIn(packed_names()),
                                             ::testing::Values(at::kFloat, at::kDouble)),
                          [](const auto& p) {
                            return std::get<0>(p.param) + (std::get<1>(p.param) == at::kFloat ? "_fp32" : "_fp64");
