@@ -166,10 +166,27 @@ def make_lora(shape, folder, ids):
     return arrays
 
 
+# What adapters of these families touch: linears of every stack, fused and latent ones too.
+TARGETS = {"t5": ["q", "v", "wo"], "t5_gated": ["k", "o", "wi_0", "wi_1"], "bloom": ["query_key_value", "dense_4h_to_h"],
+           "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]}
+
+
+def make_adapter(shape, folder, ids):
+    task = "SEQ_2_SEQ_LM" if shape.family == "t5" else "CAUSAL_LM"
+    config = peft.LoraConfig(task_type=task, r=LORA["r"], lora_alpha=LORA["lora_alpha"], target_modules=TARGETS[shape.name])
+    model = peft.get_peft_model(load(shape, folder / "base").float(), config)
+    for key, value in model.named_parameters():
+        if value.requires_grad:
+            value.data = torch.randn(value.shape, generator=tinies.seeded(shape.name, "lora", key)) * 0.15
+    model.save_pretrained(folder / "lora")
+    model = peft.PeftModel.from_pretrained(load(shape, folder / "base"), folder / "lora").double().eval()
+    return {"lora_" + k: v for k, v in run(shape, model, ids).items()}
+
+
 @torch.no_grad()
 def make_experts(shape, folder, ids):
-    """LoRA on experts as PEFT saved it when each was a module of its own (w1, w2, w3), and a full finetune. PEFT has no
-    such modules any more: the oracle is the merged model."""
+    """LoRA on experts as PEFT saved it when each was a module of its own (w1, w2, w3), and a full finetune. The
+    oracle is the merged model: transformers has the experts in one tensor by now."""
     model = load(shape, folder / "base")
     state, scale = {}, LORA["lora_alpha"] / LORA["r"]
 
@@ -210,6 +227,8 @@ def make(shape, out):
         arrays |= make_prefix(shape, folder, ids)
     if shape.name in ("llama", "gemma2"):
         arrays |= make_lora(shape, folder, ids)
+    if shape.name in TARGETS:
+        arrays |= make_adapter(shape, folder, ids)
     if shape.family == "mixtral":
         arrays |= make_experts(shape, folder, ids)
     np.savez(folder / "golden.npz", **arrays)

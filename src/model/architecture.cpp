@@ -258,10 +258,14 @@ constexpr std::string_view kPrefixes[] = {"model.", "", "language_model.model.",
 
 // The first hole takes the layer, the second the expert.
 std::string fill(std::string_view pattern, Site site) {
-  std::string out(pattern);
-  for (const int number : {site.layer, site.expert})
-    if (const auto hole = out.find("{}"); hole != std::string::npos) out.replace(hole, 2, std::to_string(number));
-  return out;
+  std::string out;
+  for (const int number : {site.layer, site.expert}) {
+    const auto hole = pattern.find("{}");
+    if (hole == std::string_view::npos) break;
+    out.append(pattern.substr(0, hole)).append(std::to_string(number));
+    pattern.remove_prefix(hole + 2);
+  }
+  return out.append(pattern);
 }
 
 const TensorName* row_of(const Architecture& a, Module module, int stack) {
