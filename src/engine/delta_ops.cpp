@@ -18,26 +18,15 @@ constexpr std::int64_t kGrain = 65536;
 
 kernels::bf16* data16(const at::Tensor& t) { return reinterpret_cast<kernels::bf16*>(t.data_ptr<at::BFloat16>()); }
 
-// row(r) for each of `rows` rows of `width` values, in parallel; whether any of them returned true.
-template <class Row>
-bool any_row(std::int64_t rows, std::int64_t width, const Row& row) {
-  std::atomic<bool> any = false;
-  at::parallel_for(0, rows, 1 + kGrain / width, [&](std::int64_t begin, std::int64_t end) {
-    bool mine = false;
-    for (std::int64_t r = begin; r < end; ++r) mine |= row(r);
-    if (mine) any = true;
-  });
-  return any;
-}
-
-// x − base in bfloat16, the base's rows repeating; whether any value differs.
+// x − base in bfloat16, of the same shape; whether any value differs.
 bool subtract(const at::Tensor& x, const at::Tensor& base, const at::Tensor& out) {
   const float *from = x.const_data_ptr<float>(), *twin = base.const_data_ptr<float>();
   kernels::bf16* to = data16(out);
-  const std::int64_t width = x.size(1), each = base.size(0);
-  return any_row(x.size(0), width, [&](std::int64_t r) {
-    return kernels::difference(from + r * width, twin + r % each * width, to + r * width, width);
+  std::atomic<bool> any = false;
+  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    if (kernels::difference(from + begin, twin + begin, to + begin, end - begin)) any = true;
   });
+  return any;
 }
 
 // Whose input is this norm's output.
@@ -45,38 +34,69 @@ Module reader_of(Module norm) { return norm == Module::kAttnNorm ? Module::kK : 
 
 }  // namespace
 
+DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {
+  for (std::size_t p = 0; p < run.layout.probes.size(); ++p) {
+    const std::int64_t count = run.layout.length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
+    runs_.push_back({run.layout.starts[p], count, rounded_});
+    rounded_ += count;
+  }
+  std::vector<std::int64_t> tokens;
+  for (const Run& r : runs_)
+    for (std::int64_t t = 0; t < r.count; ++t) tokens.push_back(r.first + t);
+  rounded_tokens_ = at::tensor(tokens, at::kLong);
+}
+
 bool DeltaOps::has_twins(const at::Tensor& t, const at::Tensor& x) const {
-  return t.defined() && x.size(0) == variants() * t.size(0) && x.size(1) == t.size(1);
+  return t.defined() && t.size(0) == run_.layout.tokens && x.size(0) == variants() * t.size(0) &&
+         x.size(1) == t.size(1);
+}
+
+template <class Row>
+void DeltaOps::make_difference(const at::Tensor& x, const Row& row) {
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  const std::int64_t width = x.size(1), each = run_.layout.tokens;
+  difference_.of = x;
+  difference_.value = at::empty({variants() * rounded_, width}, x.options().dtype(at::kBFloat16));
+  kernels::bf16* to = data16(difference_.value);
+  std::atomic<bool> any = false;
+  const auto probes = static_cast<std::int64_t>(runs_.size());
+  at::parallel_for(0, variants() * probes, 1, [&](std::int64_t begin, std::int64_t end) {
+    bool mine = false;
+    std::vector<kernels::bf16> unused(static_cast<std::size_t>(width));  // the exact token's
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t v = i / probes;
+      const Run& r = runs_[static_cast<std::size_t>(i % probes)];
+      for (std::int64_t t = 0; t < r.count; ++t)
+        mine |= row(v * each + r.first + t, r.first + t, to + (v * rounded_ + r.place + t) * width);
+      if (run_.exact.defined()) mine |= row(v * each + r.first + r.count, r.first + r.count, unused.data());
+    }
+    if (mine) any = true;
+  });
+  difference_.any = any;
 }
 
 void DeltaOps::subtract_twin(const at::Tensor& x, const Twin& twin) {
   if (difference_.of.is_same(x)) return;
-  const Timed timed(run_.breakdown, Work::kElementwise);
-  difference_.of = x;
-  difference_.value = at::empty(x.sizes(), x.options().dtype(at::kBFloat16));
-  difference_.any = subtract(x, twin.x, difference_.value);
+  const float *from = x.const_data_ptr<float>(), *base = twin.x.const_data_ptr<float>();
+  const std::int64_t width = x.size(1);
+  make_difference(x, [=](std::int64_t r, std::int64_t t, kernels::bf16* d) {
+    return kernels::difference(from + r * width, base + t * width, d, width);
+  });
 }
 
 at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
-  const std::size_t m = model::index(module);
-  const at::Tensor& weight = run_.weights.norm[m];
   const bool read = module == Module::kAttnNorm || module == Module::kMlpNorm;
   const at::Tensor& twin = base_[model::index(reader_of(module))].x;
   bool own = false;
   for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
   if (!read || own || !has_twins(twin, x)) return PlainOps::norm(module, x);
-  const Timed timed(run_.breakdown, Work::kElementwise);
   at::Tensor out = at::empty_like(x);
-  difference_.of = out;
-  difference_.value = at::empty(x.sizes(), x.options().dtype(at::kBFloat16));
-  const float *from = x.const_data_ptr<float>(), *by = weight.const_data_ptr<float>();
-  const float* base = twin.const_data_ptr<float>();
+  const float *from = x.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
+  const float* by = run_.weights.norm[model::index(module)].const_data_ptr<float>();
   float* to = out.data_ptr<float>();
-  kernels::bf16* d = data16(difference_.value);
-  const std::int64_t width = x.size(1), each = twin.size(0);
-  difference_.any = any_row(x.size(0), width, [&](std::int64_t r) {
-    return kernels::rms_norm_difference(from + r * width, by, base + r % each * width, to + r * width, d + r * width,
-                                        width, run_.spec.norm_eps);
+  const std::int64_t width = x.size(1);
+  make_difference(out, [=, eps = run_.spec.norm_eps](std::int64_t r, std::int64_t t, kernels::bf16* d) {
+    return kernels::rms_norm_difference(from + r * width, by, base + t * width, to + r * width, d, width, eps);
   });
   return out;
 }
@@ -85,15 +105,11 @@ at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const a
   const at::Tensor& twin = base_[model::index(Module::kDown)].x;
   if (activation != model::Activation::kSilu || !has_twins(twin, gate))
     return PlainOps::gate(activation, std::move(gate), up);
-  const Timed timed(run_.breakdown, Work::kElementwise);
-  difference_.of = gate;
-  difference_.value = at::empty(gate.sizes(), gate.options().dtype(at::kBFloat16));
   float* g = gate.data_ptr<float>();
   const float *u = up.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
-  kernels::bf16* d = data16(difference_.value);
-  const std::int64_t width = gate.size(1), each = twin.size(0);
-  difference_.any = any_row(gate.size(0), width, [&](std::int64_t r) {
-    return kernels::silu_gate_difference(g + r * width, u + r * width, base + r % each * width, d + r * width, width);
+  const std::int64_t width = gate.size(1);
+  make_difference(gate, [=](std::int64_t r, std::int64_t t, kernels::bf16* d) {
+    return kernels::silu_gate_difference(g + r * width, u + r * width, base + t * width, d, width);
   });
   return gate;
 }
@@ -110,14 +126,15 @@ at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Te
   const float* base = twin.const_data_ptr<float>();
   const kernels::bf16* moves = moved.defined() ? data16(moved) : nullptr;
   float* to = y.data_ptr<float>();
-  // Pieces of one variant's rows.
-  const std::int64_t piece = std::max<std::int64_t>(4, std::min(each, kGrain / out));
-  const std::int64_t pieces = (each + piece - 1) / piece;
-  at::parallel_for(0, variants() * pieces, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t p = begin; p < end; ++p) {
-      const std::int64_t v = p / pieces, first = p % pieces * piece, many = std::min(piece, each - first);
+  const auto probes = static_cast<std::int64_t>(runs_.size());
+  at::parallel_for(0, variants() * probes, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t v = i / probes;
+      const Run& r = runs_[static_cast<std::size_t>(i % probes)];
+      // Without a move all tokens count, the exact one too.
+      const std::int64_t first = r.first, many = r.count + (moves == nullptr && run_.exact.defined() ? 1 : 0);
       const std::int64_t row = v * each + first;
-      const kernels::bf16* move = moves != nullptr ? moves + row * out : nullptr;
+      const kernels::bf16* move = moves != nullptr ? moves + (v * rounded_ + r.place) * out : nullptr;
       const float* from = base + first * out;
       const auto& expands = run_.variants[static_cast<std::size_t>(v)].expand(module);
       if (expands.empty()) kernels::add_moved(from, move, nullptr, 0, nullptr, 0, to + row * out, many, out);
@@ -163,7 +180,7 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
   const at::Tensor change = at::empty(own.sizes(), own.options().dtype(at::kBFloat16));
   at::Tensor moved = at::zeros({twin.x.size(0), own.size(0)}, own.options());
   if (subtract(own, base, change)) moved.add_(product(twin.x.to(at::kBFloat16), change));
-  if (difference_.any) moved.add_(product(d, own.to(at::kBFloat16)));
+  if (difference_.any) moved.index_add_(0, rounded_tokens_, product(d, own.to(at::kBFloat16)).to(at::kFloat));
   return moved;
 }
 
@@ -179,7 +196,7 @@ at::Tensor DeltaOps::own_linear(Module module, const at::Tensor& x) {
     const at::Tensor d = rows_of(difference_.value, v);
     at::Tensor rows = rows_of(y, v).copy_(base_[m].y);
     if (own.defined()) rows.add_(moved_by_own(own, module, d));
-    else if (difference_.any) rows.add_(run_.weights.linear16[m].apply(d, {}));
+    else if (difference_.any) rows.index_add_(0, rounded_tokens_, run_.weights.linear16[m].apply(d, {}).to(at::kFloat));
     if (ops.replaces_bias(module)) {
       if (bias.defined()) rows.add_(bias);
       if (shared_bias.defined()) rows.sub_(shared_bias);

@@ -14,7 +14,7 @@ namespace deltascape::engine {
 class DeltaOps final : public PlainOps {
  public:
   // `base`: what the base's pass through this layer recorded; its rows repeat for every variant.
-  DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {}
+  DeltaOps(const LayerRun& run, const Record& base);
 
   at::Tensor linear(model::Module module, const at::Tensor& x) override;
   // As in the plain execution; on the way they make the difference that the next linear reads.
@@ -22,13 +22,22 @@ class DeltaOps final : public PlainOps {
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
 
  private:
-  // x − x_base in bfloat16, [rows, in]; q, k, v and gate, up read one x and share it.
+  // Consecutive tokens of a variant that are rounded: all of a probe's, or all but the exact one at its end.
+  struct Run {
+    std::int64_t first = 0, count = 0;  // tokens
+    std::int64_t place = 0;             // of the first one among the rounded tokens
+  };
+  // x − x_base in bfloat16, [variants · rounded tokens, in]; q, k, v and gate, up read one x and share it.
   struct Difference {
     at::Tensor of, value;
-    bool any = false;  // whether any value is not zero
+    bool any = false;  // whether any value of any token is not zero
   };
-  // Rows of which every one has a twin in `t`.
+  // Whether every row has a twin in `t`.
   bool has_twins(const at::Tensor& t, const at::Tensor& x) const;
+  // Fills the difference for `x` by row(row of x, row of the twin, where the difference goes) -> whether it is not
+  // zero.
+  template <class Row>
+  void make_difference(const at::Tensor& x, const Row& row);
   void subtract_twin(const at::Tensor& x, const Twin& twin);
   // y = y_base + moved + operators, [rows, out]; `moved` may be undefined.
   at::Tensor moved_from(model::Module module, const at::Tensor& x, const at::Tensor& moved);
@@ -36,10 +45,13 @@ class DeltaOps final : public PlainOps {
   void make_exact(model::Module module, const at::Tensor& x, const at::Tensor& y);
   // linear() without operators, where a variant of the chunk has a weight or bias of its own.
   at::Tensor own_linear(model::Module module, const at::Tensor& x);
-  // (W' − W) · x_base + W' · d for a variant's own weight W': [rows, out].
+  // (W' − W) · x_base + W' · d for a variant's own weight W': [tokens, out]; d [rounded tokens, in].
   at::Tensor moved_by_own(const at::Tensor& own, model::Module module, const at::Tensor& d) const;
 
   const Record& base_;
+  std::vector<Run> runs_;
+  std::int64_t rounded_ = 0;   // tokens of a variant in runs_
+  at::Tensor rounded_tokens_;  // which they are, [rounded_]
   Difference difference_;
 };
 

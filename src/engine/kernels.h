@@ -1,5 +1,5 @@
 // Owns fused element-wise kernels: one pass over memory where ATen would take several. Compiled for AVX-512, AVX2 and
-// the baseline, chosen at run time; every choice does the same operations in the same order.
+// the baseline, chosen at run time (simd.h). A row's result depends on no other row.
 #pragma once
 
 #include <cstdint>

@@ -160,7 +160,8 @@ at::Tensor Pass::block(int layer, const Stream& stream, const at::Tensor& rows, 
                        std::span<const LayerOps> ops, Precision precision, const Record* twins, Record* record) const {
   const at::Tensor tapped = last(layer) ? stream.layout.last : at::Tensor();
   const at::Tensor exact = taps_.position == Position::kLast ? stream.layout.last : at::Tensor();
-  const LayerRun run{base_, stream.spec, layer, weights, stream.attention, ops, tapped, exact, options_.breakdown};
+  const LayerRun run{base_,         stream.spec, layer,  weights, stream.attention,
+                     stream.layout, ops,         tapped, exact,   options_.breakdown};
   if (precision == Precision::kDelta) {
     DeltaOps execution(run, *twins);
     return model::run_block(stream.spec, layer, execution, rows);

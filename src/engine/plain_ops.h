@@ -26,6 +26,7 @@ struct LayerRun {
   int layer = 0;
   const LayerWeights& weights;
   const Attention& attention;
+  const Layout& layout;
   std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
   at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
   at::Tensor exact;                    // tokens that delta propagation runs in fp32, [probes]; undefined for none

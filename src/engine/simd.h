@@ -1,6 +1,6 @@
 // Owns the vectors that our kernels compute with: GCC's generic vectors of 64 bytes, which the compiler lowers to what
-// each clone of a function may use (AVX-512, AVX2, SSE2, NEON). No FMA in any clone (-ffp-contract=off), and the same
-// operations in the same order, so that machines agree.
+// each clone of a function may use (AVX-512, AVX2, SSE2, NEON): the same operations in the same order, but for the
+// rounding inside a multiply-add.
 #pragma once
 
 #include <cmath>
