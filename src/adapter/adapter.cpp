@@ -123,7 +123,7 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (t.name.find(".original_module.") != std::string::npos) return;  // what a saved module replaces
   const auto key = parse_key(t.name);
-  const auto site = key ? model::site_of(*base.spec().architecture, key->module_path) : std::nullopt;
+  const auto site = key ? base.spec().site_of(key->module_path) : std::nullopt;
   if (!key)
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
                 {.path = file_->path().string(), .field = t.name});
@@ -203,6 +203,7 @@ void Adapter::compute_hash() {
   io::BoundedPass pass(*file_);
   for (const auto& [site, p] : parts_) {
     h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
+    if (site.expert >= 0) h.update("." + std::to_string(site.expert));
     for (const io::TensorInfo* t : p.all()) {
       h.update(t ? io::shape_text(t->shape).append(io::info(t->dtype).name) : "-");
       if (t != nullptr) pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });

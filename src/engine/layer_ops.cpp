@@ -24,7 +24,7 @@ std::span<const Module> same_input(Module module) {
 }
 
 LayerOps::LayerOps(const adapter::Adapter& adapter, const model::Checkpoint& base, int layer, at::ScalarType dtype)
-    : layer_(layer), dtype_(dtype) {
+    : adapter_(&adapter), layer_(layer), dtype_(dtype) {
   model::PerModule<std::vector<at::Tensor>> stacks;
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
     const Module module = model::module_at(m);
@@ -44,6 +44,15 @@ LayerOps::LayerOps(const adapter::Adapter& adapter, const model::Checkpoint& bas
   }
   for (std::size_t m = 0; m < model::kBlockModules; ++m)
     if (!stacks[m].empty()) shrink_[m] = stacks[m].size() == 1 ? stacks[m][0] : at::cat(stacks[m]);
+}
+
+adapter::ModuleOps LayerOps::expert(Site site) const {
+  if (full_ != nullptr) {
+    adapter::ModuleOps own{.weight = full_->load(site, Param::kWeight, dtype_)};
+    full_->release(site, Param::kWeight);
+    return own;
+  }
+  return adapter_ != nullptr ? adapter_->ops(site, dtype_) : adapter::ModuleOps();
 }
 
 at::Tensor LayerOps::weight(Module module) const {

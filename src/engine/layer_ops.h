@@ -33,6 +33,8 @@ class LayerOps {
   // What takes the place of the base's tensor; undefined when nothing does. Throws like the constructor.
   at::Tensor weight(model::Module module) const;
   at::Tensor bias(model::Module module) const;
+  // What it does to a linear of an expert, read when it is asked for.
+  adapter::ModuleOps expert(model::Site site) const;
   bool replaces_weight(model::Module module) const { return full_ != nullptr || weight_[index(module)].defined(); }
   bool replaces_bias(model::Module module) const { return full_ != nullptr || bias_[index(module)].defined(); }
   // The stacked A of all modules that read what `module` reads, [ranks, in]; undefined without low-rank terms.
@@ -42,6 +44,7 @@ class LayerOps {
  private:
   model::PerModule<at::Tensor> weight_, bias_, shrink_;
   model::PerModule<std::vector<Expand>> expand_;
+  const adapter::Adapter* adapter_ = nullptr;
   const model::Checkpoint* full_ = nullptr;
   int layer_ = 0;
   at::ScalarType dtype_ = at::kFloat;

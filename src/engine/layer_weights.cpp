@@ -34,7 +34,7 @@ LayerWeights LayerLoader::load(int layer) {
   const model::ModelSpec& spec = checkpoint_.spec();
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
     const Site site{model::module_at(m), layer};
-    if (!spec.has(site.module)) continue;
+    if (!spec.has(site) || model::of_expert(site.module)) continue;
     if (spec.shape(site.module).size() == 1)
       out.norm[m] = norm_weight(spec, checkpoint_.load(site, Param::kWeight, dtype_));
     else load_linear(site, out);

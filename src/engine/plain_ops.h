@@ -44,6 +44,8 @@ class PlainOps : public model::BlockOps {
   at::Tensor needed(const at::Tensor& x) override;
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override;
+  // In full precision in every execution: which rows an expert has differs from the base's twin (expert_ops.cpp).
+  at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
 
  protected:
   std::int64_t variants() const { return static_cast<std::int64_t>(run_.variants.size()); }

@@ -1,27 +1,122 @@
 // Owns the order of operations in a block (see block.h).
 #include "model/block.h"
 
+#include "deltascape/error.h"
+
 namespace deltascape::model {
+namespace {
+
+struct Heads {
+  at::Tensor q, k, v;  // [needed rows, heads·head_dim], [rows, kv_heads·head_dim], [rows, kv_heads·value_dim]
+};
+
+Heads grouped(BlockOps& ops, const at::Tensor& h) {
+  Heads out;
+  out.k = ops.linear(Module::kK, h);
+  out.v = ops.linear(Module::kV, h);
+  out.q = ops.linear(Module::kQ, ops.needed(h));
+  return out;
+}
+
+// Each head's q, k and v stand beside each other.
+Heads fused(const ModelSpec& s, BlockOps& ops, const at::Tensor& h) {
+  const at::Tensor all = ops.linear(Module::kQkv, h).view({h.size(0), s.heads, 3, s.head_dim});
+  const auto part = [&](std::int64_t i) { return all.select(2, i).reshape({h.size(0), -1}); };
+  return {ops.needed(part(0)), part(1), part(2)};
+}
+
+// MLA (arXiv 2405.04434 §2.1): k and v come from one latent; the rotated features of k are shared by all heads.
+Heads latent(const ModelSpec& s, BlockOps& ops, const at::Tensor& h) {
+  const std::int64_t rows = h.size(0), plain = s.latent.plain, rotary = s.latent.rotary;
+  const at::Tensor down = ops.linear(Module::kKvDown, h);  // [rows, kv_rank + rotary]
+  const at::Tensor narrow = ops.norm(Module::kKvDownNorm, down.narrow(1, 0, s.latent.kv_rank).contiguous());
+  const at::Tensor up = ops.linear(Module::kKvUp, narrow).view({rows, s.heads, plain + s.value_dim});
+  const at::Tensor shared = down.narrow(1, s.latent.kv_rank, rotary).unsqueeze(1).expand({rows, s.heads, rotary});
+  Heads out;
+  out.k = at::cat({up.narrow(2, 0, plain), shared}, 2).reshape({rows, -1});
+  out.v = up.narrow(2, plain, s.value_dim).reshape({rows, -1});
+  const at::Tensor wanted = ops.needed(h);
+  if (s.latent.q_rank == 0) out.q = ops.linear(Module::kQ, wanted);
+  else out.q = ops.linear(Module::kQUp, ops.norm(Module::kQDownNorm, ops.linear(Module::kQDown, wanted)));
+  return out;
+}
+
+Heads project(const ModelSpec& s, BlockOps& ops, const at::Tensor& h) {
+  switch (s.architecture->attention) {
+    case AttentionKind::kGrouped: return grouped(ops, h);
+    case AttentionKind::kFused: return fused(s, ops, h);
+    case AttentionKind::kLatent: return latent(s, ops, h);
+  }
+  return {};
+}
+
+at::Tensor cross(const LayerSpec& l, BlockOps& ops, const at::Tensor& x) {
+  const at::Tensor h = ops.norm(Module::kCrossNorm, x), memory = ops.memory();
+  at::Tensor k, v;
+  if (memory.defined()) {
+    k = ops.linear(Module::kCrossK, memory);
+    v = ops.linear(Module::kCrossV, memory);
+  }
+  return ops.linear(Module::kCrossO, ops.cross_attention(l, ops.linear(Module::kCrossQ, h), k, v));
+}
+
+struct GatedMlp {
+  Module gate, up, down;
+};
+
+at::Tensor gated(const ModelSpec& s, BlockOps& ops, const GatedMlp& m, const at::Tensor& x) {
+  return ops.linear(m.down, ops.gate(s.activation, ops.linear(m.gate, x), ops.linear(m.up, x)));
+}
+
+at::Tensor mixture(const ModelSpec& s, BlockOps& ops, const at::Tensor& x) {
+  const Routing routing = route(s.routing, ops.linear(Module::kRouter, x));
+  at::Tensor y = ops.experts(x, routing, [&s](BlockOps& expert, const at::Tensor& rows) {
+    return gated(s, expert, {Module::kExpertGate, Module::kExpertUp, Module::kExpertDown}, rows);
+  });
+  if (s.routing.shared_intermediate == 0) return y;
+  return ops.add(std::move(y), gated(s, ops, {Module::kSharedGate, Module::kSharedUp, Module::kSharedDown}, x));
+}
+
+at::Tensor mlp(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const at::Tensor& x) {
+  switch (l.mlp) {
+    case MlpKind::kGated: return gated(s, ops, {Module::kGate, Module::kUp, Module::kDown}, x);
+    case MlpKind::kPlain: return ops.linear(Module::kDown, ops.gate(s.activation, ops.linear(Module::kFc, x), {}));
+    case MlpKind::kExperts: return mixture(s, ops, x);
+  }
+  return {};
+}
+
+[[noreturn]] void not_run(const char* what) {
+  throw Error(ErrorCode::kUnsupported, std::string(what) + " does not run in this execution");
+}
+
+}  // namespace
+
+at::Tensor BlockOps::experts(const at::Tensor&, const Routing&, const ExpertMlp&) { not_run("a mixture of experts"); }
+at::Tensor BlockOps::memory() { not_run("an encoder"); }
+at::Tensor BlockOps::cross_attention(const LayerSpec&, const at::Tensor&, const at::Tensor&, const at::Tensor&) {
+  not_run("cross-attention");
+}
+
 at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor x) {
   const Architecture& a = *spec.architecture;
   const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
 
-  const at::Tensor h = ops.norm(Module::kAttnNorm, x);
-  at::Tensor k = ops.linear(Module::kK, h);
-  const at::Tensor v = ops.linear(Module::kV, h);
-  at::Tensor q = ops.linear(Module::kQ, ops.needed(h));
+  Heads h = project(spec, ops, ops.norm(Module::kAttnNorm, x));
   x = ops.needed(x);
   if (a.qk_norm) {
-    q = ops.norm(Module::kQNorm, q);
-    k = ops.norm(Module::kKNorm, k);
+    h.q = ops.norm(Module::kQNorm, h.q);
+    h.k = ops.norm(Module::kKNorm, h.k);
   }
-  at::Tensor y = ops.linear(Module::kO, ops.attention(l, q, k, v));
+  at::Tensor y = ops.linear(Module::kO, ops.attention(l, h.q, h.k, h.v));
   if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
   x = ops.add(std::move(x), y);
+  if (spec.stack_of(layer).cross) {
+    y = cross(l, ops, x);
+    x = ops.add(std::move(x), y);
+  }
 
-  const at::Tensor m = ops.norm(Module::kMlpNorm, x);
-  at::Tensor gated = ops.gate(spec.activation, ops.linear(Module::kGate, m), ops.linear(Module::kUp, m));
-  y = ops.linear(Module::kDown, gated);
+  y = mlp(spec, l, ops, ops.norm(Module::kMlpNorm, x));
   if (a.post_norms) y = ops.norm(Module::kMlpPostNorm, y);
   return ops.add(std::move(x), y);
 }

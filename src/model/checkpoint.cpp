@@ -128,7 +128,7 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   return out;
 }
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool all_families) {
   const fs::path path = single_gguf(given);
   std::shared_ptr<Checkpoint> c(new Checkpoint());
   c->path_ = path;
@@ -136,7 +136,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     const fs::path config = path / "config.json";
     if (!io::exists(config))
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
-    c->spec_ = spec_from_config(io::read_json(config), config);
+    c->spec_ = spec_from_config(io::read_json(config), config, all_families);
     c->file_ = open_weights(path);
   } else if (path.extension() == ".gguf") {
     auto gguf = io::GgufFile::open(path);
@@ -152,20 +152,16 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
   c->index_tensors();
-  for (const auto& [key, t] : c->tensors_) c->blocks_[key.first.layer].push_back(t);
+  for (const auto& [key, t] : c->tensors_)  // experts are read and released one by one
+    if (key.first.expert < 0) c->blocks_[key.first.layer].push_back(t);
   if (c->bytes() > available_memory() / 2) c->after_ = io::PageCache::kDrop;
   return c;
 }
 
 void Checkpoint::index_tensors() {
-  for (std::size_t m = 0; m < kModules; ++m) {
-    const Module module = module_at(m);
-    if (!spec_.has(module)) continue;
-    for (int layer = 0; layer < (in_block(module) ? spec_.layer_count() : 1); ++layer) {
-      const Site site{module, in_block(module) ? layer : -1};
-      require(site, Param::kWeight);
-      if (spec_.has_bias(module)) require(site, Param::kBias);
-    }
+  for (const Site& site : spec_.sites()) {
+    require(site, Param::kWeight);
+    if (spec_.has_bias(site.module)) require(site, Param::kBias);
   }
 }
 
@@ -180,7 +176,7 @@ void Checkpoint::require(Site site, Param param) {
     found = file_->find(name);
   } else {
     for (const std::string_view prefix : hf_prefixes()) {
-      const std::string candidate = std::string(prefix) + hf_name(a, site) + suffix;
+      const std::string candidate = std::string(prefix) + spec_.hf_name(site) + suffix;
       if (name.empty()) name = candidate;
       if ((found = file_->find(candidate)) != nullptr) break;
     }
@@ -211,7 +207,7 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
   const auto it = tensors_.find({site, param});
   if (it == tensors_.end())
     throw Error(ErrorCode::kNotFound, "the model has no such tensor",
-                {.path = path_.string(), .field = hf_name(*spec_.architecture, site)});
+                {.path = path_.string(), .field = spec_.hf_name(site)});
   return *it->second;
 }
 
@@ -287,7 +283,7 @@ std::string Checkpoint::hash(bool whole) const {
   io::BoundedPass pass(*file_, whole ? after_ : io::PageCache::kKeep);
   const auto update = [&](io::Bytes bytes) { h.update(bytes); };
   for (const auto& [key, t] : tensors_) {
-    h.update(hf_name(*spec_.architecture, key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
+    h.update(spec_.hf_name(key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
     h.update(io::info(t->dtype).name).update(io::shape_text(t->shape));
     const auto bytes = file_->bytes(*t);
     if (whole || bytes.size() <= kWindow * kWindows) {

@@ -1,4 +1,4 @@
-// Owns the canonical names of a decoder's parts. Families map their tensor names onto these (architecture.cpp).
+// Owns the canonical names of a model's parts. Families map their tensor names onto these (architecture.cpp).
 #pragma once
 
 #include <array>
@@ -9,35 +9,62 @@
 
 namespace deltascape::model {
 
-// The parts of one block in the order they run, then the parts outside the blocks.
+// The parts of one block in the order they run, then the parts outside the blocks. A family has some of them.
 enum class Module : std::uint8_t {
   kAttnNorm,
   kQ,
   kK,
   kV,
+  kQkv,    // q, k and v of a head beside each other, head by head (BLOOM)
+  kQDown,  // latent attention (MLA): hidden -> q's latent, its norm, latent -> heads
+  kQDownNorm,
+  kQUp,
+  kKvDown,  // hidden -> the latent of k and v, and the rotated features of k that all heads share
+  kKvDownNorm,
+  kKvUp,  // latent -> each head's unrotated features of k, then its v
   kQNorm,
   kKNorm,
+  kRelativeBias,  // T5: a number for each bucket of distances and head; the first layer of a stack has it for all
   kO,
   kAttnPostNorm,
+  kCrossNorm,  // attention to the encoder's rows
+  kCrossQ,
+  kCrossK,
+  kCrossV,
+  kCrossO,
   kMlpNorm,
   kGate,
   kUp,
+  kFc,  // the first linear of an MLP without a gate; kDown follows
   kDown,
+  kRouter,  // mixture of experts: hidden -> a score for each
+  kExpertGate,
+  kExpertUp,
+  kExpertDown,
+  kSharedGate,  // the expert that every row takes
+  kSharedUp,
+  kSharedDown,
   kMlpPostNorm,
   kEmbed,
+  kEmbedNorm,
+  kEncoderNorm,  // after the encoder's last block
   kFinalNorm,
   kHead,
 };
-inline constexpr std::size_t kModules = 16;
-inline constexpr std::size_t kBlockModules = 13;  // the first 13 lie in a block
+inline constexpr std::size_t kModules = 39;
+inline constexpr std::size_t kBlockModules = 34;  // the first 34 lie in a block
 constexpr std::size_t index(Module m) { return static_cast<std::size_t>(m); }
 constexpr Module module_at(std::size_t i) { return static_cast<Module>(i); }
+static_assert(index(Module::kHead) + 1 == kModules && index(Module::kMlpPostNorm) + 1 == kBlockModules);
 constexpr bool in_block(Module m) { return index(m) < kBlockModules; }
+constexpr bool of_expert(Module m) { return m >= Module::kExpertGate && m <= Module::kExpertDown; }
 
-// A part of one layer; layer is -1 for the parts outside the blocks.
+// A part of one layer; layer counts through all stacks and is -1 for the parts outside the blocks, expert is -1 for
+// the parts that are no expert's.
 struct Site {
   Module module;
   int layer = -1;
+  int expert = -1;
   friend auto operator<=>(const Site&, const Site&) = default;
 };
 

@@ -25,6 +25,15 @@ at::Tensor llama3(const at::Tensor& inv, const RopeSpec& r) {
   return at::where(~(wavelength < high) & ~(wavelength > low), smoothed, scaled);
 }
 
+// NTK by length: past max_positions the base grows, in float32 as transformers' tensors have it.
+at::Tensor dynamic(const RopeSpec& r, std::int64_t length) {
+  if (static_cast<double>(length) <= r.max_positions) return at::reciprocal(position_frequencies(r.theta, r.dim));
+  const at::Tensor stretch = at::scalar_tensor(length, at::kLong).mul(r.factor).div(r.max_positions).sub(r.factor - 1);
+  const at::Tensor base = stretch.pow(r.dim / (r.dim - 2.0)).mul(r.theta);
+  const at::Tensor exponents = at::arange(0, r.dim, 2, at::kLong).to(at::kFloat).div(static_cast<double>(r.dim));
+  return at::reciprocal(at::pow(base, exponents));
+}
+
 // arXiv 2309.00071 §3.2: high frequencies kept, low ones interpolated, a ramp between.
 at::Tensor yarn(const RopeSpec& r) {
   const auto correction = [&](double rotations) {
@@ -47,9 +56,7 @@ std::vector<float> inverse_frequencies(const RopeSpec& r, std::int64_t length) {
   if (r.type == "yarn") {
     inv = yarn(r);
   } else if (r.type == "dynamic") {
-    const double seen = std::max(static_cast<double>(length), r.max_positions);
-    const double stretch = r.factor * seen / r.max_positions - (r.factor - 1);
-    inv = at::reciprocal(position_frequencies(r.theta * std::pow(stretch, r.dim / (r.dim - 2.0)), r.dim));
+    inv = dynamic(r, length);
   } else {
     inv = at::reciprocal(position_frequencies(r.theta, r.dim));
     if (r.type == "linear") inv = inv / r.factor;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/gguf.h"
@@ -25,36 +27,94 @@ struct RopeSpec {
   double mscale = 0, mscale_all_dim = 0, beta_fast = 32, beta_slow = 1;
   bool truncate = true;
   std::vector<float> divisors;  // GGUF rope_freqs: each frequency divided by its own number
+  int offset = 0;               // the first rotated feature of a head
+  bool interleaved = false;     // pairs are neighbours (2i, 2i+1), not halves (i, i + dim/2)
 };
 
 struct LayerSpec {
   int window = 0;  // a query sees keys j > i - window; 0: all before it
   int rope = 0;    // which of ModelSpec::ropes
+  int stack = 0;   // which of ModelSpec::stacks
+  MlpKind mlp = MlpKind::kGated;
+};
+
+// Blocks that run one after the other on one residual stream: the decoder, or the encoder before it.
+struct StackSpec {
+  int first = 0, layers = 0;
+  bool causal = true;  // a token sees those before it alone
+  bool cross = false;  // its blocks attend to the encoder's rows too
+  Module final_norm = Module::kFinalNorm;
+};
+
+// Latent attention's widths. q and k of a head: `plain` features as they are, then `rotary` ones that turn.
+struct LatentSpec {
+  std::int64_t q_rank = 0;  // 0: q comes from hidden at once
+  std::int64_t kv_rank = 0, plain = 0, rotary = 0;
+  double norm_eps = 1e-6;  // of the latents' own norms, whatever the config says of the others
+};
+
+// Which experts a row takes. Scores are a softmax over all of them.
+struct RoutingSpec {
+  std::int64_t experts = 0, chosen = 0;
+  std::int64_t groups = 0, chosen_groups = 0;  // 0: free choice; else only within the groups with the best experts
+  bool normalised = false;                     // the chosen experts' weights sum to one (Mixtral)
+  double scale = 1;                            // on the weights (DeepSeek-V2)
+  std::int64_t intermediate = 0;               // of each expert
+  std::int64_t shared_intermediate = 0;        // of the expert that every row takes; 0: none
+};
+
+struct RelativeSpec {
+  std::int64_t buckets = 0, max_distance = 0;
 };
 
 struct ModelSpec {
   const Architecture* architecture = nullptr;
   std::int64_t hidden = 0, vocabulary = 0, heads = 0, kv_heads = 0, head_dim = 0, intermediate = 0;
+  std::int64_t value_dim = 0;  // of a head's v; head_dim is that of q and k
   std::vector<LayerSpec> layers;
+  std::vector<StackSpec> stacks;
   std::vector<RopeSpec> ropes;
+  LatentSpec latent;
+  RoutingSpec routing;
+  RelativeSpec relative;
   Activation activation = Activation::kSilu;
   double norm_eps = 1e-6;
   double attention_scale = 1;
   double attention_softcap = 0;  // 0: none
   double final_softcap = 0;
+  double logit_scale = 1;
+  std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
   bool tied_head = false;
 
   int layer_count() const { return static_cast<int>(layers.size()); }
-  bool has(Module module) const;  // whether this model has such a part
+  const StackSpec& stack_of(int layer) const {
+    return stacks[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].stack)];
+  }
+  bool has(Module module) const;  // whether this model has such a part, in whatever layer
+  bool has(Site site) const;      // in this layer; site.expert is not looked at
   bool has_bias(Module module) const;
+  double eps(Module norm) const {
+    return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
+  }
   std::vector<std::int64_t> shape(Module module) const;  // of its weight
-  std::string fingerprint() const;                       // every number that decides results, as text
+  std::vector<Site> sites() const;                       // every part with a weight, each expert's too
+  std::string hf_name(Site site) const;
+  std::optional<Site> site_of(std::string_view module_path) const;
+  std::string fingerprint() const;  // every number that decides results, as text
 };
 
 // Throw Error(kUnsupported) for a family or option that is not computed exactly, kBadFile for missing or absurd values.
-ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file);
+// `all`: families too that `embed` does not run.
+ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file, bool all = false);
 ModelSpec spec_from_gguf(const io::GgufFile& gguf);
+// Fills stacks and each layer's place in them, and what follows from other numbers: once the layers are there.
+// `encoder_layers` of them come first; 0: a decoder alone.
+void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
+// What config.json says of latent attention, experts and relative positions, into a spec that has the rest.
+void read_latent(const io::JsonFields& config, ModelSpec& spec);
+void read_experts(const io::JsonFields& config, ModelSpec& spec);
+void read_t5(const io::JsonFields& config, ModelSpec& spec);
 // Shared by both: "gelu_pytorch_tanh" -> kGeluTanh.
 Activation activation_named(const std::string& name, const std::filesystem::path& file);
 

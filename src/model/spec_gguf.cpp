@@ -128,6 +128,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
     s.layers[static_cast<std::size_t>(i)].window = static_cast<int>(std::min<std::int64_t>(window, 1 << 30));
     if (a.local_rope) s.layers[static_cast<std::size_t>(i)].rope = 1;
   }
+  lay_out_stacks(s);
   return s;
 }
 

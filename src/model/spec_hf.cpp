@@ -108,8 +108,8 @@ bool windowed(const JsonFields& c, const Architecture& a, int layer) {
 std::vector<LayerSpec> layers(const JsonFields& c, const Architecture& a, std::int64_t count) {
   std::vector<LayerSpec> out(static_cast<std::size_t>(count));
   if (a.window == WindowRule::kNone) return out;
-  bool on = true;
-  std::int64_t window = 4096;  // transformers' default for all four families
+  std::int64_t window = a.window_size;
+  bool on = window > 0;
   if (c.json().contains("sliding_window")) {
     on = c.has("sliding_window");  // null switches it off
     if (on) window = positive(c, "sliding_window", std::int64_t{1} << 30);
@@ -161,7 +161,7 @@ Activation activation_named(const std::string& name, const std::filesystem::path
                .found = name});
 }
 
-ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file) {
+ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file, bool all) {
   refuse_quantised(JsonFields(whole, file));
   const io::Json& config = text_part(whole);
   const JsonFields c(config, file);
@@ -169,30 +169,38 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   if (&config != &whole && type.empty()) type = "gemma3_text";
   ModelSpec s;
   s.architecture = find_architecture(type);
-  if (s.architecture == nullptr)
+  if (s.architecture == nullptr || !(all || s.architecture->embeds))
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
                 {.path = file.string(),
                  .field = "model_type",
                  .expected = "one of " + architecture_list(),
                  .found = type.empty() ? "none" : type});
   const Architecture& a = *s.architecture;
-  s.hidden = positive(c, "hidden_size", kMaxWidth);
+  s.hidden = positive(c, a.keys.hidden, kMaxWidth);
   s.vocabulary = positive(c, "vocab_size", kMaxWidth, a.vocabulary);
-  s.intermediate = positive(c, "intermediate_size", kMaxWidth);
-  s.heads = positive(c, "num_attention_heads", kMaxWidth, a.heads);
+  s.intermediate = a.keys.intermediate.empty() ? 4 * s.hidden : positive(c, a.keys.intermediate, kMaxWidth);
+  s.heads = positive(c, a.keys.heads, kMaxWidth, a.heads);
   // A missing key takes the family's default; null says as many as heads.
   const bool missing = !config.contains("num_key_value_heads");
   s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, missing && a.kv_heads ? a.kv_heads : s.heads);
   if (s.heads % s.kv_heads != 0) c.fail("num_key_value_heads", "a divisor of num_attention_heads");
+  const std::int64_t share = std::max<std::int64_t>(1, s.hidden / s.heads);
   s.head_dim =
-      positive(c, "head_dim", kMaxWidth, a.head_dim ? a.head_dim : std::max<std::int64_t>(1, s.hidden / s.heads));
-  s.layers = layers(c, a, positive(c, "num_hidden_layers", kMaxLayers));
-  s.ropes = ropes(c, a, s.head_dim);
-  s.norm_eps = c.real("rms_norm_eps").value_or(1e-6);
+      a.keys.head_dim.empty() ? share : positive(c, a.keys.head_dim, kMaxWidth, a.head_dim ? a.head_dim : share);
+  s.layers = layers(c, a, positive(c, a.keys.layers, kMaxLayers));
+  if (a.attention == AttentionKind::kLatent) read_latent(c, s);
+  if (a.position == PositionKind::kRotary) s.ropes = ropes(c, a, s.latent.kv_rank ? s.latent.rotary : s.head_dim);
+  if (s.latent.kv_rank) s.ropes[0].offset = static_cast<int>(s.latent.plain), s.ropes[0].interleaved = true;
+  s.norm_eps = c.real(a.keys.norm_eps).value_or(a.norm == NormKind::kLayer ? 1e-5 : 1e-6);
   const double scalar =
       a.query_pre_attn_scalar ? c.real("query_pre_attn_scalar").value_or(256) : static_cast<double>(s.head_dim);
   if (!(scalar > 0)) c.fail("query_pre_attn_scalar", "a positive number");
   s.attention_scale = 1.0 / std::sqrt(scalar);
+  // DeepSeek-V2 puts YaRN's temperature on the scores, not on the angles.
+  if (s.latent.kv_rank && s.ropes[0].type != "default" && s.ropes[0].mscale_all_dim != 0 && s.ropes[0].factor > 1) {
+    const double m = 0.1 * s.ropes[0].mscale_all_dim * std::log(s.ropes[0].factor) + 1;
+    s.attention_scale *= m * m;
+  }
   if (a.soft_caps) {  // null means off
     const auto cap = [&](const char* key, double otherwise) {
       return config.contains(key) ? c.real(key).value_or(0) : otherwise;
@@ -203,78 +211,24 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.qkv_bias = bias(c, a.qkv_bias);
   s.o_bias = bias(c, a.o_bias);
   s.mlp_bias = bias(c, a.mlp_bias);
-  std::string activation = c.string(a.activation_key).value_or(std::string(a.activation));
+  std::string activation =
+      (a.activation_key.empty() ? std::nullopt : c.string(a.activation_key)).value_or(std::string(a.activation));
   // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
   if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
   s.activation = activation_named(activation, file);
-  s.tied_head = c.boolean("tie_word_embeddings").value_or(a.scale_embeddings);
+  const bool tied =
+      a.scale_embeddings || a.attention == AttentionKind::kFused || a.stacks == StackKind::kEncoderDecoder;
+  s.tied_head = c.boolean("tie_word_embeddings").value_or(tied);
   if (c.boolean("use_bidirectional_attention").value_or(false))
     throw Error(ErrorCode::kUnsupported, "bidirectional attention is not computed", {.path = file.string()});
+  if (c.boolean("apply_residual_connection_post_layernorm").value_or(false))
+    throw Error(ErrorCode::kUnsupported, "residuals after the norm are not computed",
+                {.path = file.string(), .field = "apply_residual_connection_post_layernorm"});
+  for (LayerSpec& l : s.layers) l.mlp = a.mlp;
+  if (a.mlp == MlpKind::kExperts) read_experts(c, s);
+  if (a.stacks == StackKind::kEncoderDecoder) read_t5(c, s);
+  else lay_out_stacks(s);
   return s;
-}
-
-std::string ModelSpec::fingerprint() const {
-  std::string out(architecture->model_type);
-  const auto add = [&](double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, " %.17g", value);
-    out += text;
-  };
-  for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
-  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap})
-    add(x);
-  for (const LayerSpec& l : layers) add(l.window), add(l.rope);
-  for (const RopeSpec& r : ropes) {
-    out += " " + r.type;
-    for (const double x :
-         {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions, r.low_freq_factor,
-          r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow, r.truncate ? 1.0 : 0.0})
-      add(x);
-    for (const float d : r.divisors) add(d);
-  }
-  return out;
-}
-
-std::vector<std::int64_t> ModelSpec::shape(Module m) const {
-  const std::int64_t q = heads * head_dim, kv = kv_heads * head_dim;
-  switch (m) {
-    case Module::kQ: return {q, hidden};
-    case Module::kK:
-    case Module::kV: return {kv, hidden};
-    case Module::kO: return {hidden, q};
-    case Module::kGate:
-    case Module::kUp: return {intermediate, hidden};
-    case Module::kDown: return {hidden, intermediate};
-    case Module::kEmbed:
-    case Module::kHead: return {vocabulary, hidden};
-    case Module::kQNorm:
-    case Module::kKNorm: return {head_dim};
-    default: return {hidden};
-  }
-}
-
-bool ModelSpec::has(Module m) const {
-  switch (m) {
-    case Module::kQNorm:
-    case Module::kKNorm: return architecture->qk_norm;
-    case Module::kAttnPostNorm:
-    case Module::kMlpPostNorm: return architecture->post_norms;
-    case Module::kHead: return !tied_head;
-    default: return true;
-  }
-}
-
-bool ModelSpec::has_bias(Module m) const {
-  switch (m) {
-    case Module::kQ:
-    case Module::kK:
-    case Module::kV: return qkv_bias;
-    case Module::kO: return o_bias;
-    case Module::kGate:
-    case Module::kUp:
-    case Module::kDown: return mlp_bias;
-    default: return false;
-  }
 }
 
 }  // namespace deltascape::model

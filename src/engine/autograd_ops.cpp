@@ -1,0 +1,220 @@
+#include "engine/autograd_ops.h"
+
+#include <cmath>
+#include <limits>
+
+#include "engine/positions.h"
+
+namespace deltascape::engine {
+
+using adapter::LowRank;
+using adapter::ModuleOps;
+using model::Module;
+using model::Param;
+using model::Site;
+
+const at::Tensor& Weights::operator()(Site site, Param param) {
+  at::Tensor& slot = loaded_[{site, param}];
+  if (!slot.defined()) slot = checkpoint_->load(site, param, dtype_);
+  return slot;
+}
+
+void Cache::keep(const std::vector<std::size_t>& sequences) {
+  for (std::vector<Entry>& layer : entries) {
+    std::vector<Entry> kept;
+    for (const std::size_t s : sequences) kept.push_back(layer[s]);
+    layer = std::move(kept);
+  }
+}
+
+const ModuleOps* AutogradOps::operator_at(Site site) const {
+  const auto it = operators_.find(site);
+  return it == operators_.end() ? nullptr : &it->second;
+}
+
+namespace {
+
+at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
+  const at::Tensor& weight = ops && ops->weight.defined() ? ops->weight : weights(site);
+  at::Tensor bias;
+  if (ops && ops->bias.defined()) bias = ops->bias;
+  else if (weights.spec().has_bias(site.module)) bias = weights(site, Param::kBias);
+  at::Tensor y = at::linear(x, weight, bias);
+  if (ops)
+    for (const LowRank& l : ops->low_rank) y = y + at::linear(at::linear(x, l.a), l.b) * l.scale;
+  return y;
+}
+
+at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
+  const model::ModelSpec& spec = weights.spec();
+  at::Tensor weight = ops && ops->weight.defined() ? ops->weight : weights(site);
+  if (spec.architecture->norm_plus_one) weight = weight + 1;
+  const at::Tensor runs = x.view({-1, weight.size(0)});
+  if (spec.architecture->norm == model::NormKind::kLayer) {
+    const at::Tensor bias = ops && ops->bias.defined() ? ops->bias : weights(site, Param::kBias);
+    return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.eps(site.module)).view(x.sizes());
+  }
+  const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.eps(site.module));
+  return (runs * scale * weight).view(x.sizes());
+}
+
+// [rows, heads·dim] -> [rows, heads, dim]
+at::Tensor by_head(const at::Tensor& x, std::int64_t dim) { return x.view({x.size(0), -1, dim}); }
+
+}  // namespace
+
+at::Tensor AutogradOps::linear(Module module, const at::Tensor& x) {
+  return apply_linear(weights_, operator_at(site(module)), site(module), x);
+}
+
+at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
+  return apply_norm(weights_, operator_at(site(module)), site(module), x);
+}
+
+at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
+  at::Tensor y;
+  switch (activation) {
+    case model::Activation::kSilu: y = at::silu(gate); break;
+    case model::Activation::kGelu: y = at::gelu(gate, "none"); break;
+    case model::Activation::kGeluTanh: y = at::gelu(gate, "tanh"); break;
+    case model::Activation::kRelu: y = at::relu(gate); break;
+  }
+  return up.defined() ? y * up : y;
+}
+
+at::Tensor AutogradOps::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                               const at::Tensor& bias) const {
+  const std::int64_t share = q.size(0) / k.size(0);  // query heads a KV head
+  const auto repeat = [&](const at::Tensor& x) { return share == 1 ? x : x.repeat_interleave(share, 0); };
+  at::Tensor scores = at::matmul(q, repeat(k).transpose(1, 2)) * spec_.attention_scale;  // [heads, n, m]
+  if (spec_.attention_softcap > 0) scores = at::tanh(scores / spec_.attention_softcap) * spec_.attention_softcap;
+  if (bias.defined()) scores = scores + bias;
+  const at::Tensor y = at::matmul(at::softmax(scores, -1), repeat(v));  // [heads, n, value_dim]
+  return y.transpose(0, 1).reshape({q.size(1), -1});
+}
+
+at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m) {
+  const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
+  at::Tensor bias;
+  if (stack.causal) {
+    const at::Tensor i = at::arange(first, first + n).unsqueeze(1), j = at::arange(m).unsqueeze(0);
+    at::Tensor hidden = j > i;
+    if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
+    bias = at::zeros({n, m}, at::TensorOptions(weights_.dtype()))
+               .masked_fill(hidden, -std::numeric_limits<double>::infinity());
+  }
+  at::Tensor position;
+  if (spec_.architecture->position == model::PositionKind::kAlibi) {
+    position = alibi(spec_.heads, m).to(weights_.dtype());
+  } else if (spec_.architecture->position == model::PositionKind::kRelative) {
+    const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
+    const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
+    position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
+  }
+  if (!position.defined()) return bias;
+  return bias.defined() ? bias + position : position;
+}
+
+at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                  const at::Tensor& v) {
+  const bool rotary = spec_.architecture->position == model::PositionKind::kRotary;
+  std::vector<at::Tensor> out;
+  std::int64_t row = 0;
+  for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
+    const std::int64_t n = batch_.lengths[s];
+    Cache::Entry* entry = batch_.cache ? &batch_.cache->at(layer_, s) : nullptr;
+    const std::int64_t seen = entry && entry->k.defined() ? entry->k.size(1) : 0;
+    at::Tensor qs = by_head(q.narrow(0, row, n), spec_.head_dim), ks = by_head(k.narrow(0, row, n), spec_.head_dim);
+    if (rotary) {
+      const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
+      qs = rotate(rope, qs, seen, seen + n);
+      ks = rotate(rope, ks, seen, seen + n);
+    }
+    ks = ks.transpose(0, 1);  // [kv_heads, n, head_dim]
+    at::Tensor vs = by_head(v.narrow(0, row, n), spec_.value_dim).transpose(0, 1);
+    if (seen > 0) ks = at::cat({entry->k, ks}, 1), vs = at::cat({entry->v, vs}, 1);
+    if (entry) entry->k = ks, entry->v = vs;
+    out.push_back(attend(qs.transpose(0, 1), ks, vs, score_bias(layer, seen, n, seen + n)));
+    row += n;
+  }
+  return at::cat(out);
+}
+
+at::Tensor AutogradOps::memory() {
+  const bool known = batch_.cache && batch_.cache->at(layer_, 0).cross_k.defined();
+  return known ? at::Tensor() : batch_.memory;
+}
+
+at::Tensor AutogradOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
+                                        const at::Tensor& v) {
+  std::vector<at::Tensor> out;
+  std::int64_t row = 0, memory_row = 0;
+  for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
+    Cache::Entry entry;
+    if (k.defined()) {
+      const std::int64_t m = batch_.memory_lengths[s];
+      entry.cross_k = by_head(k.narrow(0, memory_row, m), spec_.head_dim).transpose(0, 1);
+      entry.cross_v = by_head(v.narrow(0, memory_row, m), spec_.value_dim).transpose(0, 1);
+      memory_row += m;
+      if (batch_.cache) {
+        batch_.cache->at(layer_, s).cross_k = entry.cross_k;
+        batch_.cache->at(layer_, s).cross_v = entry.cross_v;
+      }
+    } else {
+      entry = batch_.cache->at(layer_, s);
+    }
+    const at::Tensor qs = by_head(q.narrow(0, row, batch_.lengths[s]), spec_.head_dim).transpose(0, 1);
+    out.push_back(attend(qs, entry.cross_k, entry.cross_v, {}));
+    row += batch_.lengths[s];
+  }
+  return at::cat(out);
+}
+
+at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) {
+  at::Tensor y = at::zeros_like(x);
+  for (const model::ExpertRows& e : model::by_expert(routing)) {
+    expert_ = e.expert;
+    y = y.index_add(0, e.rows, mlp(*this, x.index_select(0, e.rows)) * e.weights);
+  }
+  expert_ = -1;
+  return y;
+}
+
+at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids) {
+  const model::ModelSpec& spec = weights.spec();
+  const auto own = operators.find({Module::kEmbed});
+  at::Tensor rows = own != operators.end() && own->second.weight.defined()
+                        ? own->second.weight.index_select(0, at::tensor(ids, at::kLong))
+                        : weights.checkpoint().embedding_rows(ids, weights.dtype());
+  if (spec.architecture->scale_embeddings)
+    rows = rows * static_cast<float>(std::sqrt(static_cast<double>(spec.hidden)));
+  if (!spec.architecture->embed_norm) return rows;
+  const auto norm = operators.find({Module::kEmbedNorm});
+  return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);
+}
+
+at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
+                     std::vector<at::Tensor>* states) {
+  const model::ModelSpec& spec = weights.spec();
+  const model::StackSpec& s = spec.stacks[static_cast<std::size_t>(stack)];
+  AutogradOps ops(weights, operators, batch);
+  for (int layer = s.first; layer < s.first + s.layers; ++layer) {
+    if (states) states->push_back(hidden);
+    ops.enter(layer);
+    hidden = model::run_block(spec, layer, ops, hidden);
+  }
+  hidden = ops.norm(s.final_norm, hidden);
+  if (states) states->push_back(hidden);
+  return hidden;
+}
+
+at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor& hidden) {
+  const model::ModelSpec& spec = weights.spec();
+  const Site site{spec.tied_head ? Module::kEmbed : Module::kHead};
+  const auto own = operators.find(site);
+  const at::Tensor x = spec.logit_scale == 1 ? hidden : hidden * spec.logit_scale;
+  const at::Tensor y = apply_linear(weights, own == operators.end() ? nullptr : &own->second, site, x);
+  return spec.final_softcap > 0 ? at::tanh(y / spec.final_softcap) * spec.final_softcap : y;
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,109 @@
+// Owns the differentiable execution of a block's operations: plain ATen under autograd, nothing overwritten. Training
+// runs through it, and generation with its cache; every family of architecture.cpp runs in it.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "adapter/operators.h"
+#include "model/block.h"
+#include "model/checkpoint.h"
+
+namespace deltascape::engine {
+
+// A checkpoint's weights, each read when it is first asked for: an expert that no row takes is never read. Not
+// thread-safe. They require no gradient; what is trained are operators.
+class Weights {
+ public:
+  Weights(std::shared_ptr<const model::Checkpoint> checkpoint, at::ScalarType dtype)
+      : checkpoint_(std::move(checkpoint)), dtype_(dtype) {}
+  const model::ModelSpec& spec() const { return checkpoint_->spec(); }
+  const model::Checkpoint& checkpoint() const { return *checkpoint_; }
+  at::ScalarType dtype() const { return dtype_; }
+  const at::Tensor& operator()(model::Site site, model::Param param = model::Param::kWeight);
+  std::size_t loaded() const { return loaded_.size(); }  // tensors in memory
+  void forget() { loaded_.clear(); }
+
+ private:
+  std::shared_ptr<const model::Checkpoint> checkpoint_;
+  at::ScalarType dtype_;
+  std::map<std::pair<model::Site, model::Param>, at::Tensor> loaded_;
+};
+
+// What one variant does at each site. Tensors that require a gradient get one.
+using Operators = std::map<model::Site, adapter::ModuleOps>;
+
+// What the sequences of a batch have seen, layer by layer: rotated keys and values, [kv_heads, seen, dim]. Prefix
+// tuning is a cache that is not empty at the start (arXiv 2101.00190, as PEFT does it: positions count from there on).
+struct Cache {
+  struct Entry {
+    at::Tensor k, v;              // undefined: nothing seen yet
+    at::Tensor cross_k, cross_v;  // of the encoder's rows
+  };
+  Cache(int layers, std::size_t sequences) : entries(static_cast<std::size_t>(layers), std::vector<Entry>(sequences)) {}
+  void keep(const std::vector<std::size_t>& sequences);  // these alone, in this order
+  Entry& at(int layer, std::size_t sequence) { return entries[static_cast<std::size_t>(layer)][sequence]; }
+  std::vector<std::vector<Entry>> entries;  // [layer][sequence]
+};
+
+// A batch: the sequences' rows stand one after the other, unpadded, so that training packs them and decoding brings
+// one row each.
+struct Batch {
+  std::vector<std::int64_t> lengths;         // rows of each sequence
+  Cache* cache = nullptr;                    // read and extended; its layers are those of the model
+  at::Tensor memory;                         // the encoder's rows of all sequences, [memory rows, hidden]
+  std::vector<std::int64_t> memory_lengths;  // of each sequence
+};
+
+class AutogradOps final : public model::BlockOps {
+ public:
+  // All outlive this. `operators` may be empty.
+  AutogradOps(Weights& weights, const Operators& operators, const Batch& batch)
+      : weights_(weights), spec_(weights.spec()), operators_(operators), batch_(batch) {}
+  void enter(int layer) { layer_ = layer; }  // before run_block
+
+  at::Tensor linear(model::Module module, const at::Tensor& x) override;
+  at::Tensor norm(model::Module module, const at::Tensor& x) override;
+  at::Tensor attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v) override;
+  at::Tensor needed(const at::Tensor& x) override { return x; }
+  at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
+  at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual + y; }
+  at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
+  at::Tensor memory() override;
+  at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                             const at::Tensor& v) override;
+
+ private:
+  model::Site site(model::Module module) const {
+    return {module, model::in_block(module) ? layer_ : -1, model::of_expert(module) ? expert_ : -1};
+  }
+  const adapter::ModuleOps* operator_at(model::Site site) const;
+  // One sequence: q [heads, n, head_dim], k [kv_heads, m, head_dim], v [kv_heads, m, value_dim]; `bias` on the scores,
+  // which may be undefined, broadcasts against [heads, n, m] -> [n, heads·value_dim].
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias) const;
+  // What positions and the layer's mask add to the scores of queries first … first+n-1 against keys 0 … m-1.
+  at::Tensor score_bias(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m);
+
+  Weights& weights_;
+  const model::ModelSpec& spec_;
+  const Operators& operators_;
+  const Batch& batch_;
+  int layer_ = 0;
+  int expert_ = -1;
+};
+
+// The forward pass around the blocks. ids: tokens of all sequences, one after the other.
+// Hidden rows before the first block: [tokens, hidden].
+at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids);
+// Through one stack's blocks and its final norm: [rows, hidden] -> the same. `states`, when given, takes what
+// transformers calls hidden_states: the input, the residual after each block but the last, the result.
+at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
+                     std::vector<at::Tensor>* states = nullptr);
+// [rows, hidden] after the final norm -> [rows, vocabulary], scaled and soft-capped.
+at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor& hidden);
+
+}  // namespace deltascape::engine

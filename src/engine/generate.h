@@ -1,0 +1,32 @@
+// Owns greedy decoding: many sequences a pass, each with its cached keys and values. It never uses deltas (DESIGN §3).
+#pragma once
+
+#include <vector>
+
+#include "engine/autograd_ops.h"
+
+namespace deltascape::engine {
+
+struct GenerateOptions {
+  std::int64_t tokens = 16;         // at most so many new ones a sequence
+  std::vector<std::int64_t> stops;  // a sequence ends with the first of these, which is kept
+  // Keys and values to start from, [2·layers, kv_heads, virtual tokens, head_dim]; undefined: none.
+  at::Tensor prefix;
+};
+
+struct Generated {
+  std::vector<std::vector<std::int64_t>> ids;  // the new tokens of each sequence
+  std::vector<at::Tensor> logits;              // what each was chosen from, [new tokens, vocabulary]
+};
+
+// Throws Error(kUsage) for a prompt without tokens. An encoder-decoder reads the prompt with its encoder.
+Generated generate(Weights& weights, const Operators& operators, const std::vector<std::vector<std::int64_t>>& prompts,
+                   const GenerateOptions& options);
+
+// A prefix as PEFT stores it, prompt_embeddings [virtual tokens, layers·2·kv_heads·head_dim] -> [2·layers, kv_heads,
+// virtual tokens, head_dim], k and v of each layer in turn. Throws Error(kMismatch) for a prefix of another model.
+at::Tensor prefix_from_peft(const model::ModelSpec& spec, const at::Tensor& prompt_embeddings);
+// A cache in which every sequence has seen the prefix.
+Cache prefix_cache(const model::ModelSpec& spec, const at::Tensor& prefix, std::size_t sequences);
+
+}  // namespace deltascape::engine

@@ -1,0 +1,65 @@
+#include "engine/positions.h"
+
+#include <cmath>
+
+namespace deltascape::engine {
+
+at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length) {
+  const std::vector<float> inverse = model::inverse_frequencies(rope, length);
+  const at::Tensor positions = at::arange(first, first + x.size(0), at::kLong).to(at::kFloat);
+  const at::Tensor angle = positions.unsqueeze(1) * at::tensor(inverse).unsqueeze(0);  // [tokens, dim/2]
+  const double factor = model::rope_attention_factor(rope);
+  at::Tensor cos, sin;
+  if (rope.interleaved) {  // transformers turns these as complex numbers: the last bit of polar is its own
+    const at::Tensor turn = at::view_as_real(at::polar(at::ones_like(angle), angle) * factor);
+    cos = turn.select(2, 0), sin = turn.select(2, 1);
+  } else {
+    cos = angle.cos() * factor, sin = angle.sin() * factor;
+  }
+  cos = cos.to(x.scalar_type()).unsqueeze(1), sin = sin.to(x.scalar_type()).unsqueeze(1);  // [tokens, 1, dim/2]
+  const std::int64_t half = rope.dim / 2;
+  const at::Tensor turning = x.narrow(2, rope.offset, rope.dim);
+  at::Tensor a, b, turned;
+  if (rope.interleaved) {
+    const at::Tensor pairs = turning.unflatten(2, {half, 2});
+    a = pairs.select(3, 0), b = pairs.select(3, 1);
+    turned = at::stack({a * cos - b * sin, b * cos + a * sin}, 3).flatten(2);
+  } else {
+    a = turning.narrow(2, 0, half), b = turning.narrow(2, half, half);
+    turned = at::cat({a * cos - b * sin, b * cos + a * sin}, 2);
+  }
+  if (rope.dim == x.size(2)) return turned;
+  const std::int64_t after = rope.offset + rope.dim;
+  return at::cat({x.narrow(2, 0, rope.offset), turned, x.narrow(2, after, x.size(2) - after)}, 2);
+}
+
+at::Tensor alibi(std::int64_t heads, std::int64_t keys) {
+  // float32, as BLOOM computes it. Powers of one base for the largest power of two of heads; the heads beyond take
+  // every second power of the base of twice as many.
+  const auto whole = static_cast<std::int64_t>(std::exp2(std::floor(std::log2(static_cast<double>(heads)))));
+  const auto powers = [](std::int64_t of, std::int64_t count, std::int64_t step) {
+    const double base = std::exp2(-std::exp2(-(std::log2(static_cast<double>(of)) - 3)));
+    return at::pow(at::full({}, base, at::kFloat), at::arange(1, 1 + step * count, step, at::kInt));
+  };
+  at::Tensor slopes = powers(whole, whole, 1);
+  if (whole != heads) slopes = at::cat({slopes, powers(2 * whole, heads - whole, 2)});
+  return slopes.view({heads, 1, 1}) * at::arange(keys, at::kFloat);
+}
+
+at::Tensor relative_buckets(const model::RelativeSpec& spec, bool causal, std::int64_t first, std::int64_t n,
+                            std::int64_t m) {
+  const at::Tensor away =
+      at::arange(m, at::kLong).unsqueeze(0) - at::arange(first, first + n, at::kLong).unsqueeze(1);  // key - query
+  const std::int64_t buckets = causal ? spec.buckets : spec.buckets / 2;
+  const at::Tensor side = causal ? at::zeros_like(away) : (away > 0).to(at::kLong) * buckets;
+  const at::Tensor distance = causal ? at::clamp_min(-away, 0) : away.abs();
+  const std::int64_t exact = buckets / 2;
+  const double span = std::log(static_cast<double>(spec.max_distance) / static_cast<double>(exact));
+  const at::Tensor grown =
+      at::log(distance.to(at::kFloat) / static_cast<double>(exact)) / span * static_cast<double>(buckets - exact);
+  // The logarithm of distance 0 is not used: those are exact.
+  const at::Tensor far = (grown.clamp_min(0).to(at::kLong) + exact).clamp_max(buckets - 1);
+  return side + at::where(distance < exact, distance, far);
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,205 @@
+// Owns what follows from a model's numbers: which parts it has, their shapes and names, and its fingerprint.
+#include "model/spec.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace deltascape::model {
+
+void lay_out_stacks(ModelSpec& s, int encoder_layers) {
+  const bool encoder = s.architecture->stacks == StackKind::kEncoderDecoder;
+  s.stacks.clear();
+  if (encoder)
+    s.stacks.push_back({.first = 0, .layers = encoder_layers, .causal = false, .final_norm = Module::kEncoderNorm});
+  s.stacks.push_back({.first = encoder_layers, .layers = s.layer_count() - encoder_layers, .cross = encoder});
+  for (int i = 0; i < s.layer_count(); ++i)
+    s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;
+  if (s.value_dim == 0) s.value_dim = s.head_dim;
+}
+
+std::string ModelSpec::fingerprint() const {
+  std::string out(architecture->model_type);
+  const auto add = [&](double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, " %.17g", value);
+    out += text;
+  };
+  for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
+  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap})
+    add(x);
+  for (const LayerSpec& l : layers) add(l.window), add(l.rope);
+  for (const RopeSpec& r : ropes) {
+    out += " " + r.type;
+    for (const double x :
+         {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions, r.low_freq_factor,
+          r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow, r.truncate ? 1.0 : 0.0})
+      add(x);
+    for (const float d : r.divisors) add(d);
+  }
+  // Only where a family has them, so that the identity of every other stays what it was.
+  if (latent.kv_rank)
+    for (const std::int64_t n : {latent.q_rank, latent.kv_rank, latent.plain, latent.rotary, value_dim})
+      add(static_cast<double>(n));
+  if (routing.experts) {
+    for (const std::int64_t n : {routing.experts, routing.chosen, routing.groups, routing.chosen_groups,
+                                 routing.intermediate, routing.shared_intermediate})
+      add(static_cast<double>(n));
+    add(routing.scale), add(routing.normalised);
+    for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
+  }
+  if (relative.buckets) {
+    for (const std::int64_t n : {relative.buckets, relative.max_distance}) add(static_cast<double>(n));
+    add(logit_scale);
+    for (const StackSpec& k : stacks) add(k.first), add(k.layers);
+    for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
+  }
+  return out;
+}
+
+std::vector<std::int64_t> ModelSpec::shape(Module m) const {
+  const std::int64_t q = heads * head_dim, k = kv_heads * head_dim, v = kv_heads * value_dim, o = heads * value_dim;
+  switch (m) {
+    case Module::kQ: return {q, latent.kv_rank && latent.q_rank ? latent.q_rank : hidden};
+    case Module::kCrossQ: return {q, hidden};
+    case Module::kK:
+    case Module::kCrossK: return {k, hidden};
+    case Module::kV:
+    case Module::kCrossV: return {v, hidden};
+    case Module::kQkv: return {q + k + v, hidden};
+    case Module::kQDown: return {latent.q_rank, hidden};
+    case Module::kQDownNorm: return {latent.q_rank};
+    case Module::kQUp: return {q, latent.q_rank};
+    case Module::kKvDown: return {latent.kv_rank + latent.rotary, hidden};
+    case Module::kKvDownNorm: return {latent.kv_rank};
+    case Module::kKvUp: return {heads * (latent.plain + value_dim), latent.kv_rank};
+    case Module::kRelativeBias: return {relative.buckets, heads};
+    case Module::kO:
+    case Module::kCrossO: return {hidden, o};
+    case Module::kGate:
+    case Module::kUp:
+    case Module::kFc: return {intermediate, hidden};
+    case Module::kDown: return {hidden, intermediate};
+    case Module::kRouter: return {routing.experts, hidden};
+    case Module::kExpertGate:
+    case Module::kExpertUp: return {routing.intermediate, hidden};
+    case Module::kExpertDown: return {hidden, routing.intermediate};
+    case Module::kSharedGate:
+    case Module::kSharedUp: return {routing.shared_intermediate, hidden};
+    case Module::kSharedDown: return {hidden, routing.shared_intermediate};
+    case Module::kEmbed:
+    case Module::kHead: return {vocabulary, hidden};
+    case Module::kQNorm:
+    case Module::kKNorm: return {head_dim};
+    default: return {hidden};
+  }
+}
+
+bool ModelSpec::has(Site site) const {
+  const Architecture& a = *architecture;
+  switch (site.module) {
+    case Module::kEmbedNorm: return a.embed_norm;
+    case Module::kEncoderNorm: return stacks.size() > 1;
+    case Module::kHead: return !tied_head;
+    case Module::kEmbed:
+    case Module::kFinalNorm: return true;
+    default: break;
+  }
+  if (site.layer < 0 || site.layer >= layer_count()) return false;
+  const MlpKind mlp = layers[static_cast<std::size_t>(site.layer)].mlp;
+  const StackSpec& stack = stack_of(site.layer);
+  switch (site.module) {
+    case Module::kQ: return a.attention == AttentionKind::kGrouped || (latent.kv_rank && !latent.q_rank);
+    case Module::kK:
+    case Module::kV: return a.attention == AttentionKind::kGrouped;
+    case Module::kQkv: return a.attention == AttentionKind::kFused;
+    case Module::kQDown:
+    case Module::kQDownNorm:
+    case Module::kQUp: return latent.q_rank > 0;
+    case Module::kKvDown:
+    case Module::kKvDownNorm:
+    case Module::kKvUp: return latent.kv_rank > 0;
+    case Module::kQNorm:
+    case Module::kKNorm: return a.qk_norm;
+    case Module::kRelativeBias: return a.position == PositionKind::kRelative && site.layer == stack.first;
+    case Module::kCrossNorm:
+    case Module::kCrossQ:
+    case Module::kCrossK:
+    case Module::kCrossV:
+    case Module::kCrossO: return stack.cross;
+    case Module::kAttnPostNorm:
+    case Module::kMlpPostNorm: return a.post_norms;
+    case Module::kGate:
+    case Module::kUp: return mlp == MlpKind::kGated;
+    case Module::kFc: return mlp == MlpKind::kPlain;
+    case Module::kDown: return mlp != MlpKind::kExperts;
+    case Module::kRouter:
+    case Module::kExpertGate:
+    case Module::kExpertUp:
+    case Module::kExpertDown: return mlp == MlpKind::kExperts;
+    case Module::kSharedGate:
+    case Module::kSharedUp:
+    case Module::kSharedDown: return mlp == MlpKind::kExperts && routing.shared_intermediate > 0;
+    default: return true;
+  }
+}
+
+bool ModelSpec::has(Module m) const {
+  if (!in_block(m)) return has(Site{m});
+  for (int layer = 0; layer < layer_count(); ++layer)
+    if (has(Site{m, layer})) return true;
+  return false;
+}
+
+bool ModelSpec::has_bias(Module m) const {
+  if (m == Module::kRelativeBias) return false;
+  if (shape(m).size() == 1) return architecture->norm == NormKind::kLayer;
+  switch (m) {
+    case Module::kQ: return qkv_bias && !latent.kv_rank;
+    case Module::kK:
+    case Module::kV:
+    case Module::kQkv:
+    case Module::kQDown:
+    case Module::kKvDown: return qkv_bias;
+    case Module::kO: return o_bias;
+    case Module::kGate:
+    case Module::kUp:
+    case Module::kFc:
+    case Module::kDown:
+    case Module::kSharedGate:
+    case Module::kSharedUp:
+    case Module::kSharedDown: return mlp_bias;
+    default: return false;
+  }
+}
+
+std::vector<Site> ModelSpec::sites() const {
+  std::vector<Site> out;
+  for (std::size_t m = 0; m < kModules; ++m) {
+    const Module module = module_at(m);
+    for (int layer = 0; layer < (in_block(module) ? layer_count() : 1); ++layer) {
+      const int at = in_block(module) ? layer : -1;
+      if (!has(Site{module, at})) continue;
+      if (!of_expert(module)) out.push_back({module, at});
+      else
+        for (int expert = 0; expert < routing.experts; ++expert) out.push_back({module, at, expert});
+    }
+  }
+  return out;
+}
+
+std::string ModelSpec::hf_name(Site site) const {
+  int stack = 0;
+  if (site.layer >= 0 && site.layer < layer_count()) {
+    stack = layers[static_cast<std::size_t>(site.layer)].stack;
+    site.layer -= stack_of(site.layer).first;
+  }
+  return model::hf_name(*architecture, site, stack);
+}
+
+std::optional<Site> ModelSpec::site_of(std::string_view module_path) const {
+  std::vector<int> first;
+  for (const StackSpec& s : stacks) first.push_back(s.first);
+  return model::site_of(*architecture, module_path, first);
+}
+
+}  // namespace deltascape::model

@@ -1,0 +1,90 @@
+// Owns config.json's fields of latent attention, experts and T5, into a ModelSpec that has the rest.
+#include <cmath>
+
+#include "deltascape/error.h"
+#include "model/spec.h"
+
+namespace deltascape::model {
+namespace {
+
+using io::JsonFields;
+
+std::int64_t within(const JsonFields& c, std::string_view key, std::int64_t least, std::int64_t most,
+                    std::optional<std::int64_t> otherwise = {}) {
+  const auto value = c.integer(key);
+  if (!value && otherwise) return *otherwise;
+  if (!value || *value < least || *value > most)
+    c.fail(key, "a number from " + std::to_string(least) + " to " + std::to_string(most));
+  return *value;
+}
+
+constexpr std::int64_t kMost = std::int64_t{1} << 24;
+constexpr std::int64_t kMostExperts = 4096;
+
+[[noreturn]] void unsupported(const JsonFields& c, const std::string& field, const std::string& what) {
+  throw Error(ErrorCode::kUnsupported, what, {.path = c.file().string(), .field = field});
+}
+
+}  // namespace
+
+void read_latent(const JsonFields& c, ModelSpec& s) {
+  s.latent.q_rank =
+      c.json().contains("q_lora_rank") && !c.has("q_lora_rank") ? 0 : within(c, "q_lora_rank", 1, kMost, 1536);
+  s.latent.kv_rank = within(c, "kv_lora_rank", 1, kMost, 512);
+  s.latent.plain = within(c, "qk_nope_head_dim", 1, kMost, 128);
+  s.latent.rotary = within(c, "qk_rope_head_dim", 2, kMost, 64);
+  s.value_dim = within(c, "v_head_dim", 1, kMost, 128);
+  s.head_dim = s.latent.plain + s.latent.rotary;
+  if (s.kv_heads != s.heads) c.fail("num_key_value_heads", "as many as num_attention_heads");
+}
+
+void read_experts(const JsonFields& c, ModelSpec& s) {
+  RoutingSpec& r = s.routing;
+  const bool mixtral = s.architecture->model_type == "mixtral";
+  r.experts = within(c, mixtral ? "num_local_experts" : "n_routed_experts", 1, kMostExperts);
+  r.chosen = within(c, "num_experts_per_tok", 1, r.experts, mixtral ? std::optional<std::int64_t>(2) : std::nullopt);
+  r.normalised = mixtral;
+  r.intermediate = mixtral ? s.intermediate : within(c, "moe_intermediate_size", 1, kMost, 1407);
+  if (mixtral) return;
+  r.scale = c.real("routed_scaling_factor").value_or(1);
+  if (!std::isfinite(r.scale)) c.fail("routed_scaling_factor", "a number");
+  if (c.boolean("norm_topk_prob").value_or(false))
+    unsupported(c, "norm_topk_prob", "DeepSeek-V2 with normalised routing weights is not computed");
+  r.shared_intermediate = r.intermediate * within(c, "n_shared_experts", 0, 64, 2);
+  const std::string method = c.string("topk_method").value_or("greedy");
+  if (method == "group_limited_greedy") {
+    r.groups = within(c, "n_group", 1, r.experts);
+    r.chosen_groups = within(c, "topk_group", 1, r.groups);
+    if (r.experts % r.groups != 0) c.fail("n_group", "a divisor of n_routed_experts");
+    if (r.chosen > r.experts / r.groups * r.chosen_groups)
+      c.fail("num_experts_per_tok", "at most the experts of topk_group groups");
+  } else if (method != "greedy") {
+    unsupported(c, "topk_method", "this routing is not computed: expected greedy or group_limited_greedy");
+  }
+  const std::int64_t dense = within(c, "first_k_dense_replace", 0, kMost, 0);
+  for (std::size_t i = 0; i < s.layers.size() && static_cast<std::int64_t>(i) < dense; ++i)
+    s.layers[i].mlp = MlpKind::kGated;
+}
+
+void read_t5(const JsonFields& c, ModelSpec& s) {
+  s.relative = {within(c, "relative_attention_num_buckets", 4, 4096, 32),
+                within(c, "relative_attention_max_distance", 2, kMost, 128)};
+  if (s.relative.max_distance <= s.relative.buckets / 2)
+    c.fail("relative_attention_max_distance", "more than half of relative_attention_num_buckets");
+  s.attention_scale = 1;
+  const std::string mlp = c.string("feed_forward_proj").value_or("relu");
+  const bool gated = mlp.starts_with("gated-");
+  // "gated-gelu" means the tanh form (transformers' T5Config says so too).
+  s.activation = mlp == "gated-gelu" ? Activation::kGeluTanh : activation_named(gated ? mlp.substr(6) : mlp, c.file());
+  // T5 v1.0 scales the decoder's output before the head that it shares with the embedding; v1.1 and Flan do not.
+  const bool scaled = c.boolean("scale_decoder_outputs").value_or(c.boolean("tie_word_embeddings").value_or(true));
+  if (scaled) s.logit_scale = 1 / std::sqrt(static_cast<double>(s.hidden));
+  s.start_token = within(c, "decoder_start_token_id", 0, kMost, 0);
+  const auto encoder = static_cast<std::int64_t>(s.layers.size());
+  const std::int64_t decoder = within(c, "num_decoder_layers", 1, 10000, encoder);
+  s.layers.resize(static_cast<std::size_t>(encoder + decoder));
+  for (LayerSpec& l : s.layers) l.mlp = gated ? MlpKind::kGated : MlpKind::kPlain;
+  lay_out_stacks(s, static_cast<int>(encoder));
+}
+
+}  // namespace deltascape::model

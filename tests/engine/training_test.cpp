@@ -1,0 +1,228 @@
+// One step of LoRA training and prefix tuning through the differentiable execution, against PEFT in float64.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "adapter/adapter.h"
+#include "engine/generate.h"
+#include "io/tensor_file.h"
+#include "shape_goldens.h"
+
+namespace deltascape::engine {
+namespace {
+
+using model::Module;
+using testing::expect_close;
+using testing::ShapeGolden;
+
+class Training : public ::testing::TestWithParam<std::tuple<const char*, at::ScalarType>> {
+ protected:
+  at::ScalarType dtype() const { return std::get<1>(GetParam()); }
+  // Sums over a few hundred products and 50 tokens, through all blocks and back.
+  double relative() const { return dtype() == at::kDouble ? 1e-11 : 1e-4; }
+};
+
+// The adapter's operators as leaves of the graph.
+Operators trainable(const ShapeGolden& golden, const model::Checkpoint& base, at::ScalarType dtype) {
+  const auto adapter = adapter::Adapter::open(golden.folder / "lora", base);
+  Operators out;
+  for (const model::Site& site : base.spec().sites()) {
+    adapter::ModuleOps ops = adapter->ops(site, dtype);
+    for (adapter::LowRank& l : ops.low_rank) l.a.requires_grad_(true), l.b.requires_grad_(true);
+    if (!ops.empty()) out[site] = ops;
+  }
+  return out;
+}
+
+// Mean cross-entropy of the completions' tokens, all sequences packed one after the other.
+at::Tensor loss(Weights& weights, const Operators& operators, const ShapeGolden& golden) {
+  const auto prompts = golden.ids("train_prompts"), completions = golden.ids("train_completions");
+  testing::Ids whole = prompts;
+  std::vector<std::int64_t> rows, targets;
+  std::int64_t first = 0;
+  for (std::size_t s = 0; s < whole.size(); ++s) {
+    for (std::size_t i = 0; i < completions[s].size(); ++i) {
+      rows.push_back(first + static_cast<std::int64_t>(prompts[s].size() + i) - 1);
+      targets.push_back(completions[s][i]);
+    }
+    whole[s].insert(whole[s].end(), completions[s].begin(), completions[s].end());
+    first += static_cast<std::int64_t>(whole[s].size());
+  }
+  const at::Tensor hidden = run_stack(weights, operators, {.lengths = testing::lengths(whole)}, 0,
+                                      embed_tokens(weights, operators, testing::joined(whole)));
+  const at::Tensor scores = logits(weights, operators, hidden.index_select(0, at::tensor(rows, at::kLong)));
+  return at::cross_entropy_loss(scores, at::tensor(targets, at::kLong));
+}
+
+void expect_relative(double got, double expected, double relative, const std::string& what) {
+  EXPECT_NEAR(got, expected, std::abs(expected) * relative) << what;
+}
+
+TEST_P(Training, OneStepEqualsPeft) {
+  const ShapeGolden golden = testing::shape_golden(std::get<0>(GetParam()));
+  const auto base = golden.open();
+  Weights weights(base, dtype());
+  const double rate = 0.02, decay = 0.01, tiny = 1e-8;  // the golden's learning rate; torch.optim.AdamW's defaults
+  for (const std::string step : {"sgd", "adamw"}) {
+    Operators operators = trainable(golden, *base, dtype());
+    at::Tensor l = loss(weights, operators, golden);
+    expect_relative(l.item<double>(), golden.tensor("train_loss").item<double>(), relative(), "loss");
+    l.backward();
+    std::size_t count = 0;
+    const at::NoGradGuard no_grad;
+    for (auto& [site, ops] : operators)
+      for (adapter::LowRank& low : ops.low_rank)
+        for (auto& [suffix, p] : {std::pair<std::string, at::Tensor>{".lora_A", low.a}, {".lora_B", low.b}}) {
+          const std::string key = "grad:model." + base->spec().hf_name(site) + suffix;
+          const at::Tensor expected = golden.tensor(key), g = p.grad();
+          const double scale = expected.norm().item<double>();
+          ASSERT_GT(scale, 0) << key;
+          EXPECT_LE((g.to(at::kDouble) - expected).norm().item<double>(), relative() * scale) << key;
+          if (step == "sgd") p.sub_(g * rate);
+          else p.mul_(1 - rate * decay).sub_(rate * g / (g.abs() + tiny));  // the first step of AdamW
+          ++count;
+        }
+    EXPECT_EQ(count, 2u * 3 * base->spec().layers.size());
+    expect_relative(loss(weights, operators, golden).item<double>(), golden.tensor("train_loss_" + step).item<double>(),
+                    relative(), step);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Training,
+                         ::testing::Combine(::testing::Values("llama", "gemma2"),
+                                            ::testing::Values(at::kFloat, at::kDouble)),
+                         [](const auto& p) {
+                           return std::get<0>(p.param) +
+                                  std::string(std::get<1>(p.param) == at::kFloat ? "_fp32" : "_fp64");
+                         });
+
+// Low-rank operators on every linear of a layer in each stack, experts' too.
+Operators on_all_linears(const model::ModelSpec& spec) {
+  Operators out;
+  for (const model::Site& site : spec.sites()) {
+    const auto shape = spec.shape(site.module);
+    if (!model::in_block(site.module) || shape.size() != 2 || site.module == Module::kRelativeBias) continue;
+    if (site.layer % 2 != 0) continue;
+    const at::Tensor a = at::sin(at::arange(2 * shape[1], at::kDouble) * 1.7 + site.layer).view({2, shape[1]}) * 0.05;
+    const at::Tensor b = at::cos(at::arange(2 * shape[0], at::kDouble) * 2.3 + site.expert).view({shape[0], 2}) * 0.05;
+    out[site] = {.low_rank = {{a.clone().requires_grad_(true), b.clone().requires_grad_(true), 1.3}}};
+  }
+  return out;
+}
+
+at::Tensor scalar_of(Weights& weights, const Operators& operators, const testing::Ids& ids) {
+  Batch batch{.lengths = testing::lengths(ids)};
+  const bool encoder = weights.spec().stacks.size() == 2;
+  at::Tensor h = embed_tokens(weights, operators, testing::joined(ids));
+  if (encoder) {
+    batch.memory = run_stack(weights, operators, batch, 0, h);
+    batch.memory_lengths = batch.lengths;
+  }
+  h = run_stack(weights, operators, batch, encoder ? 1 : 0, h);
+  return at::logsumexp(logits(weights, operators, h), {1}).sum();
+}
+
+class Gradients : public ::testing::TestWithParam<std::string> {};
+
+// Through every kind of block, against finite differences along the gradient itself.
+TEST_P(Gradients, EqualFiniteDifferences) {
+  const ShapeGolden golden = testing::shape_golden(GetParam());
+  Weights weights(golden.open(), at::kDouble);
+  Operators operators = on_all_linears(weights.spec());
+  const testing::Ids ids = {golden.ids()[1], {7, 11, 13, 17, 19, 23, 29}};
+  scalar_of(weights, operators, ids).backward();
+  const at::NoGradGuard no_grad;
+  double square = 0;
+  std::size_t reached = 0;
+  std::vector<std::pair<at::Tensor, at::Tensor>> moved;  // each parameter and its gradient
+  for (auto& [site, ops] : operators)
+    for (const at::Tensor& p : {ops.low_rank[0].a, ops.low_rank[0].b}) {
+      const at::Tensor g = p.grad();
+      if (!g.defined()) continue;  // an expert that no row takes
+      square += g.square().sum().item<double>();
+      moved.emplace_back(p, g);
+      ++reached;
+    }
+  EXPECT_GT(reached, operators.size());
+  const double norm = std::sqrt(square), step = 1e-5;
+  const auto at = [&](double by) {
+    for (auto& [p, g] : moved) p.add_(g * (by / norm));
+    const double value = scalar_of(weights, operators, ids).item<double>();
+    for (auto& [p, g] : moved) p.sub_(g * (by / norm));
+    return value;
+  };
+  EXPECT_NEAR((at(step) - at(-step)) / (2 * step), norm, 1e-6 * norm);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Gradients, ::testing::ValuesIn(testing::shape_names("shapes")),
+                         [](const auto& p) { return p.param; });
+
+class Prefix : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const auto file = io::open_safetensors(golden_.folder / "prefix" / "adapter_model.safetensors");
+    const io::TensorInfo* t = file->find("prompt_embeddings");
+    ASSERT_NE(t, nullptr);
+    prefix_ = prefix_from_peft(weights_.spec(), model::decode_tensor(*file, *t, at::kDouble));
+  }
+  ShapeGolden golden_ = testing::shape_golden(GetParam());
+  Weights weights_{golden_.open(), at::kDouble};
+  at::Tensor prefix_;
+};
+
+TEST_P(Prefix, HiddenStatesAndTokensEqualPeft) {
+  const at::NoGradGuard no_grad;
+  const auto ids = golden_.ids();
+  Cache cache = prefix_cache(weights_.spec(), prefix_, ids.size());
+  std::vector<at::Tensor> states;
+  run_stack(weights_, {}, {.lengths = testing::lengths(ids), .cache = &cache}, 0,
+            embed_tokens(weights_, {}, testing::joined(ids)), &states);
+  const at::Tensor expected = golden_.tensor("prefix_states");
+  for (std::size_t i = 0; i < states.size(); ++i)
+    expect_close(states[i], expected[static_cast<std::int64_t>(i)], "hidden " + std::to_string(i));
+  const at::Tensor tokens = golden_.tensor("prefix_generated"), scores = golden_.tensor("prefix_generated_logits");
+  const Generated got = generate(weights_, {}, ids, {.tokens = tokens.size(1), .prefix = prefix_});
+  for (std::size_t s = 0; s < ids.size(); ++s) {
+    const auto at = static_cast<std::int64_t>(s);
+    EXPECT_TRUE(at::tensor(got.ids[s], at::kLong).equal(tokens[at])) << "sequence " << s;
+    expect_close(got.logits[s], scores[at], "sequence " + std::to_string(s));
+  }
+}
+
+// A trained prefix is a cache that requires a gradient: finite differences along one direction.
+TEST_P(Prefix, HasAGradient) {
+  const std::vector<std::int64_t> ids = {5, 9, 3, 40, 7};
+  const auto value = [&](const at::Tensor& prefix) {
+    Cache cache = prefix_cache(weights_.spec(), prefix, 1);
+    const at::Tensor h = run_stack(weights_, {}, {.lengths = {5}, .cache = &cache}, 0, embed_tokens(weights_, {}, ids));
+    return at::logsumexp(logits(weights_, {}, h), {1}).sum();
+  };
+  at::Tensor leaf = prefix_.clone().requires_grad_(true);
+  value(leaf).backward();
+  const at::NoGradGuard no_grad;
+  const at::Tensor direction = leaf.grad() / leaf.grad().norm();
+  const double h = 1e-5,
+               slope = (value(prefix_ + direction * h) - value(prefix_ - direction * h)).item<double>() / (2 * h);
+  EXPECT_NEAR(slope, leaf.grad().norm().item<double>(), 1e-6 * slope);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Prefix, ::testing::Values("llama", "gemma3"),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST(Generation, StoppedSequencesLeaveTheBatch) {
+  const ShapeGolden golden = testing::shape_golden("llama");
+  Weights weights(golden.open(), at::kDouble);
+  const Generated free = generate(weights, {}, golden.ids(), {.tokens = 6});
+  const std::int64_t stop = free.ids[0][2];
+  const Generated stopped = generate(weights, {}, golden.ids(), {.tokens = 6, .stops = {stop}});
+  for (std::size_t s = 0; s < free.ids.size(); ++s) {
+    std::vector<std::int64_t> expected = free.ids[s];
+    const auto end = std::find(expected.begin(), expected.end(), stop);
+    if (end != expected.end()) expected.erase(end + 1, expected.end());
+    EXPECT_EQ(stopped.ids[s], expected);
+    EXPECT_EQ(stopped.logits[s].size(0), static_cast<std::int64_t>(expected.size()));
+  }
+}
+
+}  // namespace
+}  // namespace deltascape::engine

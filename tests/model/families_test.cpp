@@ -1,0 +1,118 @@
+// Configurations of families with experts, latent attention, ALiBi and an encoder: what is read, what is refused.
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "deltascape/error.h"
+#include "model/spec.h"
+
+namespace deltascape::model {
+namespace {
+
+using ::testing::HasSubstr;
+
+io::Json config(const std::string& family) {
+  io::Json c = {{"model_type", family},
+                {"vocab_size", 64},
+                {"hidden_size", 32},
+                {"intermediate_size", 48},
+                {"num_hidden_layers", 3},
+                {"num_attention_heads", 4},
+                {"num_local_experts", 8},
+                {"num_experts_per_tok", 2},
+                {"n_routed_experts", 8},
+                {"moe_intermediate_size", 20},
+                {"n_shared_experts", 2},
+                {"first_k_dense_replace", 1},
+                {"kv_lora_rank", 16},
+                {"q_lora_rank", 24},
+                {"qk_nope_head_dim", 8},
+                {"qk_rope_head_dim", 4},
+                {"v_head_dim", 12},
+                {"n_layer", 3},
+                {"n_head", 4},
+                {"d_model", 32},
+                {"d_ff", 48},
+                {"d_kv", 12},
+                {"num_layers", 2},
+                {"num_decoder_layers", 3},
+                {"num_heads", 4},
+                {"feed_forward_proj", "gated-gelu"}};
+  if (family == "mixtral") c["num_key_value_heads"] = 2;
+  return c;
+}
+
+ModelSpec read(const io::Json& c) { return spec_from_config(c, "config.json", true); }
+
+std::string error_of(const std::string& family, const std::function<void(io::Json&)>& change) {
+  io::Json c = config(family);
+  change(c);
+  try {
+    read(c);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(FamilySpecs, ExpertsAreAValueOfTheLayer) {
+  const ModelSpec s = read(config("deepseek_v2"));
+  EXPECT_EQ(s.layers[0].mlp, MlpKind::kGated);
+  EXPECT_EQ(s.layers[1].mlp, MlpKind::kExperts);
+  EXPECT_TRUE(s.has(Site{Module::kGate, 0}));
+  EXPECT_FALSE(s.has(Site{Module::kGate, 1}));
+  EXPECT_FALSE(s.has(Site{Module::kExpertGate, 0}));
+  EXPECT_EQ(s.routing.shared_intermediate, 40);
+  EXPECT_EQ(s.hf_name({Module::kExpertDown, 2, 5}), "layers.2.mlp.experts.5.down_proj");
+  EXPECT_EQ(s.head_dim, 12);
+  EXPECT_EQ(s.shape(Module::kKvUp), (std::vector<std::int64_t>{4 * (8 + 12), 16}));
+}
+
+TEST(FamilySpecs, StacksShareOneCountOfLayers) {
+  const ModelSpec s = read(config("t5"));
+  ASSERT_EQ(s.stacks.size(), 2u);
+  EXPECT_EQ(s.layer_count(), 5);
+  EXPECT_EQ(s.stacks[1].first, 2);
+  EXPECT_EQ(s.hf_name({Module::kCrossQ, 4}), "decoder.block.2.layer.1.EncDecAttention.q");
+  EXPECT_EQ(s.site_of("decoder.block.2.layer.1.EncDecAttention.q"), (Site{Module::kCrossQ, 4}));
+  EXPECT_FALSE(s.has(Site{Module::kCrossQ, 1}));
+  EXPECT_TRUE(s.has(Site{Module::kRelativeBias, 2}));
+  EXPECT_FALSE(s.has(Site{Module::kRelativeBias, 3}));
+}
+
+TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
+  for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
+}
+
+TEST(FamilySpecs, BadValuesAreNamed) {
+  const auto set = [](const char* key, const io::Json& value) { return [=](io::Json& c) { c[key] = value; }; };
+  EXPECT_THAT(error_of("mixtral", set("num_local_experts", 1 << 20)), HasSubstr("num_local_experts"));
+  EXPECT_THAT(error_of("mixtral", set("num_experts_per_tok", 9)), HasSubstr("num_experts_per_tok"));
+  EXPECT_THAT(error_of("mixtral", set("num_local_experts", 0)), HasSubstr("num_local_experts"));
+  EXPECT_THAT(error_of("deepseek_v2", set("kv_lora_rank", -1)), HasSubstr("kv_lora_rank"));
+  EXPECT_THAT(error_of("deepseek_v2", set("qk_rope_head_dim", 3)), HasSubstr("even"));
+  EXPECT_THAT(error_of("deepseek_v2", set("topk_method", "noaux_tc")), HasSubstr("topk_method"));
+  EXPECT_THAT(error_of("deepseek_v2", set("norm_topk_prob", true)), HasSubstr("norm_topk_prob"));
+  EXPECT_THAT(error_of("deepseek_v2", set("n_shared_experts", -2)), HasSubstr("n_shared_experts"));
+  EXPECT_THAT(error_of("deepseek_v2",
+                       [](io::Json& c) {
+                         c["topk_method"] = "group_limited_greedy";
+                         c["n_group"] = 3, c["topk_group"] = 1;
+                       }),
+              HasSubstr("n_group"));
+  EXPECT_THAT(error_of("deepseek_v2",
+                       [](io::Json& c) {
+                         c["topk_method"] = "group_limited_greedy", c["num_experts_per_tok"] = 3;
+                         c["n_group"] = 4, c["topk_group"] = 1;
+                       }),
+              HasSubstr("num_experts_per_tok"));
+  EXPECT_THAT(error_of("bloom", set("apply_residual_connection_post_layernorm", true)), HasSubstr("residual"));
+  EXPECT_THAT(error_of("bloom", set("n_head", 0)), HasSubstr("n_head"));
+  EXPECT_THAT(error_of("t5", set("relative_attention_num_buckets", 0)), HasSubstr("relative_attention_num_buckets"));
+  EXPECT_THAT(error_of("t5", set("relative_attention_max_distance", 4)), HasSubstr("relative_attention_max_distance"));
+  EXPECT_THAT(error_of("t5", set("feed_forward_proj", "gated-swiglu")), HasSubstr("swiglu"));
+  EXPECT_THAT(error_of("t5", set("num_decoder_layers", 1 << 30)), HasSubstr("num_decoder_layers"));
+}
+
+}  // namespace
+}  // namespace deltascape::model
