@@ -39,6 +39,16 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
     ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
   target_link_libraries(LibTorch::LibTorch INTERFACE ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY} Threads::Threads)
+  # ATen's parallel_for is a template over OpenMP: without the flag our loops would run on one core. One pool for all:
+  # the runtime that the wheel brings, where it brings one.
+  target_compile_options(LibTorch::LibTorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  file(GLOB _runtimes ${LIBTORCH_ROOT}/lib/libgomp*.so* ${LIBTORCH_ROOT}/../torch.libs/libgomp*.so*)
+  if(_runtimes)
+    list(GET _runtimes 0 _runtime)
+    target_link_libraries(LibTorch::LibTorch INTERFACE ${_runtime})
+  else()
+    target_link_libraries(LibTorch::LibTorch INTERFACE gomp)
+  endif()
   # The wheel's libraries carry their own run paths to the packages beside them.
   target_link_options(LibTorch::LibTorch INTERFACE -Wl,-rpath,${LIBTORCH_ROOT}/lib -Wl,--allow-shlib-undefined)
   if(LibTorch_CUDA_LIBRARY)
