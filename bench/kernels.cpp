@@ -85,7 +85,7 @@ BENCHMARK(attend)->ArgName("keys")->Arg(38)->Arg(256);
 void packed_weight(benchmark::State& state, at::ScalarType dtype) {
   const c10::InferenceMode inference;
   const std::int64_t out = state.range(0), in = state.range(1);
-  const PackedWeight weight(at::randn({out, in}).to(dtype), kRows);
+  const PackedWeight weight(at::randn({out, in}).to(dtype), kRows, std::int64_t{1} << 20);
   const at::Tensor x = at::randn({kRows, in}).to(dtype);
   for (auto _ : state) benchmark::DoNotOptimize(weight.apply(x, {}));
   computed(state, 2.0 * static_cast<double>(kRows) * static_cast<double>(out) * static_cast<double>(in));

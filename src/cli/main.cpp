@@ -1,6 +1,4 @@
 // Owns the program: the verbs, one parse, one run, and the only place where errors become exit codes.
-#include <malloc.h>
-
 #include <algorithm>
 #include <exception>
 #include <iostream>
@@ -69,9 +67,6 @@ int fail(const Console& console, const std::string& message, int code) {
 }
 
 int run(int argc, const char* const* argv) {
-  // The engine frees and takes the same large buffers in every layer: keep their pages instead of zeroing new ones.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   Session session;
   try {
     CLI::App app("Embeds finetuned models by what they do: vectors, neighbours, clusters and a map.", "deltascape");

@@ -4,7 +4,9 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "engine/buffers.h"
 #include "engine/pass.h"
 
 namespace deltascape::engine {
@@ -17,12 +19,12 @@ bool fits(const model::ModelSpec& a, const model::ModelSpec& b) {
 }
 
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
-              const Taps& taps, const RunOptions& options) {
+              const Taps& taps, const RunOptions& options, std::int64_t count) {
   std::uint64_t adapter_bytes = 0;  // of the largest one, a layer
   for (const Variant& v : variants)
     for (int layer = 0; v.adapter && layer < base.spec().layer_count(); ++layer)
       adapter_bytes = std::max(adapter_bytes, v.adapter->layer_bytes(layer));
-  return make_plan(base, layout, taps, options.precision, options.memory, adapter_bytes);
+  return make_plan(base, layout, taps, options.precision, options.memory, adapter_bytes, count);
 }
 
 void check_finite(RunResult& result) {
@@ -38,6 +40,7 @@ void check_finite(RunResult& result) {
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, Progress& progress) {
   const c10::InferenceMode inference;
+  const BufferScope buffers(options.memory > 0 ? options.memory : std::numeric_limits<std::size_t>::max());
   RunResult result;
   result.variants.resize(variants.size());
   std::vector<std::size_t> members;  // all but copies of the base
@@ -49,7 +52,7 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
                       {.path = variants[i].full->path().string()});
     else if (variants[i].adapter || variants[i].full) members.push_back(i);
   }
-  const Plan plan = plan_for(base, variants, layout, taps, options);
+  const Plan plan = plan_for(base, variants, layout, taps, options, static_cast<std::int64_t>(members.size()));
   if (options.memory > 0 && static_cast<double>(options.memory) < plan.least)
     progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) +
                   " is less than one layer and one variant need (" + mebibytes(plan.least) +
@@ -74,7 +77,8 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
 
 std::size_t group_size(const model::Checkpoint& base, const Layout& layout, const Taps& taps,
                        const RunOptions& options) {
-  return static_cast<std::size_t>(plan_for(base, {}, layout, taps, options).group);
+  return static_cast<std::size_t>(
+      plan_for(base, {}, layout, taps, options, std::numeric_limits<std::int64_t>::max()).group);
 }
 
 }  // namespace deltascape::engine

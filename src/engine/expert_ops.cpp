@@ -41,7 +41,7 @@ class ExpertOps final : public model::BlockOps {
 
 PackedWeight ExpertOps::shared(Site site, const at::Tensor& x) const {
   const Timed timed(run_.breakdown, Work::kConvert);
-  PackedWeight weight(run_.base.load(site, model::Param::kWeight, x.scalar_type()), x.size(0));
+  PackedWeight weight(run_.base.load(site, model::Param::kWeight, x.scalar_type()), x.size(0), x.size(0));
   run_.base.release(site, model::Param::kWeight);
   return weight;
 }
@@ -57,7 +57,7 @@ at::Tensor ExpertOps::linear(Module module, const at::Tensor& x) {
     const at::Tensor rows = x.narrow(0, first, counts_[v]);
     at::Tensor y;
     if (ops.weight.defined()) {
-      y = PackedWeight(ops.weight, rows.size(0)).apply(rows, {});
+      y = PackedWeight(ops.weight, rows.size(0), rows.size(0)).apply(rows, {});
     } else {
       if (!all.defined()) all = shared(site, x).apply(x, {});
       y = all.narrow(0, first, counts_[v]);

@@ -10,11 +10,12 @@ namespace deltascape::engine {
 class PackedWeight {
  public:
   PackedWeight() = default;
-  // weight: [out, in], float, double or bfloat16; `rows` is how many rows a product will have, as a hint.
-  PackedWeight(at::Tensor weight, std::int64_t rows);
+  // weight: [out, in], float, double or bfloat16. It is reordered for products of `rows` rows where that pays for
+  // `all_rows` of them in all; else it is used as it is.
+  PackedWeight(at::Tensor weight, std::int64_t rows, std::int64_t all_rows);
+  // Whether the constructor would make a reordered copy, so that what is given may be overwritten or go.
+  static bool copies(at::ScalarType type, std::int64_t elements, std::int64_t all_rows);
   bool defined() const { return out_ > 0; }
-  // Whether packing a weight of this type makes a copy, so that the given one may be overwritten.
-  static bool copies(at::ScalarType type);
   // x: [rows, in] -> [rows, out] = x · Wᵀ (+ bias [out], which may be undefined). Never runs below 16 rows: results
   // of a row would depend on how many stand beside it.
   at::Tensor apply(const at::Tensor& x, const at::Tensor& bias) const;

@@ -14,19 +14,22 @@ void LayerLoader::load_linear(Site site, LayerWeights& out) {
   const std::size_t m = model::index(site.module);
   const std::vector<std::int64_t> shape = checkpoint_.spec().shape(site.module);
   const std::int64_t elements = shape[0] * shape[1];
-  const bool reuse = PackedWeight::copies(dtype_);
-  if (reuse && (!buffer_.defined() || buffer_.numel() < elements))
+  const bool copies = PackedWeight::copies(dtype_, elements, rows_.all);
+  if (copies && (!buffer_.defined() || buffer_.numel() < elements))
     buffer_ = at::empty({elements}, at::TensorOptions(dtype_));
+  const at::Tensor place =
+      copies ? buffer_.narrow(0, 0, elements).view(shape) : at::empty(shape, at::TensorOptions(dtype_));
   at::Tensor weight;
-  if (rows16_ > 0 && checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
+  if (rows_.all16 > 0 && checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
     const at::Tensor stored = checkpoint_.view(site, Param::kWeight, at::kBFloat16);
-    weight = reuse ? buffer_.narrow(0, 0, elements).view(shape).copy_(stored) : stored.to(dtype_);
-    out.linear16[m] = PackedWeight(PackedWeight::copies(at::kBFloat16) ? stored : stored.clone(), rows16_);
+    weight = place.copy_(stored);
+    out.linear16[m] = PackedWeight(stored, rows_.each16, rows_.all16);
+    out.shows_file |= !PackedWeight::copies(at::kBFloat16, elements, rows_.all16);
   } else {
-    weight = checkpoint_.load(site, Param::kWeight, dtype_, reuse ? buffer_ : at::Tensor());
-    if (rows16_ > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows16_);
+    weight = checkpoint_.load(site, Param::kWeight, dtype_, place);
+    if (rows_.all16 > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows_.each16, rows_.all16);
   }
-  out.linear[m] = PackedWeight(std::move(weight), rows_);
+  out.linear[m] = PackedWeight(std::move(weight), rows_.each, rows_.all);
 }
 
 LayerWeights LayerLoader::load(int layer) {
@@ -38,7 +41,6 @@ LayerWeights LayerLoader::load(int layer) {
     if (spec.shape(site.module).size() == 1)
       out.norm[m] = norm_weight(spec, checkpoint_.load(site, Param::kWeight, dtype_));
     else load_linear(site, out);
-    checkpoint_.release(site, Param::kWeight);
     if (spec.has_bias(site.module)) out.bias[m] = checkpoint_.load(site, Param::kBias, dtype_);
   }
   return out;

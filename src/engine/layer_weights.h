@@ -13,16 +13,22 @@ struct LayerWeights {
   model::PerModule<PackedWeight> linear16;  // the same in bfloat16, for delta propagation; else empty
   model::PerModule<at::Tensor> bias;
   model::PerModule<at::Tensor> norm;  // as it multiplies: Gemma's one is added
+  bool shows_file = false;            // some of linear16 are the checkpoint's own bytes: keep them in memory
+};
+
+// How many rows a layer's products will have: of the base's type, and of the variants in bfloat16 (0: none). `each` is
+// a usual product's, `all` those of a pass together, where a product counts for no less than kLeastCounted.
+struct ProductRows {
+  static constexpr std::int64_t kLeastCounted = 128;
+  std::int64_t each = 0, all = 0, each16 = 0, all16 = 0;
 };
 
 // Reads layers of one checkpoint; keeps one buffer for what is decoded before it is reordered.
 class LayerLoader {
  public:
-  // `rows`: how many rows a product of the base will have, as a hint; `rows16`: of the variants in bfloat16, 0 for
-  // none.
-  LayerLoader(const model::Checkpoint& checkpoint, at::ScalarType dtype, std::int64_t rows, std::int64_t rows16)
-      : checkpoint_(checkpoint), dtype_(dtype), rows_(rows), rows16_(rows16) {}
-  // Throws Error naming the tensor. The file's bytes leave memory as they are used.
+  LayerLoader(const model::Checkpoint& checkpoint, at::ScalarType dtype, ProductRows rows)
+      : checkpoint_(checkpoint), dtype_(dtype), rows_(rows) {}
+  // Throws Error naming the tensor.
   LayerWeights load(int layer);
 
  private:
@@ -30,7 +36,7 @@ class LayerLoader {
 
   const model::Checkpoint& checkpoint_;
   at::ScalarType dtype_;
-  std::int64_t rows_, rows16_;
+  ProductRows rows_;
   at::Tensor buffer_;
 };
 // A norm's weight as it multiplies, [hidden] or [head_dim].

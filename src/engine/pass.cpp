@@ -46,7 +46,7 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
       options_(options),
       plan_(plan),
       dtype_(dtype_of(options.precision)),
-      loader_(base, dtype_, layout.tokens, reduced() ? plan.chunk * layout.tokens : 0),
+      loader_(base, dtype_, product_rows(variants.size())),
       base_stream_(base.spec(), layout, 1, dtype_) {
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Slot slot{.variant = variants[i], .given = i, .precision = options.precision};
@@ -66,6 +66,17 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
       slots_[i].precision = Precision::kFp32;
   }
   place_check();
+}
+
+ProductRows Pass::product_rows(std::size_t variants) const {
+  const auto n = static_cast<std::int64_t>(variants);
+  const std::int64_t tokens = layout_.tokens;
+  if (!reduced()) return {.each = plan_.chunk * tokens, .all = (n + 1) * tokens};
+  const std::int64_t chunks = (n + plan_.chunk - 1) / plan_.chunk;  // each has its exact tokens, and there is the check
+  return {.each = tokens,
+          .all = tokens + (chunks + 1) * ProductRows::kLeastCounted,
+          .each16 = plan_.chunk * tokens,
+          .all16 = n * tokens};
 }
 
 std::int64_t Pass::active(int layer) const {
@@ -176,13 +187,13 @@ at::Tensor Pass::block(int layer, const Stream& stream, const at::Tensor& rows, 
 
 void Pass::run_layer(int layer, Reader& reader) {
   const bool delta = options_.precision == Precision::kDelta;
-  reader.wait();
+  const std::size_t bytes = reader.wait();
   std::optional<LayerWeights> weights;
   {
     const Timed timed(options_.breakdown, Work::kConvert);
     weights.emplace(loader_.load(layer));
   }
-  reader.release();
+  if (!weights->shows_file) reader.release(bytes);
   run_check(layer, *weights);  // before the base's stream moves on
   start(layer);
   Record twins;
@@ -191,10 +202,11 @@ void Pass::run_layer(int layer, Reader& reader) {
                             delta ? Precision::kFp32 : options_.precision, nullptr, delta ? &twins : nullptr);
   run_adapters(layer, *weights, twins, reader);
   for (std::size_t i = static_cast<std::size_t>(adapters_); i < slots_.size(); ++i) {
-    reader.wait();
+    const std::size_t own_bytes = reader.wait();
     run_full(layer, *weights, twins, slots_[i]);
-    reader.release();
+    reader.release(own_bytes);
   }
+  if (weights->shows_file) reader.release(bytes);
   base_stream_.pooled = last(layer);
   if (stream_) stream_->pooled = last(layer);
 }
@@ -207,7 +219,7 @@ void Pass::run_adapters(int layer, const LayerWeights& weights, const Record& tw
   for (std::int64_t first = 0; first < count; first += plan_.chunk) {
     const std::int64_t many = std::min(plan_.chunk, count - first);
     std::vector<LayerOps> ops(static_cast<std::size_t>(many));
-    reader.wait();
+    const std::size_t bytes = reader.wait();
     {
       const Timed timed(options_.breakdown, Work::kConvert);
       for (std::int64_t i = 0; i < many; ++i) {
@@ -216,7 +228,7 @@ void Pass::run_adapters(int layer, const LayerWeights& weights, const Record& tw
                 [&] { ops[static_cast<std::size_t>(i)] = LayerOps(*slot.variant->adapter, base_, layer, dtype_); });
       }
     }
-    reader.release();
+    reader.release(bytes);
     const at::Tensor rows = stream_->of(first, many);
     const at::Tensor out = block(layer, *stream_, rows, weights, ops, options_.precision, &twins, nullptr);
     if (tapped.defined()) tapped.narrow(0, first * layout_.last.size(0), out.size(0)).copy_(out);

@@ -41,6 +41,7 @@ class Pass {
   };
 
   std::vector<Load> loads() const;
+  ProductRows product_rows(std::size_t variants) const;
   std::int64_t active(int layer) const;  // adapters that differ from the base when `layer` has run
   void place_check();
   void embed();

@@ -28,7 +28,7 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
     for (std::size_t v = 0; v < run_.variants.size(); ++v) {
       const at::Tensor own = run_.variants[v].replaces_weight(module) ? run_.variants[v].weight(module) : at::Tensor();
       const at::Tensor rows = rows_of(x, v);
-      parts.push_back(own.defined() ? PackedWeight(own, rows.size(0)).apply(rows, shared_bias)
+      parts.push_back(own.defined() ? PackedWeight(own, rows.size(0), rows.size(0)).apply(rows, shared_bias)
                                     : shared.apply(rows, shared_bias));
     }
     y = parts.size() == 1 ? parts[0] : at::cat(parts);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/gemm.h"
+
 namespace deltascape::engine {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr std::int64_t kChunkRows = 1024;
 }  // namespace
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, std::uint64_t adapter_bytes) {
+               std::size_t memory, std::uint64_t adapter_bytes, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
@@ -45,9 +47,13 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   // A chunk gets at most half of what is left, the streams the rest, and the reader what they leave.
   plan.chunk = std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk);
   const double for_streams = left - d(plan.chunk) * running;
-  plan.group = std::clamp(static_cast<std::int64_t>(for_streams / stream), std::int64_t{1}, kMostTogether);
+  const std::int64_t most = std::clamp(variants, std::int64_t{1}, kMostTogether);
+  plan.group = std::clamp(static_cast<std::int64_t>(for_streams / stream), std::int64_t{1}, most);
   const double spare = for_streams - d(plan.group) * stream;
-  plan.read_ahead = static_cast<std::uint64_t>(raw + std::clamp(spare, 0.0, 2 * raw + 64.0 * 1048576));
+  // bfloat16 weights that are not reordered are the file's own bytes: they stay while the next layer's come.
+  const bool stays =
+      half && !PackedWeight::copies(at::kBFloat16, static_cast<std::int64_t>(largest), plan.group * layout.tokens);
+  plan.read_ahead = static_cast<std::uint64_t>((stays ? 2 : 1) * raw + std::clamp(spare, 0.0, raw + 64.0 * 1048576));
   return plan;
 }
 

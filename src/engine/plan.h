@@ -23,8 +23,8 @@ struct Plan {
   double least = 0;              // bytes that one variant alone needs
 };
 
-// For `memory` bytes (0: no limit) and adapters of `adapter_bytes` a layer.
+// For `memory` bytes (0: no limit), `variants` in all and adapters of `adapter_bytes` a layer.
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, std::uint64_t adapter_bytes);
+               std::size_t memory, std::uint64_t adapter_bytes, std::int64_t variants);
 
 }  // namespace deltascape::engine

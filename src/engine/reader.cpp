@@ -33,7 +33,7 @@ void Reader::read() {
   }
 }
 
-void Reader::wait() {
+std::size_t Reader::wait() {
   const Timed timed(breakdown_, Work::kIo);
   std::unique_lock lock(mutex_);
   if (read_ == taken_) {
@@ -42,14 +42,14 @@ void Reader::wait() {
   }
   changed_.wait(lock, [&] { return read_ > taken_; });
   waiting_ = false;
-  ++taken_;
+  return taken_++;
 }
 
-void Reader::release() {
-  loads_[taken_ - 1].release();
+void Reader::release(std::size_t load) {
+  loads_[load].release();
   {
     const std::lock_guard lock(mutex_);
-    held_ -= loads_[taken_ - 1].bytes;
+    held_ -= loads_[load].bytes;
   }
   changed_.notify_all();
 }

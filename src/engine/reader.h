@@ -28,10 +28,10 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // Returns when the next load is in memory.
-  void wait();
-  // What the last wait() returned is not needed any more.
-  void release();
+  // Returns when the next load is in memory, with its place in `loads`.
+  std::size_t wait();
+  // A load that was waited for is not needed any more.
+  void release(std::size_t load);
 
  private:
   void read();

@@ -39,7 +39,8 @@ double best_seconds(F&& run) {
 
 // Seconds of x · Wᵀ, x: [rows, in], W: [out, in].
 double product_seconds(const std::vector<std::int64_t>& shape, std::int64_t rows, at::ScalarType dtype) {
-  const engine::PackedWeight weight(at::randn(shape, at::TensorOptions(at::kFloat)).to(dtype), rows);
+  const engine::PackedWeight weight(at::randn(shape, at::TensorOptions(at::kFloat)).to(dtype), rows,
+                                    std::int64_t{1} << 20);
   const at::Tensor x = at::randn({rows, shape[1]}, at::TensorOptions(at::kFloat)).to(dtype);
   const at::Tensor few = x.narrow(0, 0, std::min(rows, kFewRows));
   weight.apply(few, {});  // warms up
