@@ -16,6 +16,7 @@ struct Inspection {
   std::string base;                  // base_model_name_or_path it names
   std::string verdict;               // exact | approximate | refused
   std::string reason;                // one line; empty for exact
+  std::string precision;             // what `embed --precision auto` takes where bfloat16 is fast: delta | fp32
   std::string dtype;                 // of the weights: BF16, "Q4_1+Q6_K"
   std::int64_t parameters = 0;
   std::int64_t bytes = 0;  // on disk

@@ -67,6 +67,8 @@ Inspection inspect(const std::string& path) {
     const fs::path local = hub::resolve(path).path;
     if (adapter::holds_adapter(local)) inspect_adapter(local, out);
     else inspect_checkpoint(local, out);
+    // Whatever is embedded propagates deltas (engine/delta_ops.h).
+    if (out.verdict != "refused") out.precision = "delta";
   } catch (const std::exception& e) {
     out.verdict = "refused";
     out.reason = one_line(e.what(), 390);

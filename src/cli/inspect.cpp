@@ -35,8 +35,9 @@ InspectRun inspect_all(const std::vector<std::string>& paths, const Console& con
 }
 
 Json inspection_json(const Inspection& row) {
-  return {{"path", row.path},       {"kind", row.kind}, {"family", row.family},   {"rank", row.rank},
-          {"targets", row.targets}, {"base", row.base}, {"verdict", row.verdict}, {"reason", row.reason}};
+  return {{"path", row.path},       {"kind", row.kind},       {"family", row.family},
+          {"rank", row.rank},       {"targets", row.targets}, {"base", row.base},
+          {"verdict", row.verdict}, {"reason", row.reason},   {"precision", row.precision}};
 }
 
 report::Table inspection_table(const std::vector<Inspection>& rows) {
@@ -51,13 +52,14 @@ report::Table inspection_table(const std::vector<Inspection>& rows) {
                        {"parameters", Align::kRight},
                        {"size", Align::kRight},
                        {"verdict", Align::kLeft},
+                       {"precision", Align::kLeft},
                        {"reason", Align::kLeft}});
   for (const Inspection& row : rows) {
     std::string targets;
     for (const std::string& target : row.targets) targets += (targets.empty() ? "" : " ") + target;
     table.add({row.path, row.kind, row.family, row.rank > 0 ? std::to_string(row.rank) : "", targets, row.base,
                row.dtype, row.parameters > 0 ? std::to_string(row.parameters) : "",
-               row.bytes > 0 ? bytes(static_cast<double>(row.bytes)) : "", row.verdict, row.reason});
+               row.bytes > 0 ? bytes(static_cast<double>(row.bytes)) : "", row.verdict, row.precision, row.reason});
   }
   return table;
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "engine/kernels.h"
@@ -117,9 +118,11 @@ at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const a
 at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Tensor& moved) {
   const at::Tensor& twin = base_[model::index(module)].y;
   const std::int64_t out = twin.size(1), each = twin.size(0);
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+  const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
+  const std::vector<at::Tensor>* terms = nullptr;
+  if (std::any_of(run_.variants.begin(), run_.variants.end(), has_terms)) {
     const Timed timed(run_.breakdown, Work::kOperators);
-    if (!run_.variants[v].expand(module).empty()) shrunk(module, x, v);
+    terms = &shrunk(module, x);
   }
   const Timed timed(run_.breakdown, Work::kElementwise);
   at::Tensor y = at::empty({x.size(0), out}, x.options());
@@ -139,7 +142,7 @@ at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Te
       const auto& expands = run_.variants[static_cast<std::size_t>(v)].expand(module);
       if (expands.empty()) kernels::add_moved(from, move, nullptr, 0, nullptr, 0, to + row * out, many, out);
       for (const Expand& e : expands) {  // the second and further ones add to what is there
-        const at::Tensor& s = shrunk_already(static_cast<std::size_t>(v));
+        const at::Tensor& s = (*terms)[static_cast<std::size_t>(v)];
         kernels::add_moved(from, move, s.const_data_ptr<float>() + first * s.size(1) + e.first, s.size(1),
                            e.b.const_data_ptr<float>(), e.rank, to + row * out, many, out);
         from = to + row * out;
@@ -165,7 +168,7 @@ void DeltaOps::make_exact(Module module, const at::Tensor& x, const at::Tensor& 
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     float* to = rows_of(exact, v).data_ptr<float>();
     for (const Expand& e : run_.variants[v].expand(module)) {
-      const at::Tensor& s = shrunk(module, x, v);
+      const at::Tensor& s = shrunk(module, x)[v];
       for (std::int64_t p = 0; p < probes; ++p)
         kernels::add_moved(to + p * out, nullptr, s.const_data_ptr<float>() + token[p] * s.size(1) + e.first, s.size(1),
                            e.b.const_data_ptr<float>(), e.rank, to + p * out, 1, out);

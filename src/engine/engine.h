@@ -25,6 +25,7 @@ struct Variant {
 
 struct RunOptions {
   Precision precision = Precision::kFp32;
+  Precision full_precision = Precision::kFp32;  // of full finetunes, where `precision` is kDelta: kDelta or kFp32
   std::size_t memory = 0;  // bytes for streams, a layer, its file's bytes and temporaries; 0: no limit
   Breakdown* breakdown = nullptr;
 };

@@ -101,12 +101,12 @@ const std::optional<OneDnn>& chosen(at::ScalarType type) {
 
 }  // namespace
 
-bool bfloat16_is_fast() {
-  static const bool fast = [] {
+double bfloat16_speedup() {
+  static const double speedup = [] {
     const Sample half(at::kBFloat16), single(at::kFloat);
-    return half.linear_seconds() < 0.8 * single.linear_seconds();
+    return single.linear_seconds() / half.linear_seconds();
   }();
-  return fast;
+  return speedup;
 }
 
 bool PackedWeight::copies(at::ScalarType type, std::int64_t elements, std::int64_t all_rows) {

@@ -29,8 +29,10 @@ class PackedWeight {
 // x · Wᵀ for a weight that is used once, such as a variant's own: x [rows, in], weight [out, in] -> [rows, out].
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 
-// Whether this machine multiplies bfloat16 faster than float, measured once a process. Without instructions for it
-// (AVX512-BF16, AMX) it is tens of times slower.
-bool bfloat16_is_fast();
+// How many times faster this machine multiplies bfloat16 than float, measured once a process. Without instructions for
+// it (AVX512-BF16, AMX) it is tens of times slower.
+double bfloat16_speedup();
+// Whether delta propagation pays.
+inline bool bfloat16_is_fast() { return bfloat16_speedup() > 1.25; }
 
 }  // namespace deltascape::engine

@@ -1,8 +1,10 @@
 #include "engine/pass.h"
 
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
 #include <algorithm>
 
-#include "engine/delta_ops.h"
 #include "engine/rounded_ops.h"
 
 namespace deltascape::engine {
@@ -10,11 +12,8 @@ namespace deltascape::engine {
 using model::ModelSpec;
 using model::Module;
 using model::Param;
-using model::Site;
 
 namespace {
-
-at::ScalarType dtype_of(Precision precision) { return precision == Precision::kFp64 ? at::kDouble : at::kFloat; }
 
 bool same_shapes(const ModelSpec& a, const ModelSpec& b) {
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
@@ -26,30 +25,29 @@ bool same_shapes(const ModelSpec& a, const ModelSpec& b) {
 
 }  // namespace
 
-template <class F>
-void Pass::guarded(Slot& slot, F&& work) {
-  if (slot.error) return;
-  try {
-    work();
-  } catch (const Error& e) {
-    slot.error = e;
-  } catch (const std::exception& e) {  // LibTorch's: one variant never stops the others
-    slot.error = Error(ErrorCode::kInternal, e.what());
-  }
-}
-
 Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, const Layout& layout, const Taps& taps,
            const RunOptions& options, const Plan& plan)
-    : base_(base),
-      layout_(layout),
-      taps_(taps),
-      options_(options),
+    : setting_{base, layout, taps, options},
       plan_(plan),
-      dtype_(dtype_of(options.precision)),
-      loader_(base, dtype_, product_rows(variants.size())),
-      base_stream_(base.spec(), layout, 1, dtype_) {
+      loader_(base, setting_.dtype(), product_rows(variants.size())),
+      base_stream_(base.spec(), layout, 1, setting_.dtype()) {
+  place(variants);
+  if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.dtype());
+  for (Slot& slot : slots_) {
+    if (!slot.variant->full) continue;
+    slot.own = std::make_unique<Stream>(slot.spec(setting_), layout, 1, setting_.dtype());
+    // Without twins of the same shape a delta has nothing to stand beside.
+    if (options.precision == Precision::kDelta)
+      slot.precision = same_shapes(slot.spec(setting_), base.spec()) ? options.full_precision : Precision::kFp32;
+  }
+  const bool reduced = !slots_.empty() && slots_[0].precision != Precision::kFp32 && setting_.reduced();
+  if (reduced && slots_[0].first_layer <= base.spec().layer_count()) check_.emplace(setting_, slots_[0]);
+}
+
+// Adapters in the order in which they begin to differ, so that those that run are always the first ones.
+void Pass::place(const std::vector<const Variant*>& variants) {
   for (std::size_t i = 0; i < variants.size(); ++i) {
-    Slot slot{.variant = variants[i], .given = i, .precision = options.precision};
+    Slot slot{.variant = variants[i], .given = i, .precision = setting_.options.precision};
     if (variants[i]->adapter) slot.first_layer = variants[i]->adapter->first_layer(), ++adapters_;
     slots_.push_back(std::move(slot));
   }
@@ -57,21 +55,12 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
     const bool full_a = a.variant->full != nullptr, full_b = b.variant->full != nullptr;
     return full_a != full_b ? full_b : a.first_layer < b.first_layer;
   });
-  if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, dtype_);
-  for (std::size_t i = static_cast<std::size_t>(adapters_); i < slots_.size(); ++i) {
-    const ModelSpec& spec = slots_[i].variant->full->spec();
-    slots_[i].own = std::make_unique<Stream>(spec, layout, 1, dtype_);
-    // Without twins of the same shape a delta has nothing to stand beside.
-    if (options.precision == Precision::kDelta && !same_shapes(spec, base.spec()))
-      slots_[i].precision = Precision::kFp32;
-  }
-  place_check();
 }
 
 ProductRows Pass::product_rows(std::size_t variants) const {
   const auto n = static_cast<std::int64_t>(variants);
-  const std::int64_t tokens = layout_.tokens;
-  if (!reduced()) return {.each = plan_.chunk * tokens, .all = (n + 1) * tokens};
+  const std::int64_t tokens = setting_.layout.tokens;
+  if (!setting_.reduced()) return {.each = plan_.chunk * tokens, .all = (n + 1) * tokens};
   const std::int64_t chunks = (n + plan_.chunk - 1) / plan_.chunk;  // each has its exact tokens, and there is the check
   return {.each = tokens,
           .all = tokens + (chunks + 1) * ProductRows::kLeastCounted,
@@ -85,79 +74,54 @@ std::int64_t Pass::active(int layer) const {
   return n;
 }
 
-bool Pass::last(int layer) const { return layer + 1 == taps_.deepest() && taps_.position == Position::kLast; }
+Load Pass::adapter_load(int layer, std::int64_t first, std::int64_t end) const {
+  std::vector<const adapter::Adapter*> members;
+  for (std::int64_t i = first; i < end; ++i)
+    members.push_back(slots_[static_cast<std::size_t>(i)].variant->adapter.get());
+  Load load;
+  for (const adapter::Adapter* a : members) load.bytes += a->layer_bytes(layer);
+  load.prefetch = [members, layer] {
+    for (const adapter::Adapter* a : members) a->prefetch(layer);
+  };
+  load.release = [members, layer] {
+    for (const adapter::Adapter* a : members) a->release(layer);
+  };
+  return load;
+}
 
 // What is read, in the order in which run_layer waits for it.
 std::vector<Load> Pass::loads() const {
   std::vector<Load> out;
-  for (int layer = 0; layer < taps_.deepest(); ++layer) {
-    out.push_back(
-        {base_.layer_bytes(layer), [this, layer] { base_.prefetch(layer); }, [this, layer] { base_.release(layer); }});
-    for (std::int64_t first = 0; first < active(layer); first += plan_.chunk) {
-      const std::size_t begin = static_cast<std::size_t>(first);
-      const std::size_t end = static_cast<std::size_t>(std::min(first + plan_.chunk, active(layer)));
-      Load load;
-      for (std::size_t i = begin; i < end; ++i) load.bytes += slots_[i].variant->adapter->layer_bytes(layer);
-      load.prefetch = [this, begin, end, layer] {
-        for (std::size_t i = begin; i < end; ++i) slots_[i].variant->adapter->prefetch(layer);
-      };
-      load.release = [this, begin, end, layer] {
-        for (std::size_t i = begin; i < end; ++i) slots_[i].variant->adapter->release(layer);
-      };
-      out.push_back(std::move(load));
-    }
-    for (std::size_t i = static_cast<std::size_t>(adapters_); i < slots_.size(); ++i) {
-      const model::Checkpoint* full = slots_[i].variant->full.get();
-      out.push_back({full->layer_bytes(layer), [full, layer] { full->prefetch(layer); },
-                     [full, layer] { full->release(layer); }});
-    }
+  const auto add = [&](const model::Checkpoint& c, int layer) {
+    out.push_back({c.layer_bytes(layer), [&c, layer] { c.prefetch(layer); }, [&c, layer] { c.release(layer); }});
+  };
+  for (int layer = 0; layer < setting_.taps.deepest(); ++layer) {
+    add(setting_.base, layer);
+    for (std::int64_t first = 0; first < active(layer); first += plan_.chunk)
+      out.push_back(adapter_load(layer, first, std::min(first + plan_.chunk, active(layer))));
+    for (const Slot& slot : slots_)
+      if (slot.variant->full) add(*slot.variant->full, layer);
   }
   return out;
 }
 
-// Reduced precision is measured on the first variant that changes anything, on the shortest probe.
-void Pass::place_check() {
-  if (!reduced() || slots_.empty() || slots_[0].first_layer > base_.spec().layer_count()) return;
-  check_.emplace();
-  const auto& probes = layout_.probes;
-  const auto shortest =
-      std::min_element(probes.begin(), probes.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  check_->probe = static_cast<std::size_t>(shortest - probes.begin());
-  check_->layout = make_layout({*shortest});
-  const Variant& variant = *slots_[0].variant;
-  const std::int64_t streams = options_.precision == Precision::kBf16 ? 2 : 1;
-  check_->stream.emplace(variant.full ? variant.full->spec() : base_.spec(), check_->layout, streams, dtype_);
-}
-
 void Pass::embed() {
+  const bool rounded = setting_.options.precision == Precision::kBf16;
   // Only the rows that are used, read once each.
-  const auto rows = [&](const model::Checkpoint& c, const Layout& layout) {
-    return scaled_embeddings(c.spec(), c.embedding_rows(layout.ids, dtype_));
-  };
-  const auto own_rows = [&](const Slot& slot, const Layout& layout) -> std::optional<at::Tensor> {
-    if (slot.variant->full) return rows(*slot.variant->full, layout);
-    auto found = slot.variant->adapter->embedding_rows(layout.ids, dtype_);
-    return found ? std::optional(scaled_embeddings(base_.spec(), *found)) : std::nullopt;
-  };
-  base_stream_.rows.copy_(rows(base_, layout_));
-  if (options_.precision == Precision::kBf16) base_stream_.rows.copy_(RoundedOps::rounded(base_stream_.rows));
+  base_stream_.rows.copy_(
+      scaled_embeddings(setting_.base.spec(), setting_.base.embedding_rows(setting_.layout.ids, setting_.dtype())));
+  if (rounded) base_stream_.rows.copy_(RoundedOps::rounded(base_stream_.rows));
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].first_layer > 0) continue;
-    guarded(slots_[i], [&] {
-      const at::Tensor to = slots_[i].own ? slots_[i].own->rows : stream_->of(static_cast<std::int64_t>(i));
-      const auto own = own_rows(slots_[i], layout_);
+    Slot& slot = slots_[i];
+    if (slot.first_layer > 0) continue;
+    slot.guarded([&] {
+      const at::Tensor to = slot.own ? slot.own->rows : stream_->of(static_cast<std::int64_t>(i));
+      const auto own = slot.embedding(setting_, setting_.layout);
       to.copy_(own ? *own : base_stream_.rows);
-      if (options_.precision == Precision::kBf16) to.copy_(RoundedOps::rounded(to));
+      if (rounded) to.copy_(RoundedOps::rounded(to));
     });
   }
-  if (!check_) return;
-  guarded(slots_[0], [&] {
-    const Layout& layout = check_->layout;
-    const at::Tensor base = rows(base_, layout);
-    if (options_.precision == Precision::kBf16) check_->stream->of(0).copy_(base);
-    const auto own = slots_[0].first_layer > 0 ? std::nullopt : own_rows(slots_[0], layout);
-    check_->stream->of(options_.precision == Precision::kBf16).copy_(own ? *own : base);
-  });
+  if (check_) check_->embed();
 }
 
 void Pass::start(int layer) {
@@ -167,168 +131,110 @@ void Pass::start(int layer) {
   }
 }
 
-at::Tensor Pass::block(int layer, const Stream& stream, const at::Tensor& rows, const LayerWeights& weights,
-                       std::span<const LayerOps> ops, Precision precision, const Record* twins, Record* record) const {
-  const at::Tensor tapped = last(layer) ? stream.layout.last : at::Tensor();
-  const at::Tensor exact = taps_.position == Position::kLast ? stream.layout.last : at::Tensor();
-  const LayerRun run{base_,         stream.spec, layer,  weights, stream.attention,
-                     stream.layout, ops,         tapped, exact,   options_.breakdown};
-  if (precision == Precision::kDelta) {
-    DeltaOps execution(run, *twins);
-    return model::run_block(stream.spec, layer, execution, rows);
-  }
-  if (precision == Precision::kBf16) {
-    RoundedOps execution(run);
-    return model::run_block(stream.spec, layer, execution, rows);
-  }
-  PlainOps execution(run, record);
-  return model::run_block(stream.spec, layer, execution, rows);
-}
-
 void Pass::run_layer(int layer, Reader& reader) {
-  const bool delta = options_.precision == Precision::kDelta;
+  const bool delta = setting_.options.precision == Precision::kDelta;
   const std::size_t bytes = reader.wait();
   std::optional<LayerWeights> weights;
   {
-    const Timed timed(options_.breakdown, Work::kConvert);
+    const Timed timed(setting_.options.breakdown, Work::kConvert);
     weights.emplace(loader_.load(layer));
   }
   if (!weights->shows_file) reader.release(bytes);
-  run_check(layer, *weights);  // before the base's stream moves on
+  if (check_) check_->run(layer, *weights, base_stream_);  // before the base's stream moves on
   start(layer);
   Record twins;
   const LayerOps none[1];
-  base_stream_.rows = block(layer, base_stream_, base_stream_.rows, *weights, none,
-                            delta ? Precision::kFp32 : options_.precision, nullptr, delta ? &twins : nullptr);
+  base_stream_.rows = run_rows(setting_, base_stream_, base_stream_.rows,
+                               {.layer = layer,
+                                .weights = *weights,
+                                .ops = none,
+                                .precision = delta ? Precision::kFp32 : setting_.options.precision,
+                                .record = delta ? &twins : nullptr});
   run_adapters(layer, *weights, twins, reader);
-  for (std::size_t i = static_cast<std::size_t>(adapters_); i < slots_.size(); ++i) {
+  for (Slot& slot : slots_) {
+    if (!slot.variant->full) continue;
     const std::size_t own_bytes = reader.wait();
-    run_full(layer, *weights, twins, slots_[i]);
+    run_full(layer, *weights, twins, slot);
     reader.release(own_bytes);
   }
   if (weights->shows_file) reader.release(bytes);
-  base_stream_.pooled = last(layer);
-  if (stream_) stream_->pooled = last(layer);
+  base_stream_.pooled = setting_.last(layer);
+  if (stream_) stream_->pooled = setting_.last(layer);
 }
 
 void Pass::run_adapters(int layer, const LayerWeights& weights, const Record& twins, Reader& reader) {
-  const std::int64_t count = active(layer);
+  const std::int64_t count = active(layer), probes = setting_.layout.last.size(0);
   at::Tensor tapped;
-  if (last(layer) && stream_)
-    tapped = at::empty({adapters_ * layout_.last.size(0), base_.spec().hidden}, stream_->rows.options());
+  if (setting_.last(layer) && stream_)
+    tapped = at::empty({adapters_ * probes, setting_.base.spec().hidden}, stream_->rows.options());
   for (std::int64_t first = 0; first < count; first += plan_.chunk) {
     const std::int64_t many = std::min(plan_.chunk, count - first);
     std::vector<LayerOps> ops(static_cast<std::size_t>(many));
     const std::size_t bytes = reader.wait();
     {
-      const Timed timed(options_.breakdown, Work::kConvert);
-      for (std::int64_t i = 0; i < many; ++i) {
-        Slot& slot = slots_[static_cast<std::size_t>(first + i)];
-        guarded(slot,
-                [&] { ops[static_cast<std::size_t>(i)] = LayerOps(*slot.variant->adapter, base_, layer, dtype_); });
-      }
+      const Timed timed(setting_.options.breakdown, Work::kConvert);
+      at::parallel_for(0, many, 1, [&](std::int64_t begin, std::int64_t end) {
+        const c10::InferenceMode inference;  // a thread's own affair
+        for (std::int64_t i = begin; i < end; ++i) {
+          Slot& slot = slots_[static_cast<std::size_t>(first + i)];
+          slot.guarded([&] { ops[static_cast<std::size_t>(i)] = slot.ops(setting_, layer); });
+        }
+      });
     }
     reader.release(bytes);
     const at::Tensor rows = stream_->of(first, many);
-    const at::Tensor out = block(layer, *stream_, rows, weights, ops, options_.precision, &twins, nullptr);
-    if (tapped.defined()) tapped.narrow(0, first * layout_.last.size(0), out.size(0)).copy_(out);
+    const at::Tensor out = run_rows(
+        setting_, *stream_, rows,
+        {.layer = layer, .weights = weights, .ops = ops, .precision = setting_.options.precision, .twins = &twins});
+    if (tapped.defined()) tapped.narrow(0, first * probes, out.size(0)).copy_(out);
     else if (out.data_ptr() != rows.data_ptr()) rows.copy_(out);
   }
   if (tapped.defined()) stream_->rows = tapped;
 }
 
 void Pass::run_full(int layer, const LayerWeights& weights, const Record& twins, Slot& slot) {
-  guarded(slot, [&] {
-    const LayerOps ops[1] = {LayerOps(*slot.variant->full, layer, dtype_)};
-    slot.own->rows = block(layer, *slot.own, slot.own->rows, weights, ops, slot.precision, &twins, nullptr);
-    slot.own->pooled = last(layer);
+  slot.guarded([&] {
+    const LayerOps ops[1] = {slot.ops(setting_, layer)};
+    slot.own->rows =
+        run_rows(setting_, *slot.own, slot.own->rows,
+                 {.layer = layer, .weights = weights, .ops = ops, .precision = slot.precision, .twins = &twins});
+    slot.own->pooled = setting_.last(layer);
   });
-}
-
-void Pass::run_check(int layer, const LayerWeights& weights) {
-  if (!check_) return;
-  Slot& slot = slots_[check_->slot];
-  if (layer < slot.first_layer && options_.precision == Precision::kDelta) return;
-  guarded(slot, [&] {
-    std::vector<LayerOps> ops;
-    if (options_.precision == Precision::kBf16) ops.emplace_back();
-    if (slot.variant->full) ops.emplace_back(*slot.variant->full, layer, dtype_);
-    else ops.emplace_back(*slot.variant->adapter, base_, layer, dtype_);
-    if (layer == slot.first_layer && layer > 0 && options_.precision == Precision::kDelta)
-      check_->stream->rows.copy_(base_stream_.of(0).narrow(0, layout_.starts[check_->probe], check_->layout.tokens));
-    check_->stream->rows =
-        block(layer, *check_->stream, check_->stream->rows, weights, ops, Precision::kFp32, nullptr, nullptr);
-    check_->stream->pooled = last(layer);
-  });
-}
-
-at::Tensor Pass::final_norm(const Slot& slot) const {
-  const Site site{Module::kFinalNorm};
-  if (slot.variant->full)
-    return norm_weight(slot.variant->full->spec(), slot.variant->full->load(site, Param::kWeight, dtype_));
-  const adapter::ModuleOps ops = slot.variant->adapter->ops(site, dtype_);
-  return norm_weight(base_.spec(), ops.weight.defined() ? ops.weight : base_.load(site, Param::kWeight, dtype_));
 }
 
 void Pass::read_taps(int block) {
-  for (const Tap& tap : taps_.taps) {
+  const Position position = setting_.taps.position;
+  for (const Tap& tap : setting_.taps.taps) {
     if (tap.block != block) continue;
     at::Tensor base_norm;
-    if (tap.final_norm) base_norm = norm_weight(base_.spec(), base_.load({Module::kFinalNorm}, Param::kWeight, dtype_));
-    base_taps_.push_back(base_stream_.read(0, tap, taps_.position, base_norm));
+    if (tap.final_norm)
+      base_norm =
+          norm_weight(setting_.base.spec(), setting_.base.load({Module::kFinalNorm}, Param::kWeight, setting_.dtype()));
+    base_taps_.push_back(base_stream_.read(0, tap, position, base_norm));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
-      const auto row = static_cast<std::int64_t>(i);
-      // An adapter that changes nothing so far is the base, unless it brings a final norm.
-      const bool moved = slot.own || slot.first_layer < block || (block == 0 && slot.first_layer == 0);
-      const bool normed = tap.final_norm && slot.first_layer <= block;
-      at::Tensor value = base_taps_.back();
-      guarded(slot, [&] {
-        const at::Tensor norm = tap.final_norm ? final_norm(slot) : at::Tensor();
-        if (slot.own) value = slot.own->read(0, tap, taps_.position, norm);
-        else if (moved) value = stream_->read(row, tap, taps_.position, norm);
-        else if (normed) value = base_stream_.read(0, tap, taps_.position, norm);
+      at::Tensor value = base_taps_.back();  // an adapter that changes nothing so far is the base
+      slot.guarded([&] {
+        const bool normed = tap.final_norm && slot.first_layer <= block;  // unless it brings a final norm
+        const at::Tensor norm = tap.final_norm ? slot.final_norm(setting_) : at::Tensor();
+        if (slot.own) value = slot.own->read(0, tap, position, norm);
+        else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, norm);
+        else if (normed) value = base_stream_.read(0, tap, position, norm);
       });
       slot.taps.push_back(value);
     }
-    if (!check_) continue;
-    guarded(slots_[0], [&] {
-      const bool rounded = options_.precision == Precision::kBf16;
-      const bool moved = slots_[0].own || slots_[0].first_layer < block || (block == 0 && slots_[0].first_layer == 0);
-      const auto probe = static_cast<std::int64_t>(check_->probe);
-      const at::Tensor norm = tap.final_norm ? final_norm(slots_[0]) : at::Tensor();
-      const at::Tensor base =
-          rounded ? check_->stream->read(0, tap, taps_.position, base_norm) : base_taps_.back().narrow(0, probe, 1);
-      const at::Tensor value = moved || rounded ? check_->stream->read(rounded, tap, taps_.position, norm)
-                                                : slots_[0].taps.back().narrow(0, probe, 1);
-      check_->taps.push_back(value - base);
-    });
+    if (check_) check_->read(tap, base_taps_.back(), base_norm);
   }
-}
-
-std::optional<double> Pass::measured_error() const {
-  if (!check_ || slots_[0].error) return {};
-  double worst = 0;
-  bool any = false;
-  const auto probe = static_cast<std::int64_t>(check_->probe);
-  for (std::size_t t = 0; t < check_->taps.size(); ++t) {
-    const at::Tensor expected = check_->taps[t].to(at::kDouble);
-    const double size = expected.norm().item<double>();
-    if (size == 0) continue;
-    const at::Tensor got = (slots_[0].taps[t] - base_taps_[t]).narrow(0, probe, 1).to(at::kDouble);
-    worst = std::max(worst, (got - expected).norm().item<double>() / size);
-    any = true;
-  }
-  return any ? std::optional(worst) : std::nullopt;
 }
 
 RunResult Pass::results() const {
   RunResult out;
   // Taps were read in the order of their blocks; the caller's order may be another.
+  const std::vector<Tap>& taps = setting_.taps.taps;
   std::vector<std::size_t> place;
-  for (int block = 0; block <= taps_.deepest(); ++block)
-    for (std::size_t t = 0; t < taps_.taps.size(); ++t)
-      if (taps_.taps[t].block == block) place.push_back(t);
+  for (int block = 0; block <= setting_.taps.deepest(); ++block)
+    for (std::size_t t = 0; t < taps.size(); ++t)
+      if (taps[t].block == block) place.push_back(t);
   const auto stacked = [&](const std::vector<at::Tensor>& read) {
     std::vector<at::Tensor> ordered(read.size());
     for (std::size_t i = 0; i < read.size(); ++i) ordered[place[i]] = read[i];
@@ -342,18 +248,22 @@ RunResult Pass::results() const {
     v.precision = slot.precision;
     if (!slot.error) v.delta = stacked(slot.taps) - out.base;
   }
-  out.numeric_error = measured_error();
+  if (check_) out.numeric_error = check_->error(base_taps_);
   return out;
 }
 
 RunResult Pass::operator()(Progress& progress) {
   embed();
   read_taps(0);
-  Reader reader(loads(), plan_.read_ahead, options_.breakdown);
-  for (int layer = 0; layer < taps_.deepest(); ++layer) {
+  Reader reader(loads(), plan_.read_ahead, setting_.options.breakdown);
+  for (int layer = 0; layer < setting_.taps.deepest(); ++layer) {
     run_layer(layer, reader);
     read_taps(layer + 1);
     progress.advance(static_cast<std::int64_t>(slots_.size()) + 1);
+  }
+  for (const Slot& slot : slots_) {
+    if (slot.variant->adapter) slot.variant->adapter->release();
+    else slot.variant->full->release();
   }
   return results();
 }

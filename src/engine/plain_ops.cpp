@@ -1,6 +1,9 @@
 #include "engine/plain_ops.h"
 
 #include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
 
 #include "engine/kernels.h"
 
@@ -44,20 +47,26 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
   return y;
 }
 
-const at::Tensor& PlainOps::shrunk(Module module, const at::Tensor& x, std::size_t v) {
-  if (!shrunk_input_.is_same(x)) {
-    shrunk_.assign(run_.variants.size(), {});
-    shrunk_input_ = x;
-  }
-  if (!shrunk_[v].defined()) shrunk_[v] = product(rows_of(x, v), run_.variants[v].shrink(module));
-  return shrunk_[v];
+const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor& x) {
+  if (shrunk_input_.is_same(x)) return shrunk_;
+  shrunk_.assign(run_.variants.size(), {});
+  shrunk_input_ = x;
+  at::parallel_for(0, variants(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const c10::InferenceMode inference;  // a thread's own affair
+    for (auto v = static_cast<std::size_t>(begin); v < static_cast<std::size_t>(end); ++v)
+      if (const at::Tensor& a = run_.variants[v].shrink(module); a.defined()) shrunk_[v] = product(rows_of(x, v), a);
+  });
+  return shrunk_;
 }
 
 void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
   const Timed timed(run_.breakdown, Work::kOperators);
+  const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
+  if (std::none_of(run_.variants.begin(), run_.variants.end(), has_terms)) return;
+  const std::vector<at::Tensor>& terms = shrunk(module, x);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     for (const Expand& e : run_.variants[v].expand(module)) {
-      const at::Tensor s = shrunk(module, x, v), rows = rows_of(y, v);
+      const at::Tensor &s = terms[v], rows = rows_of(y, v);
       const std::int64_t stride = s.size(1), out = y.size(1);
       at::parallel_for(0, rows.size(0), 32, [&](std::int64_t begin, std::int64_t end) {
         const std::int64_t many = end - begin, at = begin * stride + e.first;

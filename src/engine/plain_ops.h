@@ -56,9 +56,9 @@ class PlainOps : public model::BlockOps {
   }
   // y += scale · B A x for every variant that has such terms on the module.
   void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
-  // A x of variant v, with the A's of all modules that read x stacked: [rows of a variant, ranks].
-  const at::Tensor& shrunk(model::Module module, const at::Tensor& x, std::size_t v);
-  const at::Tensor& shrunk_already(std::size_t v) const { return shrunk_[v]; }
+  // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, undefined
+  // where the variant has no such terms. Small products: they run beside each other.
+  const std::vector<at::Tensor>& shrunk(model::Module module, const at::Tensor& x);
 
   const LayerRun& run_;
 

@@ -44,7 +44,8 @@ Fixture load(const std::string& name) {
 constexpr std::size_t kAmple = std::size_t{1} << 30;
 
 RunResult run_all(const Fixture& f, const std::vector<Variant>& variants, std::size_t memory, Precision precision) {
-  RunResult r = run(*f.base, variants, f.layout, f.taps, {.precision = precision, .memory = memory}, silent_progress());
+  RunResult r = run(*f.base, variants, f.layout, f.taps,
+                    {.precision = precision, .full_precision = precision, .memory = memory}, silent_progress());
   for (const VariantResult& v : r.variants)
     if (v.error) ADD_FAILURE() << v.error->what();
   return r;

@@ -238,7 +238,8 @@ TEST(Experts, RunBesideDeltaPropagation) {
   for (const Changed& c : changed) variants.push_back(c.packed);
   const Layout layout = make_layout(golden.ids());
   const Taps taps{parse_layer("all", base->spec().layer_count()), Position::kLast};
-  const RunResult delta = run(*base, variants, layout, taps, {.precision = Precision::kDelta}, silent_progress());
+  const RunResult delta = run(*base, variants, layout, taps,
+                              {.precision = Precision::kDelta, .full_precision = Precision::kDelta}, silent_progress());
   const RunResult plain = run(*base, variants, layout, taps, {.precision = Precision::kFp32}, silent_progress());
   for (std::size_t v = 0; v < variants.size(); ++v) {
     EXPECT_EQ(delta.variants[v].precision, Precision::kDelta);

@@ -1,14 +1,15 @@
 // Owns the tests of how much of a model is in memory while it is opened, hashed and read layer by layer, and of the
 // types its weights can be had in.
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <fstream>
+#include <memory>
 
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "goldens.h"
+#include "large_model.h"
 #include "model/checkpoint.h"
 
 namespace deltascape::model {
@@ -16,71 +17,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLayers = 8, kHidden = 1024, kMlp = 2816;
+constexpr testing::LargeShape kShape;  // 207 MB in bfloat16
+constexpr int kLayers = kShape.layers, kHidden = kShape.hidden;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
+using testing::reset_peak;
 
-// Two shards, 207 MB in bfloat16, of a LLaMA with 8 layers.
 class LargeModel : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-large-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    std::ofstream(folder_ / "config.json")
-        << io::Json{{"model_type", "llama"},       {"hidden_size", kHidden},       {"intermediate_size", kMlp},
-                    {"num_attention_heads", 16},   {"num_hidden_layers", kLayers}, {"vocab_size", 1000},
-                    {"tie_word_embeddings", true}, {"rms_norm_eps", 1e-5}};
-    map_ = io::Json::object();
-    Shapes first{{"model.embed_tokens.weight", {1000, kHidden}}, {"model.norm.weight", {kHidden}}}, second;
-    for (int i = 0; i < kLayers; ++i) {
-      Shapes& shard = i < kLayers / 2 ? first : second;
-      const std::string layer = "model.layers." + std::to_string(i) + ".";
-      for (const char* name : {"q", "k", "v", "o"})
-        shard.emplace_back(layer + "self_attn." + name + "_proj.weight", std::vector{kHidden, kHidden});
-      for (const char* name : {"gate", "up"})
-        shard.emplace_back(layer + "mlp." + name + "_proj.weight", std::vector{kMlp, kHidden});
-      shard.emplace_back(layer + "mlp.down_proj.weight", std::vector{kHidden, kMlp});
-      for (const char* name : {"input", "post_attention"})
-        shard.emplace_back(layer + name + "_layernorm.weight", std::vector{kHidden});
-    }
-    write("one.safetensors", first);
-    write("two.safetensors", second);
-    std::ofstream(folder_ / "model.safetensors.index.json") << io::Json{{"weight_map", map_}};
+    model_ = std::make_unique<testing::LargeModel>(kShape);
+    folder_ = model_->base();
   }
-  static void TearDownTestSuite() { fs::remove_all(folder_); }
-
-  // Peak resident memory from now on; true when this kernel lets it be reset.
-  static bool reset_peak() { return static_cast<bool>(std::ofstream("/proc/self/clear_refs") << 5 << std::flush); }
+  static void TearDownTestSuite() { model_.reset(); }
 
   static inline fs::path folder_;
 
  private:
-  using Shapes = std::vector<std::pair<std::string, std::vector<int>>>;
-  static void write(const std::string& name, const Shapes& shapes) {
-    io::Json header = io::Json::object();
-    std::size_t offset = 0;
-    for (const auto& [tensor, shape] : shapes) {
-      std::size_t bytes = 2;
-      for (const int n : shape) bytes *= static_cast<std::size_t>(n);
-      header[tensor] = {{"dtype", "BF16"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
-      offset += bytes;
-      map_[tensor] = name;
-    }
-    std::string text = header.dump();
-    text.resize((text.size() + 7) / 8 * 8, ' ');  // as the library that owns the format pads it
-    const std::uint64_t length = text.size();
-    std::ofstream out(folder_ / name, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&length), sizeof length) << text;
-    std::vector<std::uint16_t> piece(std::size_t{1} << 16);
-    std::uint32_t state = static_cast<std::uint32_t>(name.size() + static_cast<unsigned char>(name[0]));
-    for (std::size_t done = 0; done < offset; done += piece.size() * 2) {
-      for (std::uint16_t& v : piece)
-        v = static_cast<std::uint16_t>((state = state * 1664525 + 1013904223) >> 16 & 0xBFFF);
-      out.write(reinterpret_cast<const char*>(piece.data()),
-                static_cast<std::streamsize>(std::min(piece.size() * 2, offset - done)));
-    }
-  }
-  static inline io::Json map_;
+  static inline std::unique_ptr<testing::LargeModel> model_;
 };
 
 TEST_F(LargeModel, HashesLeaveNothingInMemory) {
@@ -142,7 +95,7 @@ TEST_F(LargeModel, AViewShowsTheFile) {
 
 TEST_F(LargeModel, ABufferIsUsedAgain) {
   const auto model = Checkpoint::open(folder_);
-  const at::Tensor buffer = at::empty({kMlp * kHidden}, at::kFloat);
+  const at::Tensor buffer = at::empty({kShape.mlp * kHidden}, at::kFloat);
   const at::Tensor q = model->load({Module::kQ, 1}, Param::kWeight, at::kFloat, buffer);
   EXPECT_EQ(q.data_ptr(), buffer.data_ptr());
   EXPECT_EQ(q.sizes(), (std::vector<std::int64_t>{kHidden, kHidden}));

@@ -1,0 +1,63 @@
+#include "engine/precision_check.h"
+
+#include <algorithm>
+
+namespace deltascape::engine {
+
+PrecisionCheck::PrecisionCheck(const Setting& setting, Slot& slot) : setting_(setting), slot_(slot) {
+  const auto& probes = setting.layout.probes;
+  const auto shortest =
+      std::min_element(probes.begin(), probes.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  probe_ = shortest - probes.begin();
+  layout_ = make_layout({*shortest});
+  stream_.emplace(slot.spec(setting), layout_, rounded() ? 2 : 1, setting.dtype());
+}
+
+void PrecisionCheck::embed() {
+  slot_.guarded([&] {
+    const at::Tensor base =
+        scaled_embeddings(setting_.base.spec(), setting_.base.embedding_rows(layout_.ids, setting_.dtype()));
+    if (rounded()) stream_->of(0).copy_(base);
+    const auto own = slot_.first_layer > 0 ? std::nullopt : slot_.embedding(setting_, layout_);
+    stream_->of(rounded()).copy_(own ? *own : base);
+  });
+}
+
+void PrecisionCheck::run(int layer, const LayerWeights& weights, const Stream& base) {
+  if (layer < slot_.first_layer && !rounded()) return;
+  slot_.guarded([&] {
+    std::vector<LayerOps> ops;
+    if (rounded()) ops.emplace_back();
+    ops.push_back(slot_.ops(setting_, layer));
+    if (layer == slot_.first_layer && layer > 0 && !rounded())
+      stream_->rows.copy_(
+          base.rows.narrow(0, setting_.layout.starts[static_cast<std::size_t>(probe_)], layout_.tokens));
+    stream_->rows = run_rows(setting_, *stream_, stream_->rows, {.layer = layer, .weights = weights, .ops = ops});
+    stream_->pooled = setting_.last(layer);
+  });
+}
+
+void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const at::Tensor& base_norm) {
+  slot_.guarded([&] {
+    const Position position = setting_.taps.position;
+    const at::Tensor norm = tap.final_norm ? slot_.final_norm(setting_) : at::Tensor();
+    const at::Tensor base = rounded() ? stream_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
+    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(rounded(), tap, position, norm)
+                                                                 : slot_.taps.back().narrow(0, probe_, 1);
+    taps_.push_back(value - base);
+  });
+}
+
+std::optional<double> PrecisionCheck::error(const std::vector<at::Tensor>& base_taps) const {
+  std::optional<double> worst;
+  for (std::size_t t = 0; t < taps_.size() && !slot_.error; ++t) {
+    const at::Tensor expected = taps_[t].to(at::kDouble);
+    const double size = expected.norm().item<double>();
+    if (size == 0) continue;
+    const at::Tensor got = (slot_.taps[t] - base_taps[t]).narrow(0, probe_, 1).to(at::kDouble);
+    worst = std::max(worst.value_or(0), (got - expected).norm().item<double>() / size);
+  }
+  return worst;
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,36 @@
+// Owns measuring what reduced precision costs: one variant on one probe also runs in fp32, beside the pass and through
+// the weights that are there anyway.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "engine/slot.h"
+
+namespace deltascape::engine {
+
+class PrecisionCheck {
+ public:
+  // Of the variant in `slot`, on the shortest probe. Both must outlive it.
+  PrecisionCheck(const Setting& setting, Slot& slot);
+
+  void embed();
+  // `base`: the base's stream as this layer finds it.
+  void run(int layer, const LayerWeights& weights, const Stream& base);
+  // After the same tap of the slot and of the base, [probes, hidden], was read. `base_norm`: the base's final norm.
+  void read(const Tap& tap, const at::Tensor& base_tap, const at::Tensor& base_norm);
+  // The worst tap's ‖delta − delta in fp32‖ / ‖delta in fp32‖; nothing where nothing changed or the variant failed.
+  std::optional<double> error(const std::vector<at::Tensor>& base_taps) const;
+
+ private:
+  bool rounded() const { return setting_.options.precision == Precision::kBf16; }
+
+  const Setting& setting_;
+  Slot& slot_;
+  std::int64_t probe_ = 0;
+  Layout layout_;                 // that probe alone
+  std::optional<Stream> stream_;  // the variant; in bf16, where the pass has no base in fp32, that before it
+  std::vector<at::Tensor> taps_;  // deltas in fp32, [1, hidden] each
+};
+
+}  // namespace deltascape::engine
