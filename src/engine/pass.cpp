@@ -9,7 +9,6 @@ namespace deltascape::engine {
 
 using model::ModelSpec;
 using model::Module;
-using model::Param;
 using model::Site;
 
 namespace {
@@ -131,13 +130,10 @@ void Pass::place_check() {
 
 void Pass::embed() {
   // Only the rows that are used, read once each.
-  const auto rows = [&](const model::Checkpoint& c, const Layout& layout) {
-    return scaled_embeddings(c.spec(), c.embedding_rows(layout.ids, dtype_));
-  };
+  const auto rows = [&](const model::Checkpoint& c, const Layout& layout) { return embedded(c, layout, dtype_); };
   const auto own_rows = [&](const Slot& slot, const Layout& layout) -> std::optional<at::Tensor> {
     if (slot.variant->full) return rows(*slot.variant->full, layout);
-    auto found = slot.variant->adapter->embedding_rows(layout.ids, dtype_);
-    return found ? std::optional(scaled_embeddings(base_.spec(), *found)) : std::nullopt;
+    return embedded(base_, *slot.variant->adapter, layout, dtype_);
   };
   base_stream_.rows.copy_(rows(base_, layout_));
   if (options_.precision == Precision::kBf16) base_stream_.rows.copy_(RoundedOps::rounded(base_stream_.rows));
@@ -262,19 +258,20 @@ void Pass::run_check(int layer, const LayerWeights& weights) {
   });
 }
 
-at::Tensor Pass::final_norm(const Slot& slot) const {
+Norm Pass::final_norm(const Slot& slot) const {
   const Site site{Module::kFinalNorm};
-  if (slot.variant->full)
-    return norm_weight(slot.variant->full->spec(), slot.variant->full->load(site, Param::kWeight, dtype_));
+  if (slot.variant->full) return loaded_norm(*slot.variant->full, site, dtype_);
+  Norm norm = loaded_norm(base_, site, dtype_);
   const adapter::ModuleOps ops = slot.variant->adapter->ops(site, dtype_);
-  return norm_weight(base_.spec(), ops.weight.defined() ? ops.weight : base_.load(site, Param::kWeight, dtype_));
+  if (ops.weight.defined()) norm.weight = norm_weight(base_.spec(), ops.weight);
+  if (ops.bias.defined()) norm.bias = ops.bias;
+  return norm;
 }
 
 void Pass::read_taps(int block) {
   for (const Tap& tap : taps_.taps) {
     if (tap.block != block) continue;
-    at::Tensor base_norm;
-    if (tap.final_norm) base_norm = norm_weight(base_.spec(), base_.load({Module::kFinalNorm}, Param::kWeight, dtype_));
+    const Norm base_norm = tap.final_norm ? loaded_norm(base_, {Module::kFinalNorm}, dtype_) : Norm();
     base_taps_.push_back(base_stream_.read(0, tap, taps_.position, base_norm));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
@@ -284,7 +281,7 @@ void Pass::read_taps(int block) {
       const bool normed = tap.final_norm && slot.first_layer <= block;
       at::Tensor value = base_taps_.back();
       guarded(slot, [&] {
-        const at::Tensor norm = tap.final_norm ? final_norm(slot) : at::Tensor();
+        const Norm norm = tap.final_norm ? final_norm(slot) : Norm();
         if (slot.own) value = slot.own->read(0, tap, taps_.position, norm);
         else if (moved) value = stream_->read(row, tap, taps_.position, norm);
         else if (normed) value = base_stream_.read(0, tap, taps_.position, norm);
@@ -296,7 +293,7 @@ void Pass::read_taps(int block) {
       const bool rounded = options_.precision == Precision::kBf16;
       const bool moved = slots_[0].own || slots_[0].first_layer < block || (block == 0 && slots_[0].first_layer == 0);
       const auto probe = static_cast<std::int64_t>(check_->probe);
-      const at::Tensor norm = tap.final_norm ? final_norm(slots_[0]) : at::Tensor();
+      const Norm norm = tap.final_norm ? final_norm(slots_[0]) : Norm();
       const at::Tensor base =
           rounded ? check_->stream->read(0, tap, taps_.position, base_norm) : base_taps_.back().narrow(0, probe, 1);
       const at::Tensor value = moved || rounded ? check_->stream->read(rounded, tap, taps_.position, norm)

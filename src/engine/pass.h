@@ -54,7 +54,7 @@ class Pass {
   at::Tensor block(int layer, const Stream& stream, const at::Tensor& rows, const LayerWeights& weights,
                    std::span<const LayerOps> ops, Precision precision, const Record* twins, Record* record) const;
   void read_taps(int block);
-  at::Tensor final_norm(const Slot& slot) const;
+  Norm final_norm(const Slot& slot) const;
   RunResult results() const;
   std::optional<double> measured_error() const;
   bool reduced() const { return options_.precision == Precision::kDelta || options_.precision == Precision::kBf16; }
