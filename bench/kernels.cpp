@@ -68,14 +68,19 @@ void attend(benchmark::State& state) {
   const at::Tensor cos = angle.cos(), sin = angle.sin();
   at::Tensor out = at::empty_like(q);
   std::vector<float> scratch;
-  const kernels::AttentionShape shape{.keys = keys, .dim = dim, .turned = dim, .share = share, .scale = 0.125};
+  const kernels::AttentionShape shape{
+      .keys = keys, .dim = dim, .values = dim, .turned = dim, .share = share, .scale = 0.125};
   const kernels::Head<float> head{.q = q.const_data_ptr<float>(),
                                   .k = k.const_data_ptr<float>(),
                                   .v = k.const_data_ptr<float>(),
                                   .q_stride = share * dim,
-                                  .kv_stride = dim,
+                                  .k_stride = dim,
+                                  .v_stride = dim,
+                                  .out_stride = share * dim,
                                   .cos = cos.const_data_ptr<float>(),
                                   .sin = sin.const_data_ptr<float>(),
+                                  .bias = nullptr,
+                                  .bias_stride = 0,
                                   .out = out.data_ptr<float>()};
   for (auto _ : state) kernels::attend(shape, 0, head, scratch);
   computed(state, 2.0 * static_cast<double>(keys * (keys + 1) * dim * share));

@@ -56,6 +56,9 @@ std::optional<Key> parse_key(std::string_view name) {
   return {};
 }
 
+// What the first block reads depends on it.
+bool at_start(Module m) { return m == Module::kEmbed || m == Module::kPositions || m == Module::kEmbedNorm; }
+
 bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
   const io::Bytes left = file.bytes(x), right = file.bytes(y);
   return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size()) == 0;
@@ -112,7 +115,7 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   for (const auto& [site, parts] : parts_) {
     check(site, parts, base);
     if (parts.zero && parts.weight == nullptr && parts.bias == nullptr) continue;
-    const int from = site.module == Module::kEmbed       ? 0
+    const int from = at_start(site.module)               ? 0
                      : site.module == Module::kFinalNorm ? last
                      : site.module == Module::kHead      ? last + 1
                                                          : site.layer;
@@ -139,6 +142,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     throw Error(ErrorCode::kUnsupported, "LoRA on the token embedding is not computed",
                 {.path = file_->path().string(), .field = t.name});
   Parts& p = parts_[*site];
+  p.transposed = base.spec().transposed(site->module);
   const io::TensorInfo*& slot = key->role == Role::kA        ? p.a
                                 : key->role == Role::kB      ? p.b
                                 : key->role == Role::kWeight ? p.weight
@@ -192,9 +196,11 @@ void Adapter::check(Site site, const Parts& p, const model::Checkpoint& base) co
     if (p.b->shape != std::vector<std::int64_t>{weight[0], p.a->shape[0]}) fail(*p.b, {weight[0], p.a->shape[0]});
   }
   const bool grows = site.module == Module::kEmbed || site.module == Module::kHead;  // added vocabulary
-  if (p.weight != nullptr && p.weight->shape != weight &&
+  std::vector<std::int64_t> stored = weight;
+  if (p.transposed) std::swap(stored[0], stored[1]);
+  if (p.weight != nullptr && p.weight->shape != stored &&
       !(grows && p.weight->shape.size() == 2 && p.weight->shape[1] == weight[1]))
-    fail(*p.weight, weight);
+    fail(*p.weight, stored);
   if (p.bias != nullptr && p.bias->shape != std::vector<std::int64_t>{weight[0]} && !grows) fail(*p.bias, {weight[0]});
 }
 
@@ -242,8 +248,13 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
     out.low_rank.push_back(
         {model::decode_tensor(*file_, *p.a, dtype), model::decode_tensor(*file_, *p.b, dtype), p.scale});
   if (p.weight != nullptr) out.weight = model::decode_tensor(*file_, *p.weight, dtype);
+  if (p.weight != nullptr && p.transposed) out.weight = out.weight.t().contiguous();
   if (p.bias != nullptr) out.bias = model::decode_tensor(*file_, *p.bias, dtype);
   return out;
+}
+
+bool Adapter::changes_embedding() const {
+  return std::ranges::any_of(parts_, [](const auto& part) { return at_start(part.first.module); });
 }
 
 std::optional<at::Tensor> Adapter::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {

@@ -28,6 +28,8 @@ class Adapter {
   ModuleOps ops(model::Site site, at::ScalarType dtype) const;
   // Rows of a replaced token embedding: [ids, hidden]; nothing when the adapter leaves the embedding alone.
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
+  // Whether it brings a table or a norm of its own for what the first block reads.
+  bool changes_embedding() const;
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
   int first_layer() const { return first_layer_; }
@@ -48,7 +50,8 @@ class Adapter {
     const io::TensorInfo* weight = nullptr;
     const io::TensorInfo* bias = nullptr;
     double scale = 1;
-    bool zero = false;  // B is zero
+    bool transposed = false;  // the base stores this linear [in, out], and so does `weight`
+    bool zero = false;        // B is zero
   };
   Adapter() = default;
   void index_tensors(const model::Checkpoint& base);

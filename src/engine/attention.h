@@ -1,4 +1,4 @@
-// Owns causal attention over packed probes, with rotary positions, windows and soft caps.
+// Owns causal attention over packed probes, with rotary positions or ALiBi, windows and soft caps.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/layout.h"
+#include "engine/positions.h"
 #include "model/spec.h"
 
 namespace deltascape::engine {
@@ -14,18 +15,17 @@ namespace deltascape::engine {
 class Attention {
  public:
   Attention(const model::ModelSpec& spec, const Layout& layout, at::ScalarType dtype);
-  // q: [variants, tokens, heads·dim], or of each probe's last token alone, [variants, probes, heads·dim];
-  // k, v: [variants, tokens, kv_heads·dim] -> like q.
+  // q: [variants, tokens, heads·head_dim], or of each probe's last token alone, [variants, probes, heads·head_dim];
+  // k: [variants, tokens, kv_heads·head_dim], v: [variants, tokens, kv_heads·value_dim] -> as many rows as q,
+  // heads·value_dim wide.
   at::Tensor operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                         const at::Tensor& v) const;
 
  private:
-  struct Angles {
-    at::Tensor cos, sin;  // [tokens, dim/2]
-  };
   const model::ModelSpec& spec_;
   const Layout& layout_;
-  std::vector<Angles> angles_;  // one a rope of the model
+  std::vector<Angles> angles_;  // one a rope of the model, [tokens, dim/2]
+  at::Tensor bias_;             // ALiBi's, [heads, longest probe]; undefined without
 };
 
 }  // namespace deltascape::engine

@@ -16,21 +16,30 @@ using simd::Vector;
 constexpr std::int64_t kQueries = 4;  // run together: they share what is read of keys and values
 
 template <class T>
-DELTASCAPE_INLINE void rotated(const T* x, const T* cos, const T* sin, std::int64_t turned, std::int64_t dim, T* out,
+DELTASCAPE_INLINE void rotated(const AttentionShape& shape, const T* x, const T* cos, const T* sin, T* out,
                                std::int64_t step) {
-  const std::int64_t half = turned / 2;
+  const std::int64_t half = shape.turned / 2;
+  for (std::int64_t i = 0; i < shape.offset; ++i) out[i * step] = x[i];
+  for (std::int64_t i = shape.offset + shape.turned; i < shape.dim; ++i) out[i * step] = x[i];
+  x += shape.offset, out += shape.offset * step;
+  if (shape.interleaved) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      out[2 * i * step] = x[2 * i] * cos[i] - x[2 * i + 1] * sin[i];
+      out[(2 * i + 1) * step] = x[2 * i + 1] * cos[i] + x[2 * i] * sin[i];
+    }
+    return;
+  }
   for (std::int64_t i = 0; i < half; ++i) {
     out[i * step] = x[i] * cos[i] - x[half + i] * sin[i];
     out[(half + i) * step] = x[half + i] * cos[i] + x[i] * sin[i];
   }
-  for (std::int64_t i = turned; i < dim; ++i) out[i * step] = x[i];
 }
 
 // Where this sequence's pieces lie in the scratch buffer. Keys are transposed, [dim, padded]; everything is padded to
 // whole vectors with zeros.
 template <class T>
 struct Scratch {
-  std::int64_t padded, dim_padded;
+  std::int64_t padded, values_padded;
   T *keys, *values, *query, *scores, *result;
 };
 
@@ -49,9 +58,11 @@ DELTASCAPE_INLINE void scores_of(const Scratch<T>& s, std::int64_t dim, std::int
 // Softmax over the keys in [low, high) of one query; the others of [from, to) become 0. Returns the sum.
 template <class T>
 DELTASCAPE_INLINE T softmax(T* scores, std::int64_t from, std::int64_t to, std::int64_t low, std::int64_t high,
-                            T softcap) {
+                            T softcap, const T* bias) {
   if (softcap > 0)
     for (std::int64_t j = low; j < high; ++j) scores[j] = softcap * std::tanh(scores[j] / softcap);
+  if (bias != nullptr)
+    for (std::int64_t j = low; j < high; ++j) scores[j] += bias[j];
   T most = scores[low];
   for (std::int64_t j = low; j < high; ++j) most = scores[j] > most ? scores[j] : most;
   for (std::int64_t j = from; j < to; j += kLanes<T>) store(scores + j, simd::exponential(load(scores + j) - most));
@@ -64,26 +75,26 @@ DELTASCAPE_INLINE T softmax(T* scores, std::int64_t from, std::int64_t to, std::
 
 template <class T>
 DELTASCAPE_INLINE void weigh(const Scratch<T>& s, std::int64_t from, std::int64_t to) {
-  for (std::int64_t c = 0; c < s.dim_padded; c += kLanes<T>) {
+  for (std::int64_t c = 0; c < s.values_padded; c += kLanes<T>) {
     Vector<T> sum[kQueries] = {};
     for (std::int64_t j = from; j < to; ++j) {
-      const Vector<T> value = load(s.values + j * s.dim_padded + c);
+      const Vector<T> value = load(s.values + j * s.values_padded + c);
       for (std::int64_t r = 0; r < kQueries; ++r) sum[r] += value * s.scores[r * s.padded + j];
     }
-    for (std::int64_t r = 0; r < kQueries; ++r) store(s.result + r * s.dim_padded + c, sum[r]);
+    for (std::int64_t r = 0; r < kQueries; ++r) store(s.result + r * s.values_padded + c, sum[r]);
   }
 }
 
 template <class T>
 DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t first, const Head<T>& head,
                                   const Scratch<T>& s) {
-  const std::int64_t keys = shape.keys, dim = shape.dim, half = shape.turned / 2;
+  const std::int64_t keys = shape.keys, dim = shape.dim, values = shape.values, half = shape.turned / 2;
   for (std::int64_t j = 0; j < keys; ++j) {
-    rotated(head.k + j * head.kv_stride, head.cos + j * half, head.sin + j * half, shape.turned, dim, s.keys + j,
-            s.padded);
-    for (std::int64_t c = 0; c < dim; ++c) s.values[j * s.dim_padded + c] = head.v[j * head.kv_stride + c];
+    rotated(shape, head.k + j * head.k_stride, head.cos + j * half, head.sin + j * half, s.keys + j, s.padded);
+    for (std::int64_t c = 0; c < values; ++c) s.values[j * s.values_padded + c] = head.v[j * head.v_stride + c];
   }
   for (std::int64_t h = 0; h < shape.share; ++h) {
+    const T* bias = head.bias != nullptr ? head.bias + h * head.bias_stride : nullptr;
     for (std::int64_t i = first; i < keys; i += kQueries) {
       const std::int64_t last = i + kQueries < keys ? i + kQueries : keys;  // one behind the block's last query
       const auto lowest = [&](std::int64_t query) DELTASCAPE_INLINED {
@@ -93,20 +104,21 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
       const std::int64_t to = (last + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;  // the end repeats its last query
-        rotated(head.q + (query - first) * head.q_stride + h * dim, head.cos + query * half, head.sin + query * half,
-                shape.turned, dim, s.query + r * dim, 1);
+        rotated(shape, head.q + (query - first) * head.q_stride + h * dim, head.cos + query * half,
+                head.sin + query * half, s.query + r * dim, 1);
       }
       scores_of(s, dim, from, to, static_cast<T>(shape.scale));
       T sums[kQueries];
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;
-        sums[r] = softmax(s.scores + r * s.padded, from, to, lowest(query), query + 1, static_cast<T>(shape.softcap));
+        sums[r] =
+            softmax(s.scores + r * s.padded, from, to, lowest(query), query + 1, static_cast<T>(shape.softcap), bias);
       }
       weigh(s, from, last);
       for (std::int64_t query = i; query < last; ++query) {
-        const T* result = s.result + (query - i) * s.dim_padded;
-        T* out = head.out + (query - first) * head.q_stride + h * dim;
-        for (std::int64_t c = 0; c < dim; ++c) out[c] = result[c] / sums[query - i];
+        const T* result = s.result + (query - i) * s.values_padded;
+        T* out = head.out + (query - first) * head.out_stride + h * values;
+        for (std::int64_t c = 0; c < values; ++c) out[c] = result[c] / sums[query - i];
       }
     }
   }
@@ -117,9 +129,9 @@ Scratch<T> prepare(const AttentionShape& shape, std::vector<T>& buffer) {
   const auto whole = [](std::int64_t n) { return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>; };
   Scratch<T> s{};
   s.padded = whole(shape.keys);
-  s.dim_padded = whole(shape.dim);
-  const std::int64_t parts[] = {shape.dim * s.padded, s.padded * s.dim_padded, kQueries * shape.dim,
-                                kQueries * s.padded, kQueries * s.dim_padded};
+  s.values_padded = whole(shape.values);
+  const std::int64_t parts[] = {shape.dim * s.padded, s.padded * s.values_padded, kQueries * shape.dim,
+                                kQueries * s.padded, kQueries * s.values_padded};
   std::int64_t total = 0;
   for (const std::int64_t part : parts) total += part;
   buffer.assign(static_cast<std::size_t>(total), T(0));

@@ -8,22 +8,27 @@
 namespace deltascape::engine::kernels {
 
 struct AttentionShape {
-  std::int64_t keys = 0;    // tokens of the sequence
-  std::int64_t dim = 0;     // features a head
-  std::int64_t turned = 0;  // the first of them that rotate with the position, in halves; 0: none
-  std::int64_t share = 1;   // query heads a key head
-  double scale = 1;         // of scores
-  double softcap = 0;       // scores become cap · tanh(score / cap); 0: none
-  std::int64_t window = 0;  // a query sees keys j > i − window; 0: all before it
+  std::int64_t keys = 0;     // tokens of the sequence
+  std::int64_t dim = 0;      // features of q and k a head
+  std::int64_t values = 0;   // of v
+  std::int64_t turned = 0;   // how many of them rotate with the position, in halves; 0: none
+  std::int64_t offset = 0;   // the first that does
+  bool interleaved = false;  // neighbours rotate together, not halves
+  std::int64_t share = 1;    // query heads a key head
+  double scale = 1;          // of scores
+  double softcap = 0;        // scores become cap · tanh(score / cap); 0: none
+  std::int64_t window = 0;   // a query sees keys j > i − window; 0: all before it
 };
 
-// One key head's rows; `stride` values lie between tokens. cos and sin: [keys, turned/2].
+// One key head's rows; `stride` values lie between tokens. cos and sin: [keys, turned/2]. bias: added to the scores of
+// each key, [share, …] with bias_stride between query heads; null: none.
 template <class T>
 struct Head {
   const T *q, *k, *v;
-  std::int64_t q_stride, kv_stride;
-  const T *cos, *sin;
-  T* out;  // like q
+  std::int64_t q_stride, k_stride, v_stride, out_stride;
+  const T *cos, *sin, *bias;
+  std::int64_t bias_stride;
+  T* out;  // a row for each of q's, `values` a head
 };
 
 // Causal. Queries are the tokens from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.

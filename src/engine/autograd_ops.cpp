@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "deltascape/error.h"
 #include "engine/positions.h"
 
 namespace deltascape::engine {
@@ -51,7 +52,9 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
   if (spec.architecture->norm_plus_one) weight = weight + 1;
   const at::Tensor runs = x.view({-1, weight.size(0)});
   if (spec.architecture->norm == model::NormKind::kLayer) {
-    const at::Tensor bias = ops && ops->bias.defined() ? ops->bias : weights(site, Param::kBias);
+    at::Tensor bias;
+    if (ops && ops->bias.defined()) bias = ops->bias;
+    else if (spec.has_bias(site.module)) bias = weights(site, Param::kBias);
     return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.eps(site.module)).view(x.sizes());
   }
   const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.eps(site.module));
@@ -117,7 +120,7 @@ at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t f
 
 at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v) {
-  const bool rotary = spec_.architecture->position == model::PositionKind::kRotary;
+  const bool rotary = spec_.architecture->position == model::PositionKind::kRotary && layer.rope >= 0;
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
@@ -180,14 +183,37 @@ at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routi
   return y;
 }
 
-at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids) {
+namespace {
+
+// Rows of the table of learned positions for a batch's tokens.
+at::Tensor learned_positions(Weights& weights, const Operators& operators, const Batch* batch) {
+  const model::ModelSpec& spec = weights.spec();
+  if (batch == nullptr) throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
+  std::vector<std::int64_t> ids;
+  for (std::size_t s = 0; s < batch->lengths.size(); ++s) {
+    const at::Tensor seen = batch->cache ? batch->cache->at(0, s).k : at::Tensor();
+    const std::int64_t first = spec.architecture->position_offset + (seen.defined() ? seen.size(1) : 0);
+    if (first + batch->lengths[s] > spec.positions)
+      throw Error(ErrorCode::kMismatch, "a sequence is longer than the positions this model has learned");
+    for (std::int64_t i = 0; i < batch->lengths[s]; ++i) ids.push_back(first + i);
+  }
+  const auto own = operators.find({Module::kPositions});
+  if (own != operators.end() && own->second.weight.defined())
+    return own->second.weight.index_select(0, at::tensor(ids, at::kLong));
+  return weights.checkpoint().rows(Module::kPositions, ids, weights.dtype());
+}
+
+}  // namespace
+
+at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
+                        const Batch* batch) {
   const model::ModelSpec& spec = weights.spec();
   const auto own = operators.find({Module::kEmbed});
   at::Tensor rows = own != operators.end() && own->second.weight.defined()
                         ? own->second.weight.index_select(0, at::tensor(ids, at::kLong))
                         : weights.checkpoint().embedding_rows(ids, weights.dtype());
-  if (spec.architecture->scale_embeddings)
-    rows = rows * static_cast<float>(std::sqrt(static_cast<double>(spec.hidden)));
+  if (spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
+  if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
   if (!spec.architecture->embed_norm) return rows;
   const auto norm = operators.find({Module::kEmbedNorm});
   return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);

@@ -1,5 +1,5 @@
 // Owns the differentiable execution of a block's operations: plain ATen under autograd, nothing overwritten. Training
-// runs through it, and generation with its cache; every family of architecture.cpp runs in it.
+// runs through it, and generation with its cache; every family of families.cpp runs in it.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -97,8 +97,9 @@ class AutogradOps final : public model::BlockOps {
 };
 
 // The forward pass around the blocks. ids: tokens of all sequences, one after the other.
-// Hidden rows before the first block: [tokens, hidden].
-at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids);
+// Hidden rows before the first block: [tokens, hidden]. A model with learned positions needs the batch.
+at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
+                        const Batch* batch = nullptr);
 // Through one stack's blocks and its final norm: [rows, hidden] -> the same. `states`, when given, takes what
 // transformers calls hidden_states: the input, the residual after each block but the last, the result.
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,

@@ -30,8 +30,14 @@ bool subtract(const at::Tensor& x, const at::Tensor& base, const at::Tensor& out
   return any;
 }
 
-// Whose input is this norm's output.
-Module reader_of(Module norm) { return norm == Module::kAttnNorm ? Module::kK : Module::kGate; }
+// A module whose input is this norm's output, of those that the layer has.
+Module reader_of(Module norm, const Record& base) {
+  for (const Module m : {Module::kK, Module::kQkv, Module::kKvDown})
+    if (norm == Module::kAttnNorm && base[model::index(m)].x.defined()) return m;
+  for (const Module m : {Module::kGateUp, Module::kFc, Module::kRouter})
+    if (norm == Module::kMlpNorm && base[model::index(m)].x.defined()) return m;
+  return Module::kGate;
+}
 
 }  // namespace
 
@@ -86,8 +92,9 @@ void DeltaOps::subtract_twin(const at::Tensor& x, const Twin& twin) {
 }
 
 at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
-  const bool read = module == Module::kAttnNorm || module == Module::kMlpNorm;
-  const at::Tensor& twin = base_[model::index(reader_of(module))].x;
+  const bool read = (module == Module::kAttnNorm || module == Module::kMlpNorm) &&
+                    run_.spec.architecture->norm == model::NormKind::kRms;
+  const at::Tensor& twin = base_[model::index(reader_of(module, base_))].x;
   bool own = false;
   for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
   if (!read || own || !has_twins(twin, x)) return PlainOps::norm(module, x);
@@ -104,7 +111,7 @@ at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
 
 at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
   const at::Tensor& twin = base_[model::index(Module::kDown)].x;
-  if (activation != model::Activation::kSilu || !has_twins(twin, gate))
+  if (activation != model::Activation::kSilu || !up.defined() || !has_twins(twin, gate))
     return PlainOps::gate(activation, std::move(gate), up);
   float* g = gate.data_ptr<float>();
   const float *u = up.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();

@@ -81,7 +81,7 @@ Generated generate(Weights& weights, const Operators& operators, const std::vect
   std::vector<std::vector<at::Tensor>> rows(prompts.size());
   for (std::int64_t step = 0; step < options.tokens && !running.empty(); ++step) {
     batch.lengths = lengths_of(next);
-    at::Tensor hidden = embed_tokens(weights, operators, joined(next));
+    at::Tensor hidden = embed_tokens(weights, operators, joined(next), &batch);
     hidden = run_stack(weights, operators, batch, decoder, hidden).index_select(0, last_rows(batch.lengths));
     const at::Tensor scores = logits(weights, operators, hidden);  // [running, vocabulary]
     const at::Tensor best = scores.argmax(1);

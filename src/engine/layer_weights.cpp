@@ -10,6 +10,12 @@ at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored) {
   return spec.architecture->norm_plus_one ? stored.add(1) : stored;
 }
 
+Norm loaded_norm(const model::Checkpoint& model, Site site, at::ScalarType dtype) {
+  Norm norm{norm_weight(model.spec(), model.load(site, Param::kWeight, dtype)), {}};
+  if (model.spec().has_bias(site.module)) norm.bias = model.load(site, Param::kBias, dtype);
+  return norm;
+}
+
 void LayerLoader::load_linear(Site site, LayerWeights& out) {
   const std::size_t m = model::index(site.module);
   const std::vector<std::int64_t> shape = checkpoint_.spec().shape(site.module);

@@ -39,7 +39,12 @@ class LayerLoader {
   ProductRows rows_;
   at::Tensor buffer_;
 };
+// What a norm multiplies by and adds, each as wide as what it normalises; bias undefined: nothing.
+struct Norm {
+  at::Tensor weight, bias;
+};
 // A norm's weight as it multiplies, [hidden] or [head_dim].
 at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored);
+Norm loaded_norm(const model::Checkpoint& model, model::Site site, at::ScalarType dtype);
 
 }  // namespace deltascape::engine

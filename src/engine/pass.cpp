@@ -11,7 +11,6 @@ namespace deltascape::engine {
 
 using model::ModelSpec;
 using model::Module;
-using model::Param;
 
 namespace {
 
@@ -108,8 +107,7 @@ std::vector<Load> Pass::loads() const {
 void Pass::embed() {
   const bool rounded = setting_.options.precision == Precision::kBf16;
   // Only the rows that are used, read once each.
-  base_stream_.rows.copy_(
-      scaled_embeddings(setting_.base.spec(), setting_.base.embedding_rows(setting_.layout.ids, setting_.dtype())));
+  base_stream_.rows.copy_(embedded(setting_.base, setting_.layout, setting_.dtype()));
   if (rounded) base_stream_.rows.copy_(RoundedOps::rounded(base_stream_.rows));
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
@@ -206,17 +204,14 @@ void Pass::read_taps(int block) {
   const Position position = setting_.taps.position;
   for (const Tap& tap : setting_.taps.taps) {
     if (tap.block != block) continue;
-    at::Tensor base_norm;
-    if (tap.final_norm)
-      base_norm =
-          norm_weight(setting_.base.spec(), setting_.base.load({Module::kFinalNorm}, Param::kWeight, setting_.dtype()));
+    const Norm base_norm = tap.final_norm ? loaded_norm(setting_.base, {Module::kFinalNorm}, setting_.dtype()) : Norm();
     base_taps_.push_back(base_stream_.read(0, tap, position, base_norm));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
       at::Tensor value = base_taps_.back();  // an adapter that changes nothing so far is the base
       slot.guarded([&] {
         const bool normed = tap.final_norm && slot.first_layer <= block;  // unless it brings a final norm
-        const at::Tensor norm = tap.final_norm ? slot.final_norm(setting_) : at::Tensor();
+        const Norm norm = tap.final_norm ? slot.final_norm(setting_) : Norm();
         if (slot.own) value = slot.own->read(0, tap, position, norm);
         else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, norm);
         else if (normed) value = base_stream_.read(0, tap, position, norm);

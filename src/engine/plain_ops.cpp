@@ -48,7 +48,9 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
 }
 
 const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor& x) {
-  if (shrunk_input_.is_same(x)) return shrunk_;
+  const Module group = same_input(module)[0];
+  if (shrunk_input_.is_same(x) && shrunk_group_ == group) return shrunk_;
+  shrunk_group_ = group;
   shrunk_.assign(run_.variants.size(), {});
   shrunk_input_ = x;
   at::parallel_for(0, variants(), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -83,6 +85,8 @@ void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) 
   }
 }
 
+namespace {
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   const at::Tensor rows = x.contiguous(), w = weight.contiguous();
   at::Tensor out = at::empty_like(rows);
@@ -98,18 +102,28 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return out;
 }
 
+}  // namespace
+
+at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor& x, const Norm& norm) {
+  if (spec.architecture->norm == model::NormKind::kRms) return rms_norm(x, norm.weight, spec.eps(module));
+  const at::Tensor runs = x.contiguous().view({-1, norm.weight.size(0)});
+  return at::layer_norm(runs, {norm.weight.size(0)}, norm.weight, norm.bias, spec.eps(module)).view(x.sizes());
+}
+
 at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   const Timed timed(run_.breakdown, Work::kElementwise);
   const model::ModelSpec& spec = run_.spec;
   bool own = false;
-  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
-  const at::Tensor& shared = run_.weights.norm[model::index(module)];
-  if (!own) return rms_norm(x, shared, spec.norm_eps);
+  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module) || v.replaces_bias(module);
+  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
+  if (!own) return normed(spec, module, x, shared);
   std::vector<at::Tensor> parts;
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
-    const at::Tensor weight = ops.replaces_weight(module) ? norm_weight(spec, ops.weight(module)) : shared;
-    parts.push_back(rms_norm(rows_of(x, v), weight, spec.norm_eps));
+    Norm norm = shared;
+    if (ops.replaces_weight(module)) norm.weight = norm_weight(spec, ops.weight(module));
+    if (ops.replaces_bias(module)) norm.bias = ops.bias(module);
+    parts.push_back(normed(spec, module, rows_of(x, v), norm));
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
@@ -118,7 +132,7 @@ at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& 
                                const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
   const auto by_variant = [&](const at::Tensor& x) { return x.view({variants(), -1, x.size(1)}); };
-  return run_.attention(layer, by_variant(q), by_variant(k), by_variant(v)).view(q.sizes());
+  return run_.attention(layer, by_variant(q), by_variant(k), by_variant(v)).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::needed(const at::Tensor& x) {
@@ -132,7 +146,7 @@ at::Tensor PlainOps::gate(model::Activation activation, at::Tensor gate, const a
   if (record_ != nullptr) gate = gate.clone();  // what was recorded stays
   switch (activation) {
     case model::Activation::kSilu:
-      if (gate.scalar_type() == at::kFloat) {
+      if (gate.scalar_type() == at::kFloat && up.defined()) {
         float* g = gate.data_ptr<float>();
         const float* u = up.const_data_ptr<float>();
         at::parallel_for(0, gate.numel(), 32768, [&](std::int64_t begin, std::int64_t end) {
@@ -146,7 +160,7 @@ at::Tensor PlainOps::gate(model::Activation activation, at::Tensor gate, const a
     case model::Activation::kGeluTanh: at::gelu_(gate, "tanh"); break;
     case model::Activation::kRelu: at::relu_(gate); break;
   }
-  return gate.mul_(up);
+  return up.defined() ? gate.mul_(up) : gate;
 }
 
 at::Tensor PlainOps::add(at::Tensor residual, const at::Tensor& y) {

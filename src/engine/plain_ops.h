@@ -67,10 +67,11 @@ class PlainOps : public model::BlockOps {
   // Modules that read the same input share one product with their A's stacked: A x of every variant, valid while
   // shrunk_input_ is what they read.
   at::Tensor shrunk_input_;
-  std::vector<at::Tensor> shrunk_;  // [rows of a variant, stacked ranks]
+  model::Module shrunk_group_ = model::Module::kHead;  // the first of them: others may read the same input
+  std::vector<at::Tensor> shrunk_;                     // [rows of a variant, stacked ranks]
 };
 
-// RMSNorm over each run of the weight's width: x [rows, n·width], weight [width].
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+// The family's norm over each run of the weight's width: x [rows, n·width], norm [width].
+at::Tensor normed(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);
 
 }  // namespace deltascape::engine

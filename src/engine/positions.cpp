@@ -4,18 +4,19 @@
 
 namespace deltascape::engine {
 
-at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length) {
+Angles rope_angles(const model::RopeSpec& rope, std::int64_t first, std::int64_t tokens, std::int64_t length) {
   const std::vector<float> inverse = model::inverse_frequencies(rope, length);
-  const at::Tensor positions = at::arange(first, first + x.size(0), at::kLong).to(at::kFloat);
-  const at::Tensor angle = positions.unsqueeze(1) * at::tensor(inverse).unsqueeze(0);  // [tokens, dim/2]
+  const at::Tensor positions = at::arange(first, first + tokens, at::kLong).to(at::kFloat);
+  const at::Tensor angle = positions.unsqueeze(1) * at::tensor(inverse).unsqueeze(0);
   const double factor = model::rope_attention_factor(rope);
-  at::Tensor cos, sin;
-  if (rope.interleaved) {  // transformers turns these as complex numbers: the last bit of polar is its own
-    const at::Tensor turn = at::view_as_real(at::polar(at::ones_like(angle), angle) * factor);
-    cos = turn.select(2, 0), sin = turn.select(2, 1);
-  } else {
-    cos = angle.cos() * factor, sin = angle.sin() * factor;
-  }
+  if (!rope.complex) return {angle.cos() * factor, angle.sin() * factor};
+  // The last bit of polar is its own.
+  const at::Tensor turn = at::view_as_real(at::polar(at::ones_like(angle), angle) * factor);
+  return {turn.select(2, 0), turn.select(2, 1)};
+}
+
+at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length) {
+  auto [cos, sin] = rope_angles(rope, first, x.size(0), length);
   cos = cos.to(x.scalar_type()).unsqueeze(1), sin = sin.to(x.scalar_type()).unsqueeze(1);  // [tokens, 1, dim/2]
   const std::int64_t half = rope.dim / 2;
   const at::Tensor turning = x.narrow(2, rope.offset, rope.dim);

@@ -7,8 +7,15 @@
 
 namespace deltascape::engine {
 
-// Rotates x [tokens, heads, dim] at positions first … first + tokens - 1 of a sequence of `length` tokens. Angles are
-// float32 whatever the precision, as models are trained and published.
+// cos and sin of a sequence's angles times the rope's attention factor, [tokens, dim/2], float32 whatever the
+// precision, as models are trained and published: angle = position · frequency.
+struct Angles {
+  at::Tensor cos, sin;
+};
+// Of positions first … first + tokens - 1 in a sequence of `length` tokens.
+Angles rope_angles(const model::RopeSpec& rope, std::int64_t first, std::int64_t tokens, std::int64_t length);
+
+// Rotates x [tokens, heads, dim] at positions first … first + tokens - 1 of a sequence of `length` tokens.
 at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length);
 
 // ALiBi (arXiv 2108.12409 §3): a slope a head times the key's position, [heads, 1, keys]. The distance to the query

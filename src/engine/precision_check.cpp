@@ -15,8 +15,7 @@ PrecisionCheck::PrecisionCheck(const Setting& setting, Slot& slot) : setting_(se
 
 void PrecisionCheck::embed() {
   slot_.guarded([&] {
-    const at::Tensor base =
-        scaled_embeddings(setting_.base.spec(), setting_.base.embedding_rows(layout_.ids, setting_.dtype()));
+    const at::Tensor base = embedded(setting_.base, layout_, setting_.dtype());
     if (rounded()) stream_->of(0).copy_(base);
     const auto own = slot_.first_layer > 0 ? std::nullopt : slot_.embedding(setting_, layout_);
     stream_->of(rounded()).copy_(own ? *own : base);
@@ -37,10 +36,10 @@ void PrecisionCheck::run(int layer, const LayerWeights& weights, const Stream& b
   });
 }
 
-void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const at::Tensor& base_norm) {
+void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm) {
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
-    const at::Tensor norm = tap.final_norm ? slot_.final_norm(setting_) : at::Tensor();
+    const Norm norm = tap.final_norm ? slot_.final_norm(setting_) : Norm();
     const at::Tensor base = rounded() ? stream_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
     const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(rounded(), tap, position, norm)
                                                                  : slot_.taps.back().narrow(0, probe_, 1);

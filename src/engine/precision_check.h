@@ -18,7 +18,7 @@ class PrecisionCheck {
   // `base`: the base's stream as this layer finds it.
   void run(int layer, const LayerWeights& weights, const Stream& base);
   // After the same tap of the slot and of the base, [probes, hidden], was read. `base_norm`: the base's final norm.
-  void read(const Tap& tap, const at::Tensor& base_tap, const at::Tensor& base_norm);
+  void read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm);
   // The worst tap's ‖delta − delta in fp32‖ / ‖delta in fp32‖; nothing where nothing changed or the variant failed.
   std::optional<double> error(const std::vector<at::Tensor>& base_taps) const;
 

@@ -3,7 +3,6 @@
 namespace deltascape::engine {
 
 using model::Module;
-using model::Param;
 using model::Site;
 
 LayerOps Slot::ops(const Setting& s, int layer) const {
@@ -12,17 +11,18 @@ LayerOps Slot::ops(const Setting& s, int layer) const {
 }
 
 std::optional<at::Tensor> Slot::embedding(const Setting& s, const Layout& layout) const {
-  if (variant->full)
-    return scaled_embeddings(variant->full->spec(), variant->full->embedding_rows(layout.ids, s.dtype()));
-  auto found = variant->adapter->embedding_rows(layout.ids, s.dtype());
-  return found ? std::optional(scaled_embeddings(s.base.spec(), *found)) : std::nullopt;
+  if (variant->full) return embedded(*variant->full, layout, s.dtype());
+  return embedded(s.base, *variant->adapter, layout, s.dtype());
 }
 
-at::Tensor Slot::final_norm(const Setting& s) const {
+Norm Slot::final_norm(const Setting& s) const {
   const Site site{Module::kFinalNorm};
-  if (variant->full) return norm_weight(variant->full->spec(), variant->full->load(site, Param::kWeight, s.dtype()));
+  if (variant->full) return loaded_norm(*variant->full, site, s.dtype());
+  Norm norm = loaded_norm(s.base, site, s.dtype());
   const adapter::ModuleOps ops = variant->adapter->ops(site, s.dtype());
-  return norm_weight(s.base.spec(), ops.weight.defined() ? ops.weight : s.base.load(site, Param::kWeight, s.dtype()));
+  if (ops.weight.defined()) norm.weight = norm_weight(s.base.spec(), ops.weight);
+  if (ops.bias.defined()) norm.bias = ops.bias;
+  return norm;
 }
 
 }  // namespace deltascape::engine

@@ -1,24 +1,74 @@
 #include "engine/stream.h"
 
-#include <cmath>
-
+#include "deltascape/error.h"
 #include "engine/plain_ops.h"
 
 namespace deltascape::engine {
 
-at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const at::Tensor& norm) const {
-  const auto normed = [&](const at::Tensor& x) { return tap.final_norm ? rms_norm(x, norm, spec.norm_eps) : x; };
+using model::Module;
+using model::Site;
+
+at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const {
+  const auto after = [&](const at::Tensor& x) {
+    return tap.final_norm ? normed(spec, Module::kFinalNorm, x, norm) : x;
+  };
   const at::Tensor own = of(v);
-  if (pooled) return normed(own);
+  if (pooled) return after(own);
   // The norm is a token's own affair, so the last position needs it for the last token alone.
   const bool late = position == Position::kLast;
-  const at::Tensor value = pool((late ? own : normed(own)).unsqueeze(0), layout, position)[0];
-  return late ? normed(value) : value;
+  const at::Tensor value = pool((late ? own : after(own)).unsqueeze(0), layout, position)[0];
+  return late ? after(value) : value;
 }
 
-at::Tensor scaled_embeddings(const model::ModelSpec& spec, at::Tensor rows) {
-  if (!spec.architecture->scale_embeddings) return rows;
-  return rows.mul_(static_cast<float>(std::sqrt(static_cast<double>(spec.hidden))));
+namespace {
+
+// Each token's row in the table of learned positions.
+std::vector<std::int64_t> position_ids(const model::ModelSpec& spec, const Layout& layout) {
+  std::vector<std::int64_t> out;
+  const std::int64_t offset = spec.architecture->position_offset;
+  for (const auto& probe : layout.probes)
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(probe.size()); ++i) {
+      if (i + offset >= spec.positions)
+        throw Error(ErrorCode::kMismatch, "a probe is longer than the positions this model has learned",
+                    {.expected = "at most " + std::to_string(spec.positions - offset) + " tokens",
+                     .found = std::to_string(probe.size())});
+      out.push_back(i + offset);
+    }
+  return out;
+}
+
+// `adapter` may be null.
+at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapter, const Layout& layout,
+                      at::ScalarType dtype) {
+  const model::ModelSpec& spec = c.spec();
+  const auto ops_of = [&](Module m) { return adapter ? adapter->ops(Site{m}, dtype) : adapter::ModuleOps(); };
+  auto own = adapter ? adapter->embedding_rows(layout.ids, dtype) : std::nullopt;
+  at::Tensor rows = own ? *own : c.embedding_rows(layout.ids, dtype);
+  if (spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
+  if (spec.has(Module::kPositions)) {
+    const auto ids = position_ids(spec, layout);
+    const at::Tensor table = ops_of(Module::kPositions).weight;
+    rows.add_(table.defined() ? table.index_select(0, at::tensor(ids, at::kLong))
+                              : c.rows(Module::kPositions, ids, dtype));
+  }
+  if (!spec.has(Module::kEmbedNorm)) return rows;
+  Norm norm = loaded_norm(c, {Module::kEmbedNorm}, dtype);
+  const adapter::ModuleOps ops = ops_of(Module::kEmbedNorm);
+  if (ops.weight.defined()) norm.weight = norm_weight(spec, ops.weight);
+  if (ops.bias.defined()) norm.bias = ops.bias;
+  return normed(spec, Module::kEmbedNorm, rows, norm);
+}
+
+}  // namespace
+
+at::Tensor embedded(const model::Checkpoint& model, const Layout& layout, at::ScalarType dtype) {
+  return first_rows(model, nullptr, layout, dtype);
+}
+
+std::optional<at::Tensor> embedded(const model::Checkpoint& base, const adapter::Adapter& adapter, const Layout& layout,
+                                   at::ScalarType dtype) {
+  if (adapter.first_layer() > 0 || !adapter.changes_embedding()) return {};
+  return first_rows(base, &adapter, layout, dtype);
 }
 
 }  // namespace deltascape::engine

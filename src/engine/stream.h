@@ -3,7 +3,11 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
+#include "adapter/adapter.h"
 #include "engine/attention.h"
+#include "engine/layer_weights.h"
 #include "engine/layout.h"
 #include "engine/taps.h"
 #include "model/checkpoint.h"
@@ -24,8 +28,8 @@ struct Stream {
   at::Tensor of(std::int64_t first, std::int64_t count = 1) const {
     return rows.narrow(0, first * each(), count * each());
   }
-  // What the tap reads of variant `v`, [probes, hidden]. `norm`: the final norm's weight, where the tap lies behind it.
-  at::Tensor read(std::int64_t v, const Tap& tap, Position position, const at::Tensor& norm) const;
+  // What the tap reads of variant `v`, [probes, hidden]. `norm`: the final one, where the tap lies behind it.
+  at::Tensor read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const;
 
   const model::ModelSpec& spec;
   const Layout& layout;
@@ -34,7 +38,11 @@ struct Stream {
   bool pooled = false;  // rows are the probes' last tokens alone
 };
 
-// The token embeddings as the first block reads them: the checkpoint's rows, scaled where the family does.
-at::Tensor scaled_embeddings(const model::ModelSpec& spec, at::Tensor rows);
+// The rows that the first block reads, [tokens, hidden]: token embeddings, scaled, with learned positions, normalised,
+// as the family has it. Throws Error for a probe that is longer than the learned positions.
+at::Tensor embedded(const model::Checkpoint& model, const Layout& layout, at::ScalarType dtype);
+// The same with an adapter's own tables and norm; nothing when it leaves them alone.
+std::optional<at::Tensor> embedded(const model::Checkpoint& base, const adapter::Adapter& adapter, const Layout& layout,
+                                   at::ScalarType dtype);
 
 }  // namespace deltascape::engine

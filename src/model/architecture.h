@@ -1,5 +1,5 @@
-// Owns model families as values. A new family is a new row in architecture.cpp plus a parity golden
-// (tests/make_goldens.py), not a new class.
+// Owns model families as values. A new family is a new row in families.cpp plus a parity golden
+// (tests/goldens/families.py), not a new class.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,16 @@
 namespace deltascape::model {
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
-enum class Bias { kNever, kAlways, kAttentionBias, kMlpBias };  // the last two: config keys of these names
+// A yes or no: what the config says under `key`, else `otherwise`; without a key it is always `otherwise`.
+struct Switch {
+  std::string_view key = "";
+  bool otherwise = false;
+  static const Switch kNever, kAlways, kAttentionBias, kMlpBias;
+};
+inline constexpr Switch Switch::kNever{};
+inline constexpr Switch Switch::kAlways{"", true};
+inline constexpr Switch Switch::kAttentionBias{"attention_bias"};
+inline constexpr Switch Switch::kMlpBias{"mlp_bias"};
 // Which layers see only the last `sliding_window` positions, when the config gives no layer_types.
 enum class WindowRule {
   kNone,           // full attention everywhere
@@ -20,20 +29,27 @@ enum class WindowRule {
   kAlternate,      // Gemma 2: layers 0, 2, 4 …
   kFiveOfSix,      // Gemma 3: all but every sixth (or sliding_window_pattern)
   kFromMaxWindow,  // Qwen2/3: from max_window_layers on, where use_sliding_window says so
+  kRefused,        // none, and a config with use_sliding_window is refused
 };
 
 enum class NormKind { kRms, kLayer };  // LayerNorm subtracts the mean and has a bias
 enum class AttentionKind {
   kGrouped,  // MHA, GQA and MQA: q, k, v of their own
-  kFused,    // one linear for q, k, v, head by head (kQkv)
+  kFused,    // one linear for q, k and v (kQkv)
   kLatent,   // MLA, DeepSeek-V2 (arXiv 2405.04434 §2.1)
+};
+// The order of kQkv's rows.
+enum class QkvLayout {
+  kByHead,  // q, k and v of a head beside each other (BLOOM, GPT-NeoX)
+  kBlocks,  // every head's q, then every k, then every v
 };
 enum class PositionKind {
   kRotary,
+  kLearned,   // a table of rows that are added to the token embedding
   kAlibi,     // arXiv 2108.12409
   kRelative,  // T5's buckets of distances (arXiv 1910.10683 §2.1)
 };
-enum class MlpKind { kGated, kPlain, kExperts };
+enum class MlpKind { kGated, kPlain, kExperts, kFusedGated };  // fused: one linear for gate and up
 enum class StackKind { kDecoder, kEncoderDecoder };
 
 // One tensor name: `hf` below the checkpoint's prefix ("model."), `gguf` whole; the first "{}" stands for the layer,
@@ -53,6 +69,9 @@ struct ConfigKeys {
   std::string_view heads = "num_attention_heads";
   std::string_view head_dim = "head_dim";  // empty: hidden / heads
   std::string_view norm_eps = "rms_norm_eps";
+  std::string_view rope_theta = "rope_theta";
+  std::string_view rope_part = "partial_rotary_factor";
+  std::string_view positions = "max_position_embeddings";
 };
 
 struct Architecture {
@@ -65,6 +84,7 @@ struct Architecture {
   StackKind stacks = StackKind::kDecoder;
   NormKind norm = NormKind::kRms;
   AttentionKind attention = AttentionKind::kGrouped;
+  QkvLayout qkv = QkvLayout::kByHead;
   PositionKind position = PositionKind::kRotary;
   MlpKind mlp = MlpKind::kGated;
   bool embeds = true;  // `embed` runs it; false: the model room and the differentiable execution alone
@@ -72,15 +92,29 @@ struct Architecture {
   bool embed_norm = false;             // a norm after the token embedding
   bool norm_plus_one = false;          // RMSNorm multiplies by 1 + weight (Gemma)
   bool scale_embeddings = false;       // token embeddings times sqrt(hidden)
+  bool norm_bias = true;               // LayerNorms have a bias
+  bool fourfold = false;               // the MLP's width is four times hidden where the config names none
+  bool multipliers = false;            // embedding_, attention_ and residual_multiplier, logits_scaling (Granite)
+  bool unrotated_layers = false;       // no_rope_layers, or every no_rope_layer_interval-th: no positions (SmolLM 3)
+  bool partial_rope = false;           // a head's first features may turn alone
+  bool interleaved_rope = false;       // neighbouring features turn together
+  int position_offset = 0;             // of the first learned position in its table (OPT)
+  bool transposed = false;             // the blocks' linears are stored [in, out] (GPT-2's Conv1D)
+  Switch parallel = Switch::kNever;    // attention and MLP read one residual, and both are added to it
+  bool shared_norm = false;            // where parallel: they read one norm of it
+  bool tied_head = false;              // where the config does not say
   bool qk_norm = false;                // RMSNorm over each head of q and k
+  bool whole_qk_norm = false;          // over all heads together (OLMo 2)
+  bool pre_norms = true;               // norms before attention and MLP
   bool post_norms = false;             // norms after attention and MLP too
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
   bool soft_caps = false;              // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
   bool local_rope = false;             // windowed layers turn with their own base and no scaling (Gemma 3)
   bool gguf_permutes_qk = false;       // llama.cpp stores q and k rows pairwise interleaved
-  Bias qkv_bias = Bias::kNever;
-  Bias o_bias = Bias::kNever;
-  Bias mlp_bias = Bias::kNever;
+  Switch qkv_bias = Switch::kNever;
+  Switch o_bias = Switch::kNever;
+  Switch mlp_bias = Switch::kNever;
+  bool head_bias = false;
   WindowRule window = WindowRule::kNone;
   int window_size = 4096;  // when the config names none; 0: no window then
   std::string_view activation_key = "hidden_act";
@@ -91,6 +125,8 @@ struct Architecture {
   int kv_heads = 0;
   int vocabulary = 0;  // 0: the config must say
   double rope_theta = 10000;
+  double rope_part = 1;  // of a head's features that turn
+  double norm_eps = 0;   // 0: 1e-5 for LayerNorm, 1e-6 for RMSNorm
 };
 
 // Every family whose arithmetic is here.

@@ -18,11 +18,16 @@ Heads grouped(BlockOps& ops, const at::Tensor& h) {
   return out;
 }
 
-// Each head's q, k and v stand beside each other.
 Heads fused(const ModelSpec& s, BlockOps& ops, const at::Tensor& h) {
-  const at::Tensor all = ops.linear(Module::kQkv, h).view({h.size(0), s.heads, 3, s.head_dim});
-  const auto part = [&](std::int64_t i) { return all.select(2, i).reshape({h.size(0), -1}); };
-  return {ops.needed(part(0)), part(1), part(2)};
+  const at::Tensor all = ops.linear(Module::kQkv, h);
+  if (s.architecture->qkv == QkvLayout::kByHead) {
+    const at::Tensor heads = all.view({h.size(0), s.heads, 3, s.head_dim});
+    const auto part = [&](std::int64_t i) { return heads.select(2, i).reshape({h.size(0), -1}).contiguous(); };
+    return {ops.needed(part(0)), part(1), part(2)};
+  }
+  const std::int64_t q = s.heads * s.head_dim, k = s.kv_heads * s.head_dim;
+  const auto part = [&](std::int64_t first, std::int64_t width) { return all.narrow(1, first, width).contiguous(); };
+  return {ops.needed(part(0, q)), part(q, k), part(q + k, s.kv_heads * s.value_dim)};
 }
 
 // MLA (arXiv 2405.04434 §2.1): k and v come from one latent; the rotated features of k are shared by all heads.
@@ -68,13 +73,21 @@ at::Tensor gated(const ModelSpec& s, BlockOps& ops, const GatedMlp& m, const at:
   return ops.linear(m.down, ops.gate(s.activation, ops.linear(m.gate, x), ops.linear(m.up, x)));
 }
 
+at::Tensor fused_gated(const ModelSpec& s, BlockOps& ops, const at::Tensor& x) {
+  const at::Tensor both = ops.linear(Module::kGateUp, x);  // [rows, 2·intermediate]
+  const auto part = [&](std::int64_t i) { return both.narrow(1, i * s.intermediate, s.intermediate).contiguous(); };
+  return ops.linear(Module::kDown, ops.gate(s.activation, part(0), part(1)));
+}
+
 at::Tensor mixture(const ModelSpec& s, BlockOps& ops, const at::Tensor& x) {
   const Routing routing = route(s.routing, ops.linear(Module::kRouter, x));
   at::Tensor y = ops.experts(x, routing, [&s](BlockOps& expert, const at::Tensor& rows) {
     return gated(s, expert, {Module::kExpertGate, Module::kExpertUp, Module::kExpertDown}, rows);
   });
   if (s.routing.shared_intermediate == 0) return y;
-  return ops.add(std::move(y), gated(s, ops, {Module::kSharedGate, Module::kSharedUp, Module::kSharedDown}, x));
+  at::Tensor shared = gated(s, ops, {Module::kSharedGate, Module::kSharedUp, Module::kSharedDown}, x);
+  if (s.routing.shared_score) shared = shared * at::sigmoid(ops.linear(Module::kSharedScore, x));  // by [rows, 1]
+  return ops.add(std::move(y), shared);
 }
 
 at::Tensor mlp(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const at::Tensor& x) {
@@ -82,6 +95,7 @@ at::Tensor mlp(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const at::
     case MlpKind::kGated: return gated(s, ops, {Module::kGate, Module::kUp, Module::kDown}, x);
     case MlpKind::kPlain: return ops.linear(Module::kDown, ops.gate(s.activation, ops.linear(Module::kFc, x), {}));
     case MlpKind::kExperts: return mixture(s, ops, x);
+    case MlpKind::kFusedGated: return fused_gated(s, ops, x);
   }
   return {};
 }
@@ -102,23 +116,30 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   const Architecture& a = *spec.architecture;
   const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
 
-  Heads h = project(spec, ops, ops.norm(Module::kAttnNorm, x));
+  // What is read is kept: `add` may overwrite the stream.
+  const at::Tensor read = a.pre_norms ? ops.norm(Module::kAttnNorm, x) : x.clone();
+  Heads h = project(spec, ops, read);
   x = ops.needed(x);
+  const auto added = [&](const at::Tensor& y) { return spec.residual_scale == 1 ? y : y * spec.residual_scale; };
   if (a.qk_norm) {
     h.q = ops.norm(Module::kQNorm, h.q);
     h.k = ops.norm(Module::kKNorm, h.k);
   }
   at::Tensor y = ops.linear(Module::kO, ops.attention(l, h.q, h.k, h.v));
   if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
-  x = ops.add(std::move(x), y);
+  if (spec.parallel) {
+    const at::Tensor beside = mlp(spec, l, ops, a.shared_norm ? ops.needed(read) : ops.norm(Module::kMlpNorm, x));
+    return ops.add(ops.add(std::move(x), y), beside);
+  }
+  x = ops.add(std::move(x), added(y));
   if (spec.stack_of(layer).cross) {
     y = cross(l, ops, x);
     x = ops.add(std::move(x), y);
   }
 
-  y = mlp(spec, l, ops, ops.norm(Module::kMlpNorm, x));
+  y = mlp(spec, l, ops, a.pre_norms ? ops.norm(Module::kMlpNorm, x) : x.clone());
   if (a.post_norms) y = ops.norm(Module::kMlpPostNorm, y);
-  return ops.add(std::move(x), y);
+  return ops.add(std::move(x), added(y));
 }
 
 }  // namespace deltascape::model

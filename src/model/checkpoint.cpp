@@ -193,6 +193,7 @@ void Checkpoint::require(Site site, Param param) {
                 {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
   std::vector<std::int64_t> expected = spec_.shape(site.module);
   if (param == Param::kBias) expected.resize(1);
+  else if (spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
   if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
     throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
@@ -212,7 +213,8 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
 }
 
 Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
-  if (gguf_ == nullptr) return Convention::kSame;
+  if (gguf_ == nullptr)
+    return param == Param::kWeight && spec_.transposed(site.module) ? Convention::kTransposed : Convention::kSame;
   const Architecture& a = *spec_.architecture;
   if (a.gguf_permutes_qk && (site.module == Module::kQ || site.module == Module::kK)) return Convention::kUnpermute;
   const bool norm = tensor(site, param).shape.size() == 1 && param == Param::kWeight && a.norm_plus_one;
@@ -223,6 +225,7 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   const io::TensorInfo& t = tensor(site, param);
   switch (convention(site, param)) {
     case Convention::kSame: break;
+    case Convention::kTransposed: return decode_tensor(*file_, t, dtype).t().contiguous();
     case Convention::kUnpermute:
       return unpermute(decode_tensor(*file_, t, dtype), site.module == Module::kQ ? spec_.heads : spec_.kv_heads);
     case Convention::kMinusOne:  // before it is rounded
@@ -269,8 +272,8 @@ std::uint64_t Checkpoint::layer_bytes(int layer) const {
   return n;
 }
 
-at::Tensor Checkpoint::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
-  return decode_rows(*file_, tensor({Module::kEmbed}, Param::kWeight), ids, dtype);
+at::Tensor Checkpoint::rows(Module module, std::span<const std::int64_t> ids, at::ScalarType dtype) const {
+  return decode_rows(*file_, tensor({module}, Param::kWeight), ids, dtype);
 }
 
 std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {

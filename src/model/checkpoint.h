@@ -47,8 +47,12 @@ class Checkpoint {
   void release(Site site, Param param) const;
   void release() const;
   std::uint64_t layer_bytes(int layer) const;  // on disk
-  // Rows of the token embedding, unscaled: [ids, hidden]. Reads these rows alone, and leaves none of them in memory.
-  at::Tensor embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
+  // Rows of a table (token embedding, unscaled; learned positions): [ids, hidden]. Reads these alone, and leaves none
+  // of them in memory.
+  at::Tensor rows(Module module, std::span<const std::int64_t> ids, at::ScalarType dtype) const;
+  at::Tensor embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {
+    return rows(Module::kEmbed, ids, dtype);
+  }
   std::unique_ptr<text::Tokenizer> tokenizer() const;
   // Hash of the configuration's numbers, canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN
   // §6, and the configuration: equal weights under another RoPE base are another model).
@@ -65,7 +69,7 @@ class Checkpoint {
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  enum class Convention { kSame, kUnpermute, kMinusOne };
+  enum class Convention { kSame, kUnpermute, kMinusOne, kTransposed };
   Convention convention(Site site, Param param) const;
   std::span<const io::TensorInfo* const> block(int layer) const;
 

@@ -1,4 +1,4 @@
-// Owns the canonical names of a model's parts. Families map their tensor names onto these (architecture.cpp).
+// Owns the canonical names of a model's parts. Families map their tensor names onto these (families.cpp).
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ enum class Module : std::uint8_t {
   kQ,
   kK,
   kV,
-  kQkv,    // q, k and v of a head beside each other, head by head (BLOOM)
+  kQkv,    // one linear for q, k and v (Architecture::qkv says in which order)
   kQDown,  // latent attention (MLA): hidden -> q's latent, its norm, latent -> heads
   kQDownNorm,
   kQUp,
@@ -35,7 +35,8 @@ enum class Module : std::uint8_t {
   kMlpNorm,
   kGate,
   kUp,
-  kFc,  // the first linear of an MLP without a gate; kDown follows
+  kGateUp,  // one linear for gate, then up (Phi-3)
+  kFc,      // the first linear of an MLP without a gate; kDown follows
   kDown,
   kRouter,  // mixture of experts: hidden -> a score for each
   kExpertGate,
@@ -44,15 +45,17 @@ enum class Module : std::uint8_t {
   kSharedGate,  // the expert that every row takes
   kSharedUp,
   kSharedDown,
+  kSharedScore,  // hidden -> how much of it a row takes (Qwen2-MoE)
   kMlpPostNorm,
   kEmbed,
+  kPositions,  // learned: a row for each position
   kEmbedNorm,
   kEncoderNorm,  // after the encoder's last block
   kFinalNorm,
   kHead,
 };
-inline constexpr std::size_t kModules = 39;
-inline constexpr std::size_t kBlockModules = 34;  // the first 34 lie in a block
+inline constexpr std::size_t kModules = 42;
+inline constexpr std::size_t kBlockModules = 36;  // the first 36 lie in a block
 constexpr std::size_t index(Module m) { return static_cast<std::size_t>(m); }
 constexpr Module module_at(std::size_t i) { return static_cast<Module>(i); }
 static_assert(index(Module::kHead) + 1 == kModules && index(Module::kMlpPostNorm) + 1 == kBlockModules);

@@ -49,12 +49,20 @@ at::Tensor yarn(const RopeSpec& r) {
   return at::reciprocal(frequencies * r.factor) * (1 - kept) + at::reciprocal(frequencies) * kept;
 }
 
+// Every frequency by a factor of its own, one list up to the trained length and another beyond.
+at::Tensor longrope(const RopeSpec& r, std::int64_t length) {
+  const bool beyond = static_cast<double>(length) > r.original_positions;
+  return at::reciprocal(at::tensor(beyond ? r.long_factors : r.short_factors) * position_frequencies(r.theta, r.dim));
+}
+
 }  // namespace
 
 std::vector<float> inverse_frequencies(const RopeSpec& r, std::int64_t length) {
   at::Tensor inv;
   if (r.type == "yarn") {
     inv = yarn(r);
+  } else if (r.type == "longrope") {
+    inv = longrope(r, length);
   } else if (r.type == "dynamic") {
     inv = dynamic(r, length);
   } else {
@@ -69,8 +77,10 @@ std::vector<float> inverse_frequencies(const RopeSpec& r, std::int64_t length) {
 }
 
 double rope_attention_factor(const RopeSpec& r) {
-  if (r.type != "yarn") return 1;
+  if (r.type != "yarn" && r.type != "longrope") return 1;
   if (r.attention_factor != 0) return r.attention_factor;
+  if (r.type == "longrope")
+    return r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original_positions));
   const auto mscale = [&](double m) { return r.factor <= 1 ? 1.0 : 0.1 * m * std::log(r.factor) + 1.0; };
   return r.mscale != 0 && r.mscale_all_dim != 0 ? mscale(r.mscale) / mscale(r.mscale_all_dim) : mscale(1);
 }

@@ -2,6 +2,7 @@
 #include "model/spec.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace deltascape::model {
@@ -15,6 +16,8 @@ void lay_out_stacks(ModelSpec& s, int encoder_layers) {
   for (int i = 0; i < s.layer_count(); ++i)
     s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;
   if (s.value_dim == 0) s.value_dim = s.head_dim;
+  if (s.architecture->scale_embeddings)  // rounded as transformers rounds it
+    s.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(s.hidden)));
 }
 
 std::string ModelSpec::fingerprint() const {
@@ -37,6 +40,13 @@ std::string ModelSpec::fingerprint() const {
     for (const float d : r.divisors) add(d);
   }
   // Only where a family has them, so that the identity of every other stays what it was.
+  for (const RopeSpec& r : ropes)
+    for (const auto& factors : {r.short_factors, r.long_factors})
+      for (const float f : factors) add(f);
+  if (parallel) out += " parallel";
+  if (residual_scale != 1) add(residual_scale);
+  if (architecture->multipliers) add(embedding_scale);
+  if (positions) add(static_cast<double>(positions));
   if (latent.kv_rank)
     for (const std::int64_t n : {latent.q_rank, latent.kv_rank, latent.plain, latent.rotary, value_dim})
       add(static_cast<double>(n));
@@ -45,6 +55,7 @@ std::string ModelSpec::fingerprint() const {
                                  routing.intermediate, routing.shared_intermediate})
       add(static_cast<double>(n));
     add(routing.scale), add(routing.normalised);
+    if (routing.shared_score) out += " scored";
     for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
   }
   if (relative.buckets) {
@@ -78,6 +89,7 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kGate:
     case Module::kUp:
     case Module::kFc: return {intermediate, hidden};
+    case Module::kGateUp: return {2 * intermediate, hidden};
     case Module::kDown: return {hidden, intermediate};
     case Module::kRouter: return {routing.experts, hidden};
     case Module::kExpertGate:
@@ -86,10 +98,12 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kSharedGate:
     case Module::kSharedUp: return {routing.shared_intermediate, hidden};
     case Module::kSharedDown: return {hidden, routing.shared_intermediate};
+    case Module::kSharedScore: return {1, hidden};
+    case Module::kPositions: return {positions, hidden};
     case Module::kEmbed:
     case Module::kHead: return {vocabulary, hidden};
-    case Module::kQNorm:
-    case Module::kKNorm: return {head_dim};
+    case Module::kQNorm: return {architecture->whole_qk_norm ? q : head_dim};
+    case Module::kKNorm: return {architecture->whole_qk_norm ? k : head_dim};
     default: return {hidden};
   }
 }
@@ -98,6 +112,7 @@ bool ModelSpec::has(Site site) const {
   const Architecture& a = *architecture;
   switch (site.module) {
     case Module::kEmbedNorm: return a.embed_norm;
+    case Module::kPositions: return positions > 0;
     case Module::kEncoderNorm: return stacks.size() > 1;
     case Module::kHead: return !tied_head;
     case Module::kEmbed:
@@ -126,10 +141,13 @@ bool ModelSpec::has(Site site) const {
     case Module::kCrossK:
     case Module::kCrossV:
     case Module::kCrossO: return stack.cross;
+    case Module::kAttnNorm: return a.pre_norms;
+    case Module::kMlpNorm: return a.pre_norms && !(parallel && a.shared_norm);
     case Module::kAttnPostNorm:
     case Module::kMlpPostNorm: return a.post_norms;
     case Module::kGate:
     case Module::kUp: return mlp == MlpKind::kGated;
+    case Module::kGateUp: return mlp == MlpKind::kFusedGated;
     case Module::kFc: return mlp == MlpKind::kPlain;
     case Module::kDown: return mlp != MlpKind::kExperts;
     case Module::kRouter:
@@ -139,6 +157,7 @@ bool ModelSpec::has(Site site) const {
     case Module::kSharedGate:
     case Module::kSharedUp:
     case Module::kSharedDown: return mlp == MlpKind::kExperts && routing.shared_intermediate > 0;
+    case Module::kSharedScore: return mlp == MlpKind::kExperts && routing.shared_score;
     default: return true;
   }
 }
@@ -152,7 +171,7 @@ bool ModelSpec::has(Module m) const {
 
 bool ModelSpec::has_bias(Module m) const {
   if (m == Module::kRelativeBias) return false;
-  if (shape(m).size() == 1) return architecture->norm == NormKind::kLayer;
+  if (shape(m).size() == 1) return architecture->norm == NormKind::kLayer && architecture->norm_bias;
   switch (m) {
     case Module::kQ: return qkv_bias && !latent.kv_rank;
     case Module::kK:
@@ -163,14 +182,18 @@ bool ModelSpec::has_bias(Module m) const {
     case Module::kO: return o_bias;
     case Module::kGate:
     case Module::kUp:
+    case Module::kGateUp:
     case Module::kFc:
     case Module::kDown:
     case Module::kSharedGate:
     case Module::kSharedUp:
     case Module::kSharedDown: return mlp_bias;
+    case Module::kHead: return architecture->head_bias;
     default: return false;
   }
 }
+
+bool ModelSpec::transposed(Module m) const { return architecture->transposed && in_block(m) && shape(m).size() == 2; }
 
 std::vector<Site> ModelSpec::sites() const {
   std::vector<Site> out;

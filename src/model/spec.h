@@ -14,7 +14,8 @@
 namespace deltascape::model {
 
 // Rotary position embedding as published (RoFormer, arXiv 2104.09864) and its scalings in transformers'
-// modeling_rope_utils: default, linear, dynamic (NTK by length), llama3, yarn (arXiv 2309.00071).
+// modeling_rope_utils: default, linear, dynamic (NTK by length), llama3, yarn (arXiv 2309.00071), longrope
+// (2402.13753).
 struct RopeSpec {
   std::string type = "default";
   double theta = 10000;
@@ -23,17 +24,19 @@ struct RopeSpec {
   double max_positions = 0;       // dynamic: max_position_embeddings
   double original_positions = 0;  // llama3, yarn
   double low_freq_factor = 1, high_freq_factor = 4;
-  double attention_factor = 0;  // yarn; 0: from factor and the mscales
+  double attention_factor = 0;  // yarn, longrope; 0: from the other numbers
   double mscale = 0, mscale_all_dim = 0, beta_fast = 32, beta_slow = 1;
   bool truncate = true;
-  std::vector<float> divisors;  // GGUF rope_freqs: each frequency divided by its own number
-  int offset = 0;               // the first rotated feature of a head
-  bool interleaved = false;     // pairs are neighbours (2i, 2i+1), not halves (i, i + dim/2)
+  std::vector<float> divisors;                     // GGUF rope_freqs: each frequency divided by its own number
+  std::vector<float> short_factors, long_factors;  // longrope: the same, up to original_positions and beyond them
+  int offset = 0;                                  // the first rotated feature of a head
+  bool interleaved = false;                        // pairs are neighbours (2i, 2i+1), not halves (i, i + dim/2)
+  bool complex = false;                            // transformers turns them as complex numbers (DeepSeek-V2)
 };
 
 struct LayerSpec {
   int window = 0;  // a query sees keys j > i - window; 0: all before it
-  int rope = 0;    // which of ModelSpec::ropes
+  int rope = 0;    // which of ModelSpec::ropes; -1: none, no position counts
   int stack = 0;   // which of ModelSpec::stacks
   MlpKind mlp = MlpKind::kGated;
 };
@@ -58,6 +61,7 @@ struct RoutingSpec {
   std::int64_t experts = 0, chosen = 0;
   std::int64_t groups = 0, chosen_groups = 0;  // 0: free choice; else only within the groups with the best experts
   bool normalised = false;                     // the chosen experts' weights sum to one (Mixtral)
+  bool shared_score = false;                   // a row takes the shared expert times a sigmoid (Qwen2-MoE)
   double scale = 1;                            // on the weights (DeepSeek-V2)
   std::int64_t intermediate = 0;               // of each expert
   std::int64_t shared_intermediate = 0;        // of the expert that every row takes; 0: none
@@ -83,6 +87,10 @@ struct ModelSpec {
   double attention_softcap = 0;  // 0: none
   double final_softcap = 0;
   double logit_scale = 1;
+  double embedding_scale = 1;    // of token embeddings
+  double residual_scale = 1;     // of what attention and MLP add
+  std::int64_t positions = 0;    // rows of the table of learned positions
+  bool parallel = false;         // Architecture::parallel
   std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
   bool tied_head = false;
@@ -94,6 +102,7 @@ struct ModelSpec {
   bool has(Module module) const;  // whether this model has such a part, in whatever layer
   bool has(Site site) const;      // in this layer; site.expert is not looked at
   bool has_bias(Module module) const;
+  bool transposed(Module module) const;  // stored [in, out]
   double eps(Module norm) const {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }
@@ -115,6 +124,9 @@ void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
 void read_latent(const io::JsonFields& config, ModelSpec& spec);
 void read_experts(const io::JsonFields& config, ModelSpec& spec);
 void read_t5(const io::JsonFields& config, ModelSpec& spec);
+// Factors on embeddings, residuals, scores and logits; layers without positions.
+void read_scales(const io::JsonFields& config, ModelSpec& spec);
+void read_unrotated(const io::JsonFields& config, ModelSpec& spec);
 // Shared by both: "gelu_pytorch_tanh" -> kGeluTanh.
 Activation activation_named(const std::string& name, const std::filesystem::path& file);
 

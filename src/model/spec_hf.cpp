@@ -1,4 +1,5 @@
 // Owns config.json -> ModelSpec, with the old and the new names of fields (transformers 4 and 5).
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string_view>
@@ -21,38 +22,73 @@ std::int64_t positive(const JsonFields& c, std::string_view key, std::int64_t mo
   return *value;
 }
 
-bool bias(const JsonFields& c, Bias rule) {
-  switch (rule) {
-    case Bias::kNever: return false;
-    case Bias::kAlways: return true;
-    case Bias::kAttentionBias: return c.boolean("attention_bias").value_or(false);
-    case Bias::kMlpBias: return c.boolean("mlp_bias").value_or(false);
+bool is_on(const JsonFields& c, const Switch& s) {
+  return s.key.empty() ? s.otherwise : c.boolean(s.key).value_or(s.otherwise);
+}
+
+// Options that change the result in a way that is not computed, and the value that is.
+constexpr std::pair<std::string_view, bool> kFixed[] = {
+    {"use_bidirectional_attention", false},
+    {"apply_residual_connection_post_layernorm", false},
+    {"qk_layernorm", false},
+    {"use_qk_norm", false},
+    {"scale_attn_weights", true},
+    {"scale_attn_by_inverse_layer_idx", false},
+    {"add_cross_attention", false},
+    {"do_layer_norm_before", true},
+    {"_remove_final_layer_norm", false},
+    {"layer_norm_elementwise_affine", true},
+};
+
+void refuse_options(const JsonFields& c, const Architecture& a) {
+  for (const auto& [key, value] : kFixed)
+    if (c.boolean(key).value_or(value) != value)
+      throw Error(ErrorCode::kUnsupported, "a model with this option is not computed",
+                  {.path = c.file().string(), .field = std::string(key), .found = value ? "false" : "true"});
+  if (a.window == WindowRule::kRefused && c.boolean("use_sliding_window").value_or(false))
+    throw Error(ErrorCode::kUnsupported, "sliding windows are not computed for this family",
+                {.path = c.file().string(), .field = "use_sliding_window", .found = "true"});
+}
+
+std::vector<float> factors(const JsonFields& c, std::string_view key, int count) {
+  const io::Json* list = c.find(key);
+  if (list == nullptr || !list->is_array() || list->size() != static_cast<std::size_t>(count))
+    c.fail(key, "a list of " + std::to_string(count) + " positive numbers");
+  std::vector<float> out;
+  for (const io::Json& v : *list) {
+    const float f = v.is_number() ? v.get<float>() : 0;
+    if (!(f > 0) || !std::isfinite(f)) c.fail(key, "a list of " + std::to_string(count) + " positive numbers");
+    out.push_back(f);
   }
-  return false;
+  return out;
 }
 
 // One rope dictionary (rope_scaling, or an entry of rope_parameters); `theta` where it names none.
-RopeSpec rope_from(const JsonFields& c, const JsonFields* scaling, double theta, std::int64_t head_dim) {
+RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields* scaling, double theta,
+                   std::int64_t head_dim) {
   RopeSpec r;
   r.theta = scaling ? scaling->real("rope_theta").value_or(theta) : theta;
   if (!(r.theta > 0)) c.fail("rope_theta", "a positive number");
-  double partial = c.real("partial_rotary_factor").value_or(1.0);
+  double partial = c.real(a.keys.rope_part).value_or(a.rope_part);
   r.max_positions = static_cast<double>(c.integer("max_position_embeddings").value_or(2048));
   if (scaling) {
     partial = scaling->real("partial_rotary_factor").value_or(partial);
     r.type = scaling->string("rope_type").value_or(scaling->string("type").value_or("default"));
-    if (r.type == "su") r.type = "longrope";
-    if (r.type != "default" && r.type != "linear" && r.type != "dynamic" && r.type != "llama3" && r.type != "yarn")
+    // Phi-3's first names for longrope.
+    if (r.type == "su" || (r.type == "yarn" && scaling->has("short_factor"))) r.type = "longrope";
+    constexpr std::string_view kKinds[] = {"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
+    if (std::find(std::begin(kKinds), std::end(kKinds), r.type) == std::end(kKinds))
       throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
                   {.path = c.file().string(),
                    .field = "rope_type",
-                   .expected = "default, linear, dynamic, llama3 or yarn",
+                   .expected = "default, linear, dynamic, llama3, yarn or longrope",
                    .found = r.type});
     const bool scaled = r.type != "default";
     r.original_positions = scaling->real("original_max_position_embeddings")
                                .value_or(c.real("original_max_position_embeddings").value_or(r.max_positions));
-    r.factor = scaling->real("factor").value_or(r.type == "yarn" ? r.max_positions / std::max(1.0, r.original_positions)
-                                                                 : 1.0);
+    const bool by_length = r.type == "yarn" || r.type == "longrope";
+    r.factor =
+        scaling->real("factor").value_or(by_length ? r.max_positions / std::max(1.0, r.original_positions) : 1.0);
     if (scaled && !(r.factor > 0)) scaling->fail("factor", "a positive number");
     r.low_freq_factor = scaling->real("low_freq_factor").value_or(1);
     r.high_freq_factor = scaling->real("high_freq_factor").value_or(4);
@@ -64,36 +100,44 @@ RopeSpec rope_from(const JsonFields& c, const JsonFields* scaling, double theta,
     r.truncate = scaling->boolean("truncate").value_or(true);
   }
   r.dim = static_cast<int>(static_cast<double>(head_dim) * partial);
-  if (partial != 1.0)
+  if (partial != 1.0 && !a.partial_rope)
     throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
                 {.path = c.file().string(), .field = "partial_rotary_factor"});
-  if (r.dim % 2 != 0) c.fail("head_dim", "an even number");
+  if (!(partial > 0) || !(partial <= 1) || r.dim < 2) c.fail(a.keys.rope_part, "a number above 0, at most 1");
+  if (r.dim % 2 != 0) c.fail(partial == 1 ? "head_dim" : a.keys.rope_part, "an even number of features that turn");
+  r.interleaved = a.interleaved_rope;
+  if (r.type == "longrope") {
+    if (!(r.original_positions > 1)) c.fail("original_max_position_embeddings", "a number above 1");
+    r.short_factors = factors(*scaling, "short_factor", r.dim / 2);
+    r.long_factors = factors(*scaling, "long_factor", r.dim / 2);
+  }
   return r;
 }
 
 // ropes[0] is for full attention; Gemma 3's windowed layers have their own.
 std::vector<RopeSpec> ropes(const JsonFields& c, const Architecture& a, std::int64_t head_dim) {
-  const double theta = c.real("rope_theta").value_or(a.rope_theta);
+  const double theta = c.real(a.keys.rope_theta).value_or(a.rope_theta);
   const auto parameters = c.object("rope_parameters");
   const auto scaling = c.object("rope_scaling");
   if (!a.local_rope) {
     const JsonFields* used = scaling && !scaling->json().empty() ? &*scaling : parameters ? &*parameters : nullptr;
-    return {rope_from(c, used, theta, head_dim)};
+    return {rope_from(c, a, used, theta, head_dim)};
   }
   const double local_theta = c.real("rope_local_base_freq").value_or(10000);
   const auto global = parameters ? parameters->object("full_attention") : std::nullopt;
   const auto local = parameters ? parameters->object("sliding_attention") : std::nullopt;
-  return {rope_from(c,
+  return {rope_from(c, a,
                     global    ? &*global
                     : scaling ? &*scaling
                               : nullptr,
                     theta, head_dim),
-          rope_from(c, local ? &*local : nullptr, local_theta, head_dim)};
+          rope_from(c, a, local ? &*local : nullptr, local_theta, head_dim)};
 }
 
 bool windowed(const JsonFields& c, const Architecture& a, int layer) {
   switch (a.window) {
-    case WindowRule::kNone: return false;
+    case WindowRule::kNone:
+    case WindowRule::kRefused: return false;
     case WindowRule::kEveryLayer: return true;
     case WindowRule::kAlternate: return layer % 2 == 0;
     case WindowRule::kFiveOfSix: {
@@ -107,7 +151,7 @@ bool windowed(const JsonFields& c, const Architecture& a, int layer) {
 
 std::vector<LayerSpec> layers(const JsonFields& c, const Architecture& a, std::int64_t count) {
   std::vector<LayerSpec> out(static_cast<std::size_t>(count));
-  if (a.window == WindowRule::kNone) return out;
+  if (a.window == WindowRule::kNone || a.window == WindowRule::kRefused) return out;
   std::int64_t window = a.window_size;
   bool on = window > 0;
   if (c.json().contains("sliding_window")) {
@@ -178,7 +222,9 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   const Architecture& a = *s.architecture;
   s.hidden = positive(c, a.keys.hidden, kMaxWidth);
   s.vocabulary = positive(c, "vocab_size", kMaxWidth, a.vocabulary);
-  s.intermediate = a.keys.intermediate.empty() ? 4 * s.hidden : positive(c, a.keys.intermediate, kMaxWidth);
+  s.intermediate = a.keys.intermediate.empty()
+                       ? 4 * s.hidden
+                       : positive(c, a.keys.intermediate, kMaxWidth, a.fourfold ? 4 * s.hidden : 0);
   s.heads = positive(c, a.keys.heads, kMaxWidth, a.heads);
   // A missing key takes the family's default; null says as many as heads.
   const bool missing = !config.contains("num_key_value_heads");
@@ -190,8 +236,10 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.layers = layers(c, a, positive(c, a.keys.layers, kMaxLayers));
   if (a.attention == AttentionKind::kLatent) read_latent(c, s);
   if (a.position == PositionKind::kRotary) s.ropes = ropes(c, a, s.latent.kv_rank ? s.latent.rotary : s.head_dim);
-  if (s.latent.kv_rank) s.ropes[0].offset = static_cast<int>(s.latent.plain), s.ropes[0].interleaved = true;
-  s.norm_eps = c.real(a.keys.norm_eps).value_or(a.norm == NormKind::kLayer ? 1e-5 : 1e-6);
+  if (s.latent.kv_rank)
+    s.ropes[0].offset = static_cast<int>(s.latent.plain), s.ropes[0].interleaved = s.ropes[0].complex = true;
+  const double eps = a.norm_eps > 0 ? a.norm_eps : a.norm == NormKind::kLayer ? 1e-5 : 1e-6;
+  s.norm_eps = c.real(a.keys.norm_eps).value_or(eps);
   const double scalar =
       a.query_pre_attn_scalar ? c.real("query_pre_attn_scalar").value_or(256) : static_cast<double>(s.head_dim);
   if (!(scalar > 0)) c.fail("query_pre_attn_scalar", "a positive number");
@@ -208,22 +256,23 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
     s.attention_softcap = cap("attn_logit_softcapping", 50);
     s.final_softcap = cap("final_logit_softcapping", 30);
   }
-  s.qkv_bias = bias(c, a.qkv_bias);
-  s.o_bias = bias(c, a.o_bias);
-  s.mlp_bias = bias(c, a.mlp_bias);
+  s.parallel = is_on(c, a.parallel);
+  s.qkv_bias = is_on(c, a.qkv_bias);
+  s.o_bias = is_on(c, a.o_bias);
+  s.mlp_bias = is_on(c, a.mlp_bias);
   std::string activation =
       (a.activation_key.empty() ? std::nullopt : c.string(a.activation_key)).value_or(std::string(a.activation));
   // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
   if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
   s.activation = activation_named(activation, file);
-  const bool tied =
-      a.scale_embeddings || a.attention == AttentionKind::kFused || a.stacks == StackKind::kEncoderDecoder;
-  s.tied_head = c.boolean("tie_word_embeddings").value_or(tied);
-  if (c.boolean("use_bidirectional_attention").value_or(false))
-    throw Error(ErrorCode::kUnsupported, "bidirectional attention is not computed", {.path = file.string()});
-  if (c.boolean("apply_residual_connection_post_layernorm").value_or(false))
-    throw Error(ErrorCode::kUnsupported, "residuals after the norm are not computed",
-                {.path = file.string(), .field = "apply_residual_connection_post_layernorm"});
+  s.tied_head = c.boolean("tie_word_embeddings").value_or(a.tied_head);
+  refuse_options(c, a);
+  read_scales(c, s);
+  if (a.position == PositionKind::kLearned) s.positions = positive(c, a.keys.positions, kMaxWidth) + a.position_offset;
+  if (const auto width = c.integer("word_embed_proj_dim"); width && *width != s.hidden)  // OPT 350M
+    throw Error(ErrorCode::kUnsupported, "embeddings of another width than the blocks are not computed",
+                {.path = file.string(), .field = "word_embed_proj_dim"});
+  if (a.unrotated_layers) read_unrotated(c, s);
   for (LayerSpec& l : s.layers) l.mlp = a.mlp;
   if (a.mlp == MlpKind::kExperts) read_experts(c, s);
   if (a.stacks == StackKind::kEncoderDecoder) read_t5(c, s);

@@ -1,4 +1,5 @@
-// Owns config.json's fields of latent attention, experts and T5, into a ModelSpec that has the rest.
+// Owns config.json's fields that few families have (latent attention, experts, T5, factors, layers without positions),
+// into a ModelSpec that has the rest.
 #include <cmath>
 
 #include "deltascape/error.h"
@@ -25,6 +26,30 @@ constexpr std::int64_t kMostExperts = 4096;
   throw Error(ErrorCode::kUnsupported, what, {.path = c.file().string(), .field = field});
 }
 
+// Qwen's mixtures: which layers have experts, and the shared expert of Qwen2.
+void read_qwen_experts(const JsonFields& c, ModelSpec& s) {
+  RoutingSpec& r = s.routing;
+  r.experts = within(c, c.has("num_experts") ? "num_experts" : "num_local_experts", 1, kMostExperts);
+  r.chosen = within(c, "num_experts_per_tok", 1, r.experts);
+  r.normalised = c.boolean("norm_topk_prob").value_or(false);
+  r.intermediate = within(c, "moe_intermediate_size", 1, kMost);
+  if (s.architecture->model_type == "qwen2_moe") {
+    r.shared_intermediate = within(c, "shared_expert_intermediate_size", 1, kMost);
+    r.shared_score = true;
+  }
+  const std::int64_t step = within(c, "decoder_sparse_step", 1, kMost, 1);
+  for (std::size_t i = 0; i < s.layers.size(); ++i)
+    if ((i + 1) % static_cast<std::size_t>(step) != 0) s.layers[i].mlp = MlpKind::kGated;
+  const io::Json* dense = c.has("mlp_only_layers") ? c.find("mlp_only_layers") : nullptr;
+  if (dense != nullptr && !dense->is_array()) c.fail("mlp_only_layers", "a list of layers");
+  for (std::size_t i = 0; dense != nullptr && i < dense->size(); ++i) {
+    const io::Json& layer = (*dense)[i];
+    const auto at = layer.is_number_unsigned() ? layer.get<std::uint64_t>() : s.layers.size();
+    if (at >= s.layers.size()) c.fail("mlp_only_layers", "layers of the model");
+    s.layers[at].mlp = MlpKind::kGated;
+  }
+}
+
 }  // namespace
 
 void read_latent(const JsonFields& c, ModelSpec& s) {
@@ -38,7 +63,34 @@ void read_latent(const JsonFields& c, ModelSpec& s) {
   if (s.kv_heads != s.heads) c.fail("num_key_value_heads", "as many as num_attention_heads");
 }
 
+void read_scales(const JsonFields& c, ModelSpec& s) {
+  const auto factor = [&](std::string_view key, double otherwise) {
+    const double value = c.real(key).value_or(otherwise);
+    if (!(std::abs(value) > 0) || !std::isfinite(value)) c.fail(key, "a number other than 0");
+    return value;
+  };
+  if (s.architecture->model_type == "cohere") s.logit_scale = factor("logit_scale", 0.0625);
+  if (!s.architecture->multipliers) return;
+  s.embedding_scale = factor("embedding_multiplier", 1);
+  s.residual_scale = factor("residual_multiplier", 1);
+  s.attention_scale = factor("attention_multiplier", 1);
+  s.logit_scale = 1 / factor("logits_scaling", 1);
+}
+
+void read_unrotated(const JsonFields& c, ModelSpec& s) {
+  const io::Json* list = c.has("no_rope_layers") ? c.find("no_rope_layers") : nullptr;  // 1 where the layer turns
+  if (list != nullptr && (!list->is_array() || list->size() < s.layers.size()))
+    c.fail("no_rope_layers", "a list of " + std::to_string(s.layers.size()) + " numbers 0 or 1");
+  const auto interval = static_cast<std::size_t>(within(c, "no_rope_layer_interval", 1, kMost, 4));
+  for (std::size_t i = 0; i < s.layers.size(); ++i) {
+    const bool plain = list != nullptr ? (*list)[i] == 0 : (i + 1) % interval == 0;
+    if (list != nullptr && !plain && (*list)[i] != 1) c.fail("no_rope_layers", "numbers 0 or 1");
+    if (plain) s.layers[i].rope = -1;
+  }
+}
+
 void read_experts(const JsonFields& c, ModelSpec& s) {
+  if (s.architecture->model_type.starts_with("qwen")) return read_qwen_experts(c, s);
   RoutingSpec& r = s.routing;
   const bool mixtral = s.architecture->model_type == "mixtral";
   r.experts = within(c, mixtral ? "num_local_experts" : "n_routed_experts", 1, kMostExperts);

@@ -1,5 +1,6 @@
 """Owns the list of PEFT adapters and full finetunes that are made for the tiny bases."""
 import json
+import re
 from dataclasses import dataclass, field
 
 import peft
@@ -66,6 +67,24 @@ ALL = FEW + [
 
 QWEN2_BIAS = BIAS[1:]
 
+# Families that name their linears otherwise.
+TARGETS = {
+    "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
+    "gpt_neox": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
+    "bloom": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
+    "gpt2": ["c_attn", "c_proj", "c_fc"],
+    "starcoder2": ATTENTION + ["c_fc", "c_proj"],
+    "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
+    "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+    "deepseek_v2": LINEARS + ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"],
+    "qwen3_moe": ATTENTION,  # PEFT turns LoRA on its experts into target_parameters
+    "qwen2_moe": LINEARS + ["shared_expert_gate"],
+}
+# Parts other than linears that adapters of these families replace: norms, tables, biases.
+SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_embeddings_layernorm", "ln_f"],
+         "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
+         "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
+
 REFUSED = [
     Adapter("dora", dict(target_modules=["q_proj", "v_proj"], use_dora=True), word="DoRA"),
     Adapter("ia3", dict(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"]), kind="IA3",
@@ -85,7 +104,16 @@ CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft
 def adapters_for(tiny):
     if tiny.adapters == "all":
         return ALL + (QWEN2_BIAS if tiny.family == "qwen2" else [])
-    return BIAS if tiny.adapters == "bias" else FEW
+    if tiny.family not in TARGETS and tiny.family not in SAVED:
+        return BIAS if tiny.adapters == "bias" else FEW
+    targets = TARGETS.get(tiny.family, LINEARS)
+    own = [Adapter("lora_linears", dict(target_modules=targets, fan_in_fan_out=tiny.family == "gpt2"))]
+    if tiny.family in SAVED:
+        own.append(Adapter("lora_saved", dict(target_modules=targets[:1], modules_to_save=SAVED[tiny.family],
+                                              fan_in_fan_out=tiny.family == "gpt2")))
+    if tiny.adapters == "bias":
+        own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", fan_in_fan_out=tiny.family == "gpt2")))
+    return own
 
 
 def make_adapter(adapter, base, folder, tiny_name):
@@ -123,7 +151,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = "model.layers.1.mlp.down_proj.weight"
+ONE_TENSOR = r"\.1\.(mlp\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):
@@ -133,7 +161,7 @@ def make_full(name, base, folder, tiny):
         torch.manual_seed(0)
         model.resize_token_embeddings(model.get_input_embeddings().num_embeddings + 4, mean_resizing=False)
     for key, value in model.named_parameters():
-        if name != "full_one" or key == ONE_TENSOR:
+        if name != "full_one" or re.search(ONE_TENSOR, key):
             noise = torch.randn(value.shape, generator=seeded(tiny.name, name, key))
             value.data = value.data + noise * (0.15 * value.data.std())
     if name == "full_all" and tiny.storage == "bf16":

@@ -40,6 +40,14 @@ GEMMA3 = SMALL | dict(
     layer_types=["sliding_attention", "sliding_attention", "full_attention"] * 2 + ["sliding_attention"],
     rope_parameters={"full_attention": _rope("linear", 50000.0, factor=8.0), "sliding_attention": _rope("default", 1000.0)})
 
+LONG = SMALL | dict(
+    max_position_embeddings=1024, original_max_position_embeddings=32, tie_word_embeddings=True,
+    rope_parameters=_rope("longrope", 10000.0, partial_rotary_factor=0.75, original_max_position_embeddings=32,
+                          short_factor=[1.0, 1.1, 1.2, 1.4, 1.7, 2.1], long_factor=[1.0, 1.3, 2.0, 3.5, 6.0, 11.0]))
+LAYER_NORM = {k: v for k, v in SMALL.items() if k != "rms_norm_eps"}
+NEOX = {k: v for k, v in LAYER_NORM.items() if k != "num_key_value_heads"} | dict(layer_norm_eps=1e-5)
+EXPERTS = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=28)
+
 MODELS = [
     Tiny("llama", "llama", "llama3", SMALL | _no_rope_scaling(5000.0), adapters="all",
          extra=("mean", "weighted", "pre", "probes"), features={"rope theta": _no_rope_scaling()}),
@@ -86,6 +94,43 @@ MODELS = [
     Tiny("gemma3_old", "gemma3_text", "gemma",
          {k: v for k, v in GEMMA3.items() if k != "layer_types"} | dict(layer_types=(["sliding_attention"] * 5 + ["full_attention", "sliding_attention"])),
          storage="bf16", old_config=True),
+    Tiny("mixtral", "mixtral", "llama2", SMALL | dict(num_local_experts=5, num_experts_per_tok=2, sliding_window=WINDOW),
+         features={"no window": {"sliding_window": None}}),
+    Tiny("phi3", "phi3", "llama2", SMALL | dict(sliding_window=WINDOW), storage="bf16", features={"no window": {"sliding_window": None}}),
+    Tiny("phi3_long", "phi3", "llama2", LONG, storage="sharded",
+         features={"plain rope": {"rope_parameters": _rope("default", partial_rotary_factor=0.75)},
+                   "long factors": {"rope_parameters": LONG["rope_parameters"] | dict(long_factor=[1.0] * 6)}}),
+    Tiny("gpt_neox", "gpt_neox", "qwen2", NEOX | {"rope_parameters": _rope("default", 5000.0, partial_rotary_factor=0.5)}, adapters="bias",
+         features={"rotary part": {"rope_parameters": _rope("default", 5000.0, partial_rotary_factor=1.0)},
+                   "serial": {"use_parallel_residual": False}}),
+    Tiny("gpt_neox_serial", "gpt_neox", "qwen2",
+         NEOX | dict(use_parallel_residual=False, attention_bias=False) | {"rope_parameters": _rope("default", partial_rotary_factor=0.25)},
+         storage="bf16", old_config=True),
+    Tiny("gpt2", "gpt2", "qwen2", dict(n_embd=48, n_layer=3, n_head=4, n_positions=256), adapters="bias"),
+    Tiny("qwen3_moe", "qwen3_moe", "qwen2", SMALL | EXPERTS | dict(head_dim=24, norm_topk_prob=True, mlp_only_layers=[1])),
+    Tiny("qwen2_moe", "qwen2_moe", "qwen2",
+         SMALL | EXPERTS | dict(norm_topk_prob=False, shared_expert_intermediate_size=56, decoder_sparse_step=2), storage="bf16"),
+    Tiny("smollm3", "smollm3", "llama3", SMALL | dict(no_rope_layer_interval=2, rope_parameters=_rope("default", 50000.0)),
+         features={"all layers turn": {"no_rope_layers": [1] * 4}}),
+    Tiny("olmo2", "olmo2", "llama3", SMALL),
+    Tiny("starcoder2", "starcoder2", "qwen2", LAYER_NORM | dict(norm_epsilon=1e-5, sliding_window=WINDOW, tie_word_embeddings=True),
+         features={"no window": {"sliding_window": None}}),
+    Tiny("stablelm", "stablelm", "llama3",
+         LAYER_NORM | dict(layer_norm_eps=1e-5, use_qkv_bias=True, rope_parameters=_rope("default", partial_rotary_factor=0.25))),
+    Tiny("stablelm_parallel", "stablelm", "llama3",
+         LAYER_NORM | dict(layer_norm_eps=1e-5, use_parallel_residual=True, rope_parameters=_rope("default", partial_rotary_factor=0.5))),
+    Tiny("granite", "granite", "llama3",
+         SMALL | dict(embedding_multiplier=3.0, attention_multiplier=0.4, residual_multiplier=0.6, logits_scaling=4.0),
+         features={"residuals": {"residual_multiplier": 1.0}, "scores": {"attention_multiplier": 1.0}}),
+    Tiny("phi", "phi", "qwen2", LAYER_NORM | dict(layer_norm_eps=1e-5, rope_parameters=_rope("default", partial_rotary_factor=0.5)),
+         adapters="bias"),
+    Tiny("cohere", "cohere", "llama3", LAYER_NORM | dict(layer_norm_eps=1e-5, logit_scale=0.3, tie_word_embeddings=True)),
+    Tiny("opt", "opt", "qwen2", dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)),
+    Tiny("bloom", "bloom", "llama3", dict(hidden_size=48, n_layer=3, n_head=6), adapters="bias"),
+    Tiny("deepseek_v2", "deepseek_v2", "llama3",
+         SMALL | dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
+                      n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, n_shared_experts=2, first_k_dense_replace=1,
+                      topk_method="group_limited_greedy", n_group=4, topk_group=2, routed_scaling_factor=1.7)),
     Tiny("llama_gguf", "llama", "llama3", SMALL | _no_rope_scaling(5000.0), gguf="F32"),
     Tiny("llama3_gguf", "llama", "llama3",
          SMALL | dict(num_key_value_heads=4, tie_word_embeddings=True, rope_parameters=_rope("llama3", **LLAMA3)), gguf="F16",

@@ -19,9 +19,12 @@ MAX_TOKENS = 256
 
 
 def load_base(path):
-    # Eager attention where scores are capped: the fused path leaves the cap out.
-    capped = json.loads((Path(path) / "config.json").read_text())["model_type"] == "gemma2"
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager" if capped else "sdpa")
+    family = json.loads((Path(path) / "config.json").read_text())["model_type"]
+    # Eager attention where scores are capped or biased: the fused path leaves that out.
+    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom") else "sdpa"}
+    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe"):  # the fused kernels know no float64
+        options["experts_implementation"] = "eager"
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options)
 
 
 def load_variant(base, path):
@@ -38,13 +41,19 @@ def _forget_lengths(model):
             module.max_seq_len_cached = module.original_max_seq_len
 
 
+def _final_norm(model):
+    """The norm after the last block, whatever its family calls it."""
+    body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
+    body = getattr(body, "decoder", body)
+    return next(getattr(body, n) for n in ("norm", "final_layer_norm", "final_layernorm", "ln_f") if hasattr(body, n))
+
+
 @torch.inference_mode()
 def hidden_states(model, token_ids):
     """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm."""
     model = model.to(torch.float64).eval()
-    decoder = model.get_base_model().model if isinstance(model, PeftModel) else model.model
     caught = []
-    hook = decoder.norm.register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
+    hook = _final_norm(model).register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
     probes = []
     for ids in token_ids:
         _forget_lengths(model)

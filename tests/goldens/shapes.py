@@ -26,7 +26,8 @@ SHAPES = [
 ]
 # Families that `embed` runs: the differentiable execution and decoding have to give the same for them.
 EMBEDDED = [m for m in MODELS if m.name in ("llama", "llama_dynamic", "llama_yarn", "llama_biases", "mistral", "qwen2", "qwen3",
-                                            "gemma", "gemma2", "gemma3")]
+                                            "gemma", "gemma2", "gemma3", "phi3_long", "gpt_neox", "gpt2", "qwen2_moe", "smollm3", "olmo2",
+                                            "granite", "phi", "opt")]
 
 
 def randomise(model, name):
@@ -39,7 +40,7 @@ def randomise(model, name):
             value.data = noise * 0.25 + (0.0 if name.startswith("gemma") else 1.0)
         elif "relative" in key:
             value.data = noise * 1.5
-        elif "embed" in key or "lm_head" in key or "shared.weight" in key:
+        elif "embed" in key or "wte" in key or "wpe" in key or "lm_head" in key or "shared.weight" in key:
             value.data = noise * 0.3
         else:
             # T5 does not scale its scores: q is trained small.

@@ -16,16 +16,16 @@ def randomise(model, name):
     gemma = model.config.model_type.startswith("gemma")
     for key, value in model.named_parameters():
         noise = torch.randn(value.shape, generator=seeded(name, key))
-        if "norm" in key:
-            value.data = noise * 0.25 + (0.0 if gemma else 1.0)
-        elif key.endswith("bias"):
+        if key.endswith("bias"):
             value.data = noise * 0.3
-        elif "embed" in key or "lm_head" in key:
+        elif value.dim() == 1:  # norms
+            value.data = noise * 0.25 + (0.0 if gemma else 1.0)
+        elif any(word in key for word in ("embed", "lm_head", "wte", "wpe")):
             value.data = noise * 0.3
         else:
             # q and k larger: attention is then far from uniform, and windows, caps and RoPE bend the result.
-            gain = 1.4 if "q_proj" in key or "k_proj" in key else 1.2
-            value.data = noise * gain / value.shape[1] ** 0.5
+            gain = 1.4 if any(word in key for word in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn")) else 1.2
+            value.data = noise * gain / value.shape[0 if model.config.model_type == "gpt2" else -1] ** 0.5
     return model
 
 
@@ -59,7 +59,10 @@ def age_config(folder, tiny):
         config |= {"rope_theta": whole["rope_theta"], "rope_local_base_freq": local["rope_theta"], "sliding_window_pattern": 6}
         rope = whole
     else:
-        config["rope_theta"] = rope["rope_theta"]
+        neox = tiny.family == "gpt_neox"
+        config["rotary_emb_base" if neox else "rope_theta"] = rope["rope_theta"]
+        if neox:
+            config["rotary_pct"] = rope.pop("partial_rotary_factor")
     scaling = {k: v for k, v in rope.items() if k != "rope_theta"}
     config["rope_scaling"] = None
     if scaling["rope_type"] == "linear" and tiny.family == "llama":
