@@ -111,12 +111,26 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
   at::Tensor out = at::empty({keys - first, share * dim}, type);
   const at::Tensor asked = q.narrow(0, first, keys - first).contiguous();
   std::vector<T> scratch;
-  attend(
-      {.keys = keys, .dim = dim, .turned = turned, .share = share, .scale = 0.3, .softcap = softcap, .window = window},
-      first,
-      Head<T>{asked.data_ptr<T>(), k.data_ptr<T>(), v.data_ptr<T>(), share * dim, dim, cos.data_ptr<T>(),
-              sin.data_ptr<T>(), out.data_ptr<T>()},
-      scratch);
+  attend({.keys = keys,
+          .dim = dim,
+          .values = dim,
+          .turned = turned,
+          .share = share,
+          .scale = 0.3,
+          .softcap = softcap,
+          .window = window},
+         first,
+         Head<T>{.q = asked.data_ptr<T>(),
+                 .k = k.data_ptr<T>(),
+                 .v = v.data_ptr<T>(),
+                 .q_stride = share * dim,
+                 .k_stride = dim,
+                 .v_stride = dim,
+                 .out_stride = share * dim,
+                 .cos = cos.data_ptr<T>(),
+                 .sin = sin.data_ptr<T>(),
+                 .out = out.data_ptr<T>()},
+         scratch);
   const auto rotated = [&](const at::Tensor& x) {
     const at::Tensor d = x.to(at::kDouble), a = d.narrow(1, 0, turned / 2), b = d.narrow(1, turned / 2, turned / 2);
     const at::Tensor c = cos.to(at::kDouble), s = sin.to(at::kDouble);
