@@ -130,7 +130,8 @@ class Spec:
     def run(self, text, terminal, env):
         self.runs += 1
         whole = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-        whole |= {"HF_HUB_CACHE": str(self.folder / "hf-cache"), "TERM": "xterm", "LC_ALL": "C.UTF-8"} | env
+        whole |= {"HF_HUB_CACHE": str(self.folder / "hf-cache"), "HF_HUB_OFFLINE": "1", "TERM": "xterm",
+                  "LC_ALL": "C.UTF-8"} | env
         command = [self.args.program, *self.arguments(text)]
         if terminal:
             return run_on_terminal(command, whole, self.folder)
