@@ -104,9 +104,10 @@ HttpResponse HubClient::follow(HttpRequest request, const BodySink& sink) {
     request.bearer = here == home ? settings_.token : "";
     HttpResponse response = http_.exchange(request, sink);
     const bool redirect = response.failure == HttpFailure::kNone && response.status / 100 == 3;
-    // The hub says what it knows about a file where it points to the file's storage.
-    if (!redirect || (request.head && !response.header("x-linked-etag").empty())) return response;
+    if (!redirect) return response;
     const std::string there = origin_of(response.location);
+    // The hub says what it knows about a file where it points away, to the file's storage.
+    if (request.head && there != home && !response.header("x-linked-etag").empty()) return response;
     if (there.empty() || (here.starts_with("https:") && !there.starts_with("https:")))
       throw Error(ErrorCode::kBadFile, "the hub redirects to an address that is not followed",
                   {.path = here,
@@ -181,7 +182,8 @@ FileFacts HubClient::facts(const HubId& id, const std::string& commit, const std
     throw Error(ErrorCode::kBadFile, "the hub gives no usable ETag for this file (is HF_ENDPOINT a hub?)",
                 {.path = id.repository, .field = file, .expected = "letters and digits", .found = out.etag});
   out.size = integer(r.header("x-linked-size"));
-  if (out.size < 0 && r.status / 100 == 2) out.size = integer(r.header("content-length"));
+  if (out.size < 0 && r.status / 100 == 2 && r.header("content-encoding").empty())
+    out.size = integer(r.header("content-length"));
   return out;
 }
 
