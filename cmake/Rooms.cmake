@@ -94,7 +94,7 @@ function(deltascape_tests)
     endif()
     add_test(NAME ${room} COMMAND ${room}_test)
     set_tests_properties(${room} PROPERTIES ENVIRONMENT
-      "DELTASCAPE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DELTASCAPE_BINARY_DIR=${PROJECT_BINARY_DIR};DELTASCAPE_GOLDENS=${PROJECT_BINARY_DIR}/goldens;OMP_WAIT_POLICY=passive")
+      "DELTASCAPE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DELTASCAPE_BINARY_DIR=${PROJECT_BINARY_DIR};DELTASCAPE_GOLDENS=${PROJECT_BINARY_DIR}/goldens;OMP_WAIT_POLICY=passive;HF_HUB_OFFLINE=1")
   endforeach()
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/CMakeLists.txt)
     add_subdirectory(tests)

@@ -18,7 +18,7 @@
 #include "embed/record_maker.h"
 #include "engine/engine.h"
 #include "engine/gemm.h"
-#include "hub/resolve.h"
+#include "hub/fetch.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
 
@@ -57,7 +57,7 @@ fs::path model_of(const fs::path& path) {
 }
 
 fs::path local_path(const std::string& spec, Progress& progress) {
-  const hub::Resolved found = hub::resolve(spec);
+  const hub::Resolved found = hub::fetch(spec, progress);
   if (!found.note.empty()) progress.note(found.note);
   return model_of(found.path);
 }
@@ -65,7 +65,7 @@ fs::path local_path(const std::string& spec, Progress& progress) {
 struct Opened {
   const ModelRef* ref = nullptr;
   Variant variant;
-  std::string hash, note;
+  std::string hash;
   std::optional<Error> error;
 };
 
@@ -74,9 +74,7 @@ Opened open_variant(const ModelRef& ref, const Checkpoint& base) {
   Opened out{.ref = &ref};
   try {
     translated([&] {
-      const hub::Resolved found = hub::resolve(ref.path);
-      out.note = found.note;
-      const fs::path path = model_of(found.path);
+      const fs::path path = model_of(hub::resolve(ref.path).path);  // by_base() has brought it here
       if (adapter::holds_adapter(path)) {
         out.variant.adapter = adapter::Adapter::open(path, base);
         out.hash = out.variant.adapter->content_hash();
@@ -201,7 +199,6 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
   std::vector<Variant> variants;          // distinct by content
   std::map<std::string, std::size_t> of;  // content hash -> index in variants
   for (Opened& o : opened) {
-    if (!o.note.empty()) progress_.note(o.note);
     if (o.error) report.failed.push_back({o.ref->name, o.ref->path, o.error->what()});
     else if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
   }
@@ -252,7 +249,8 @@ std::string last_component(const std::string& path) {
   return p.filename().string();
 }
 
-// Models by their base: the option's for all, else each adapter's own.
+// Models by their base: the option's for all, else each adapter's own. What is named by a hub id is downloaded here,
+// one after the other, before any work begins.
 std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>& models, const EmbedOptions& options,
                                                      EmbedReport& report, Progress& progress) {
   std::map<std::string, std::vector<ModelRef>> out;
@@ -261,8 +259,8 @@ std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>
       const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
       if (m.name.empty()) m.name = hub_id ? m.path : last_component(m.path);
       std::string base = options.base;
+      const fs::path path = translated([&] { return local_path(m.path, progress); });
       if (base.empty()) {
-        const fs::path path = translated([&] { return local_path(m.path, progress); });
         if (!adapter::holds_adapter(path))
           throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
                       {.path = m.path});
@@ -287,6 +285,8 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
   // More threads than processors only wait for each other.
   at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
   EmbedReport report;
+  // The one base of all comes first: without it no variant need be downloaded.
+  if (!options.base.empty()) translated([&] { hub::fetch(options.base, progress); });
   for (const auto& [base, members] : by_base(models, options, report, progress)) {
     std::optional<Job> job;
     try {

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "deltascape/error.h"
+#include "hub/cache_entry.h"
+#include "hub/environment.h"
 #include "io/file.h"
 
 namespace deltascape::hub {
@@ -36,22 +37,6 @@ bool is_revision(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return is_word(c) || c == '/' || c == '+'; });
 }
 
-bool is_commit(std::string_view text) {
-  return text.size() == 40 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return std::isxdigit(static_cast<unsigned char>(c)); });
-}
-
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return std::string(value);
-}
-
-fs::path expand_home(const std::string& path) {
-  if (path == "~" || path.starts_with("~/")) return environment("HOME").value_or("/") + path.substr(1);
-  return path;
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -66,12 +51,9 @@ std::vector<std::string> snapshot_names(const fs::path& snapshots) {
   return names;
 }
 
-std::string download_command(const HubId& id) {
-  return "download it first: hf download " + id.repository + (id.revision.empty() ? "" : " --revision " + id.revision);
-}
-
-[[noreturn]] void fail_not_cached(const HubId& id, const fs::path& looked_at, const std::string& what) {
-  throw Error(ErrorCode::kNotFound, what + " (looked for " + looked_at.string() + "); " + download_command(id));
+[[noreturn]] void fail_not_cached(const fs::path& looked_at, const std::string& what, const std::string& remedy) {
+  throw Error(ErrorCode::kNotFound,
+              what + " (looked for " + looked_at.string() + ")" + (remedy.empty() ? "" : "; " + remedy));
 }
 
 // The commit that refs/REVISION names, if that file is there.
@@ -88,39 +70,6 @@ std::optional<std::string> read_ref(const fs::path& ref) {
   return text;
 }
 
-Resolved snapshot(const HubId& id, const fs::path& repository, const std::string& commit) {
-  const fs::path folder = repository / "snapshots" / commit;
-  if (!is_folder(folder))
-    fail_not_cached(id, folder, "'" + id.repository + "' is in the cache without the files of commit " + commit);
-  return {folder, id.repository, commit, ""};
-}
-
-Resolved resolve_cached(const HubId& id) {
-  const fs::path root = cache_root();
-  std::string folder = "models--" + id.repository;
-  if (const std::size_t slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
-  const fs::path repository = root / folder;
-  if (!is_folder(repository))
-    fail_not_cached(id, repository, "'" + id.repository + "' is neither a path here nor in the Hugging Face cache");
-
-  const std::string revision = id.revision.empty() ? "main" : id.revision;
-  if (is_commit(revision)) return snapshot(id, repository, revision);
-  const fs::path ref = repository / "refs" / revision;
-  if (const auto commit = read_ref(ref)) return snapshot(id, repository, *commit);
-
-  const std::vector<std::string> present = snapshot_names(repository / "snapshots");
-  if (id.revision.empty() && present.size() == 1) {
-    Resolved found = snapshot(id, repository, present.front());
-    found.note = "the cache of '" + id.repository + "' has no refs/main; using its only snapshot " + present.front();
-    return found;
-  }
-  if (id.revision.empty() && present.size() > 1)
-    throw Error(ErrorCode::kNotFound, "the cache of '" + id.repository + "' has no refs/main and " +
-                                          std::to_string(present.size()) + " snapshots; name one: " + id.repository +
-                                          "@" + present.front());
-  fail_not_cached(id, ref, "'" + id.repository + "' is in the cache, but not its revision '" + revision + "'");
-}
-
 }  // namespace
 
 std::optional<HubId> parse_hub_id(const std::string& text) {
@@ -135,19 +84,52 @@ std::optional<HubId> parse_hub_id(const std::string& text) {
   return id;
 }
 
-fs::path cache_root() {
-  if (const auto cache = environment("HF_HUB_CACHE")) return expand_home(*cache);
-  if (const auto home = environment("HF_HOME")) return expand_home(*home) / "hub";
-  if (const auto xdg = environment("XDG_CACHE_HOME")) return expand_home(*xdg) / "huggingface" / "hub";
-  return expand_home("~/.cache") / "huggingface" / "hub";
+bool is_commit(std::string_view text) {
+  return text.size() == 40 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return std::isxdigit(static_cast<unsigned char>(c)); });
+}
+
+Resolved find_cached(const HubId& id, const fs::path& root, const std::string& remedy) {
+  const CacheEntry entry(root, id.repository);
+  if (!is_folder(entry.folder()))
+    fail_not_cached(entry.folder(), "'" + id.repository + "' is neither a path here nor in the Hugging Face cache",
+                    remedy);
+  const auto snapshot = [&](const std::string& commit) -> Resolved {
+    const fs::path folder = entry.snapshot(commit);
+    if (!is_folder(folder))
+      fail_not_cached(folder, "'" + id.repository + "' is in the cache without the files of commit " + commit, remedy);
+    return {folder, id.repository, commit, ""};
+  };
+  const std::string revision = id.revision.empty() ? "main" : id.revision;
+  if (is_commit(revision)) return snapshot(revision);
+  const fs::path ref = entry.folder() / "refs" / revision;
+  if (const auto commit = read_ref(ref)) return snapshot(*commit);
+
+  const std::vector<std::string> present = snapshot_names(entry.folder() / "snapshots");
+  if (id.revision.empty() && present.size() == 1) {
+    Resolved found = snapshot(present.front());
+    found.note = "the cache of '" + id.repository + "' has no refs/main; using its only snapshot " + present.front();
+    return found;
+  }
+  if (id.revision.empty() && present.size() > 1)
+    throw Error(ErrorCode::kNotFound, "the cache of '" + id.repository + "' has no refs/main and " +
+                                          std::to_string(present.size()) + " snapshots; name one: " + id.repository +
+                                          "@" + present.front());
+  fail_not_cached(ref, "'" + id.repository + "' is in the cache, but not its revision '" + revision + "'", remedy);
+}
+
+bool exists_here(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
 }
 
 Resolved resolve(const std::string& model) {
   if (model.empty()) throw Error(ErrorCode::kUsage, "an empty text names no model: give a path or a hub id org/name");
-  std::error_code failed;
-  // A link that goes nowhere or in a circle is not there; what it was is said when the text is no hub id either.
-  if (fs::exists(model, failed)) return {model, "", "", ""};
-  if (const auto id = parse_hub_id(model)) return resolve_cached(*id);
+  if (exists_here(model)) return {model, "", "", ""};
+  if (const auto id = parse_hub_id(model))
+    return find_cached(*id, cache_root(),
+                       "download it first: hf download " + id->repository +
+                           (id->revision.empty() ? "" : " --revision " + id->revision));
   throw Error(ErrorCode::kNotFound, "no such file or folder (and it cannot be a hub id org/name[@revision])",
               {.path = model, .field = "", .expected = "", .found = ""});
 }

@@ -1,10 +1,11 @@
 // Owns turning what a user calls a model (a path, or a hub id "org/name[@revision]") into a local path.
-// A hub id is looked up in the Hugging Face cache; nothing is downloaded here.
+// A hub id is looked up in the Hugging Face cache; nothing is downloaded here (fetch.h does).
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace deltascape::hub {
 
@@ -15,6 +16,9 @@ struct HubId {
 };
 // Empty when the text cannot be a hub id (other characters than the hub allows, more than one '/').
 std::optional<HubId> parse_hub_id(const std::string& text);
+
+// A commit's 40 hexadecimal digits.
+bool is_commit(std::string_view text);
 
 struct Resolved {
   std::filesystem::path path;  // as given for an existing path; the snapshot's folder for a hub id
@@ -27,7 +31,10 @@ struct Resolved {
 // Error(kBadFile) for a cache whose refs make no sense.
 Resolved resolve(const std::string& model);
 
-// HF_HUB_CACHE > $HF_HOME/hub > $XDG_CACHE_HOME/huggingface/hub > ~/.cache/huggingface/hub; "~" is expanded.
-std::filesystem::path cache_root();
+// The same for a hub id in the cache at `root`. `remedy` closes the message when it is not there.
+Resolved find_cached(const HubId& id, const std::filesystem::path& root, const std::string& remedy);
+
+// There is something under that path (a link that goes nowhere or in a circle is nothing).
+bool exists_here(const std::string& path);
 
 }  // namespace deltascape::hub

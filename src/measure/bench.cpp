@@ -15,7 +15,7 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
-#include "hub/resolve.h"
+#include "hub/fetch.h"
 #include "measure/random_adapters.h"
 #include "measure/rates.h"
 #include "model/checkpoint.h"
@@ -121,7 +121,7 @@ void set_limits(BenchReport& report) {
 BenchReport bench(const BenchOptions& options, Progress& progress) try {
   if (options.variants < 1 || options.rank < 1)
     throw Error(ErrorCode::kUsage, "a benchmark needs a variant of at least rank 1", {.field = "-n, --rank"});
-  const hub::Resolved found = hub::resolve(options.base);
+  const hub::Resolved found = hub::fetch(options.base, progress);
   const auto base = model::Checkpoint::open(found.path);
   BenchReport report;
   const Processor processor = this_processor();

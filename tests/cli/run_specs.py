@@ -10,6 +10,7 @@ A spec runs in a fresh folder. Blocks are separated by blank lines, '#' starts a
   goldens NAME       copies goldens/models/NAME to ./NAME
   copy A B           copies a file or folder that is there (quoted as in a shell)
   corrupt NAME SIZE  cuts a file off after SIZE bytes
+  hub                plays a hub on loopback (tests/hub/play_hub.py) with hub/repositories/ORG/NAME; runs find it there
   run ARGUMENTS      runs the program (quoted as in a shell, or a JSON list), then checks:
     env NAME=VALUE   for this run
     terminal         stdout and stderr are one pseudo-terminal (checked as stdout)
@@ -95,6 +96,7 @@ class Spec:
         self.file, self.args = file, args
         self.folder = Path(tempfile.mkdtemp(prefix="deltascape-spec-"))
         self.runs = 0
+        self.hub, self.endpoint = None, {}
 
     def arguments(self, text):
         """argv of a run: a JSON list, or words as a shell splits them."""
@@ -124,13 +126,20 @@ class Spec:
         elif word == "corrupt":
             name, size = rest.rsplit(" ", 1)
             os.truncate(self.folder / name, int(size))
+        elif word == "hub":
+            script = Path(__file__).resolve().parent.parent / "hub" / "play_hub.py"
+            self.hub = subprocess.Popen([sys.executable, script, self.folder / "hub"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+            port = self.hub.stdout.readline().split()[0]
+            self.endpoint = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HUB_OFFLINE": "0"}
         else:
             raise Failure(f"unknown directive '{word}'")
 
     def run(self, text, terminal, env):
         self.runs += 1
         whole = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-        whole |= {"HF_HUB_CACHE": str(self.folder / "hf-cache"), "TERM": "xterm", "LC_ALL": "C.UTF-8"} | env
+        whole |= {"HF_HUB_CACHE": str(self.folder / "hf-cache"), "HF_HUB_OFFLINE": "1", "no_proxy": "*",
+                  "TERM": "xterm", "LC_ALL": "C.UTF-8"} | self.endpoint | env
         command = [self.args.program, *self.arguments(text)]
         if terminal:
             return run_on_terminal(command, whole, self.folder)
@@ -229,6 +238,8 @@ class Spec:
                 failures.append(f"{self.file.name}:{block[0][0]}: {e}")
                 if not block[0][1].startswith("run"):
                     break
+        if self.hub:
+            self.hub.communicate()  # its input ends, and so does it
         shutil.rmtree(self.folder, ignore_errors=True)
         return failures
 
@@ -239,11 +250,12 @@ def main():
     parser.add_argument("--make-store", required=True, type=Path)
     parser.add_argument("--goldens", required=True, type=Path)
     parser.add_argument("--only", default="", help="specs whose name holds this")
+    parser.add_argument("--skip", default="", help="this spec is left out")
     parser.add_argument("specs", type=Path)
     args = parser.parse_args()
     for name in ("program", "make_store", "goldens"):
         setattr(args, name, getattr(args, name).resolve())
-    files = sorted(f for f in args.specs.glob("*.test") if args.only in f.name)
+    files = sorted(f for f in args.specs.glob("*.test") if args.only in f.name and f.stem != args.skip)
     specs = [Spec(file, args) for file in files]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "deltascape/error.h"
+#include "hub/environment.h"
 
 namespace deltascape::hub {
 namespace {

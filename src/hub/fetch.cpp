@@ -1,0 +1,65 @@
+// Owns the decision between cache and hub.
+#include "hub/fetch.h"
+
+#include "deltascape/error.h"
+#include "hub/cache_entry.h"
+#include "hub/download.h"
+#include "hub/http.h"
+#include "hub/needed.h"
+
+namespace deltascape::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string hf_command(const HubId& id) {
+  return "hf download " + id.repository + (id.revision.empty() ? "" : " --revision " + id.revision);
+}
+
+bool is_usable(const Resolved& cached) { return holds_adapter_files(cached.path) || holds_weights(cached.path); }
+
+// Nothing that a download would bring is missing, as far as the cache can tell.
+bool is_whole(const Resolved& cached, const fs::path& cache) {
+  std::error_code ignored;
+  if (fs::exists(cached.path / "adapter_config.json", ignored)) return holds_adapter_files(cached.path);
+  if (!holds_weights(cached.path)) return false;
+  return !fs::exists(cached.path / "config.json", ignored) || holds_tokenizer(cached.path) ||
+         CacheEntry(cache, cached.repository).is_known_absent(cached.commit, "tokenizer.json");
+}
+
+std::optional<Resolved> find_in_cache(const HubId& id, const fs::path& cache) try {
+  return find_cached(id, cache, "");
+} catch (const Error& e) {
+  if (e.code() != ErrorCode::kNotFound) throw;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Resolved fetch(const std::string& model, Progress& progress, const Settings& settings) {
+  const auto id = parse_hub_id(model);
+  if (!id || exists_here(model)) return resolve(model);
+  if (settings.offline)
+    return find_cached(*id, settings.cache, "HF_HUB_OFFLINE is set: unset it, or run " + hf_command(*id));
+  std::optional<Resolved> cached = find_in_cache(*id, settings.cache);
+  // A note says that the cache could not tell which commit is meant; the hub can.
+  if (cached && cached->note.empty() && is_whole(*cached, settings.cache)) return *cached;
+  if (!can_download()) {
+    if (cached && is_usable(*cached)) return *cached;
+    return find_cached(*id, settings.cache, "this program was built without libcurl: run " + hf_command(*id));
+  }
+  try {
+    return download(*id, settings, progress);
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::kIo || !cached || !is_usable(*cached)) throw;
+    cached->note = "using '" + id->repository + "' as it is in the cache: " + e.what();
+    return *cached;
+  }
+}
+
+Resolved fetch(const std::string& model, Progress& progress) {
+  if (exists_here(model) || !parse_hub_id(model)) return resolve(model);
+  return fetch(model, progress, settings_from_environment());
+}
+
+}  // namespace deltascape::hub

@@ -1,0 +1,16 @@
+// Owns turning what a user calls a model into a local path, downloading what the Hugging Face cache misses.
+#pragma once
+
+#include "deltascape/progress.h"
+#include "hub/environment.h"
+#include "hub/resolve.h"
+
+namespace deltascape::hub {
+
+// resolve(), and for a hub id whose files are not all in the cache a download of those that a model needs
+// (needed.h). A whole snapshot in the cache is used without asking the hub. When the hub is out of reach, or the
+// cache cannot be written, weights that are in the cache do, with a note. Settings::offline: the cache alone.
+Resolved fetch(const std::string& model, Progress& progress, const Settings& settings);
+Resolved fetch(const std::string& model, Progress& progress);  // settings_from_environment(), read for hub ids only
+
+}  // namespace deltascape::hub

@@ -1,0 +1,135 @@
+// Owns the names of the files that make a model.
+#include "hub/needed.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "deltascape/error.h"
+#include "hub/client.h"
+#include "io/json.h"
+
+namespace deltascape::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 2> kAdapterWeights{"adapter_model.safetensors", "adapter_model.bin"};
+// In the order in which the model is opened (src/model/checkpoint.cpp).
+constexpr std::array<std::string_view, 4> kWeights{"model.safetensors", "model.safetensors.index.json",
+                                                   "pytorch_model.bin", "pytorch_model.bin.index.json"};
+constexpr std::array<std::string_view, 4> kTokenizer{"tokenizer.json", "tokenizer_config.json",
+                                                     "special_tokens_map.json", "added_tokens.json"};
+// What a tokenizer is made from where there is no tokenizer.json.
+constexpr std::array<std::string_view, 6> kVocabularies{"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                                        "vocab.json",      "vocab.txt",    "merges.txt"};
+
+bool is_index(std::string_view name) { return name.ends_with(".index.json"); }
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+std::string gguf_names(const std::vector<std::string>& listed) {
+  std::string out;
+  for (const std::string& name : listed)
+    if (name.ends_with(".gguf")) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
+
+Needed needed_files(const std::vector<std::string>& listed, const std::string& repository) {
+  const auto has = [&](std::string_view name) { return std::find(listed.begin(), listed.end(), name) != listed.end(); };
+  Needed out;
+  const auto take = [&](std::string_view name) {
+    if (has(name)) out.files.emplace_back(name);
+  };
+  const auto take_first = [&](const auto& names) {
+    const auto found = std::find_if(names.begin(), names.end(), has);
+    if (found == names.end()) return false;
+    out.files.emplace_back(*found);
+    return true;
+  };
+  if (has("adapter_config.json")) {
+    take("adapter_config.json");
+    if (take_first(kAdapterWeights)) return out;
+    throw Error(ErrorCode::kNotFound, "the repository has no weights beside adapter_config.json",
+                {.path = repository, .expected = "adapter_model.safetensors or adapter_model.bin"});
+  }
+  if (has("config.json")) {
+    take("config.json");
+    for (const std::string_view name : kTokenizer) take(name);
+    if (!has("tokenizer.json"))
+      for (const std::string_view name : kVocabularies) take(name);
+    if (take_first(kWeights)) {
+      if (is_index(out.files.back())) out.index = out.files.back();
+      return out;
+    }
+  }
+  const auto is_gguf = [](const std::string& name) { return name.ends_with(".gguf"); };
+  const auto count = std::count_if(listed.begin(), listed.end(), is_gguf);
+  if (count == 1) return {.files = {*std::find_if(listed.begin(), listed.end(), is_gguf)}, .index = ""};
+  if (count > 1)
+    throw Error(
+        ErrorCode::kUsage,
+        "the repository has several GGUF files: fetch one (hf download " + repository + " FILE) and give its path",
+        {.path = repository, .found = gguf_names(listed)});
+  throw Error(ErrorCode::kNotFound, "the repository has no weights that this program reads",
+              {.path = repository,
+               .expected = "config.json with model.safetensors or pytorch_model.bin, an adapter, or a GGUF file"});
+}
+
+std::vector<std::string> shards_of(const fs::path& index) {
+  const io::Json document = io::read_json(index);
+  const auto map = io::JsonFields(document, index).object("weight_map");
+  if (!map)
+    throw Error(ErrorCode::kBadFile, "this is no index of shards",
+                {.path = index.string(), .field = "weight_map", .expected = "an object", .found = "nothing"});
+  std::set<std::string> shards;
+  for (const auto& [tensor, shard] : map->json().items()) {
+    if (!shard.is_string()) map->fail(tensor, "the name of a shard");
+    const std::string& name = shard.get_ref<const std::string&>();
+    const bool weights = name.ends_with(".safetensors") || name.ends_with(".bin");
+    if (!stays_inside(name) || !weights)
+      throw Error(ErrorCode::kBadFile, "the index names a shard that is none",
+                  {.path = index.string(),
+                   .field = tensor,
+                   .expected = "a .safetensors or .bin file inside the repository",
+                   .found = name});
+    shards.insert(name);
+  }
+  return {shards.begin(), shards.end()};
+}
+
+bool holds_adapter_files(const fs::path& snapshot) {
+  return is_file(snapshot / "adapter_config.json") &&
+         std::any_of(kAdapterWeights.begin(), kAdapterWeights.end(),
+                     [&](std::string_view name) { return is_file(snapshot / name); });
+}
+
+bool holds_weights(const fs::path& snapshot) {
+  if (!is_file(snapshot / "config.json")) {
+    std::error_code failed;
+    for (fs::directory_iterator it(snapshot, failed), end; !failed && it != end; it.increment(failed))
+      if (it->path().extension() == ".gguf" && is_file(it->path())) return true;
+    return false;
+  }
+  for (const std::string_view name : kWeights) {
+    if (!is_file(snapshot / name)) continue;
+    if (!is_index(name)) return true;
+    const std::vector<std::string> shards = shards_of(snapshot / name);
+    return std::all_of(shards.begin(), shards.end(), [&](const std::string& s) { return is_file(snapshot / s); });
+  }
+  return false;
+}
+
+bool holds_tokenizer(const fs::path& snapshot) {
+  return is_file(snapshot / kTokenizer[0]) ||
+         std::any_of(kVocabularies.begin(), kVocabularies.end(),
+                     [&](std::string_view name) { return is_file(snapshot / name); });
+}
+
+}  // namespace deltascape::hub

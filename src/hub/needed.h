@@ -1,0 +1,29 @@
+// Owns which of a repository's files a model needs, and whether a folder has them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace deltascape::hub {
+
+struct Needed {
+  std::vector<std::string> files;
+  std::string index;  // one of `files` that names more of them (shards); mostly empty
+};
+
+// Of an adapter: its configuration and weights. Of a model: configuration, tokenizer and weights, safetensors before
+// torch files. Of a repository with one GGUF file and nothing of these: that file. Throws Error(kNotFound) when there
+// is no weights file that this program reads, Error(kUsage) when there are several GGUF files to choose from.
+Needed needed_files(const std::vector<std::string>& listed, const std::string& repository);
+
+// The shards that an index names, each once. Throws Error(kBadFile) for a name that leaves the folder.
+std::vector<std::string> shards_of(const std::filesystem::path& index);
+
+// The folder holds weights with their configuration, all shards of them.
+bool holds_weights(const std::filesystem::path& snapshot);
+// The folder holds some form of a tokenizer.
+bool holds_tokenizer(const std::filesystem::path& snapshot);
+bool holds_adapter_files(const std::filesystem::path& snapshot);
+
+}  // namespace deltascape::hub
