@@ -131,7 +131,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
 void Adapter::find_idle() {
   constexpr Role kFactors[] = {Role::kB,      Role::kE,     Role::kEmbedA, Role::kHada1A, Role::kHada1B, Role::kHada2A,
                                Role::kHada2B, Role::kKron1, Role::kKron1A, Role::kKron1B, Role::kKron2,  Role::kKron2A,
-                               Role::kKron2B, Role::kVeraB, Role::kVeraD,  Role::kMiss};
+                               Role::kKron2B, Role::kVeraB, Role::kVeraD,  Role::kMiss,   Role::kOft};
   for (auto& [site, p] : parts_)
     for (const Role role : kFactors) p.idle = p.idle || (p[role] != nullptr && all_zero(*file_, *p[role]));
 }
@@ -181,6 +181,22 @@ std::uint64_t Adapter::layer_bytes(int layer) const {
   std::uint64_t n = 0;
   for (const io::TensorInfo* t : tensors_of(layer)) n += file_->bytes(*t).size();
   return n;
+}
+
+std::uint64_t Adapter::scratch_elements() const {
+  std::uint64_t most = 0;
+  for (const auto& [site, p] : parts_) {
+    std::uint64_t copies = 0;  // of the base's weight
+    if (p[Role::kMagnitude] != nullptr) copies = 1;
+    if (p[Role::kHada1A] != nullptr) copies = 2;
+    if (p[Role::kA] != nullptr && config_.start != Start::kPlain)
+      copies = 5;  // the decomposition's factors and workspace
+    if (copies == 0) continue;
+    std::uint64_t elements = copies;
+    for (const std::int64_t n : base_->spec().shape(site.module)) elements *= static_cast<std::uint64_t>(n);
+    most = std::max(most, elements);
+  }
+  return most;
 }
 
 ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {

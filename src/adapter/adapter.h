@@ -39,6 +39,8 @@ class Adapter {
   void release(int layer) const;
   void release() const;
   std::uint64_t layer_bytes(int layer) const;  // on disk
+  // The most that making or using one module's operators takes for a while beside them.
+  std::uint64_t scratch_elements() const;
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }
 

@@ -1,5 +1,8 @@
 #include "adapter/build_ops.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/TensorIndexing.h>
+
 #include "deltascape/error.h"
 
 namespace deltascape::adapter {
@@ -18,11 +21,24 @@ at::Tensor own_or_base_weight(const Source& s, const Parts& p, Site site, at::Sc
   return weight;
 }
 
+// One thread for as long as it lives: LAPACK's results depend on how many share the work.
+class OneThread {
+ public:
+  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 // What PEFT takes from the base's weight when it loads an adapter that started as a part of it: PiSSA (arXiv
-// 2404.02948), the first r singular directions; OLoRA (arXiv 2406.01775), those of QR. The signs and bases that these
-// leave open cancel in B A. In float32, as there.
+// 2404.02948), the first r singular directions; OLoRA (arXiv 2406.01775), those of QR. The signs that these leave open
+// cancel in B A. In float32 as there: where singular values lie close, its rounding is seen (1e-5 of the embedding).
 LowRank start_of(const Source& s, const Parts& p, Site site, std::int64_t rank) {
   const at::Tensor weight = own_or_base_weight(s, p, site, at::kFloat);
+  const OneThread one;
   LowRank out{.scale = -p.scale};
   if (s.config.start == Start::kPissa) {
     const auto [u, sizes, v] = at::linalg_svd(weight, false);
@@ -121,7 +137,43 @@ InputChange hra(const Source& s, const Parts& p) {
   return out;
 }
 
+// OFT (arXiv 2306.07280): each block is the Cayley transform (I − Q)(I + Q)⁻¹ of a skew-symmetric Q, or by default the
+// first terms of its series as PEFT writes them: I + 2Q + 2Q² + … + Q^last. (Its Q has the other sign.)
+InputChange oft(const Source& s, const Parts& p, std::int64_t in) {
+  const at::Tensor given = decoded(s, p[Role::kOft]);  // [blocks, b (b − 1) / 2]
+  const std::int64_t b = oft_block_size(given.size(1));
+  const at::Tensor places = at::triu_indices(b, b, 1);
+  at::Tensor q = at::zeros({given.size(0), b, b}, given.options());
+  q.index_put_({at::indexing::Slice(), places[0], places[1]}, given);
+  q = q - q.transpose(1, 2);
+  const at::Tensor one = at::eye(b, q.options());
+  at::Tensor r = one.repeat({q.size(0), 1, 1});
+  if (s.config.cayley_terms == 0) {
+    r = at::linalg_solve(one + q, one - q, false);
+  } else {
+    at::Tensor power = q;
+    if (s.config.cayley_terms > 1) r = r + 2 * q;
+    if (s.config.cayley_terms > 2) {
+      power = at::bmm(q, q);
+      r = r + 2 * power;
+      for (std::int64_t i = 3; i < s.config.cayley_terms - 1; ++i) {
+        power = at::bmm(power, q);
+        r = r + 2 * power;
+      }
+      r = r + at::bmm(power, q);
+    }
+  }
+  if (r.size(0) == 1) r = r.repeat({in / b, 1, 1});
+  return {.scale = {}, .a = {}, .b = {}, .blocks = r.contiguous()};
+}
+
 }  // namespace
+
+std::int64_t oft_block_size(std::int64_t elements) {
+  std::int64_t b = 1;
+  while (b < 65536 && b * (b - 1) / 2 < elements) ++b;
+  return b * (b - 1) / 2 == elements && elements > 0 ? b : 0;
+}
 
 ModuleOps build_ops(const Source& s, const Parts& p, Site site) {
   ModuleOps out;
@@ -132,6 +184,7 @@ ModuleOps build_ops(const Source& s, const Parts& p, Site site) {
   if (p[Role::kMagnitude] != nullptr) scale_rows(s, p, site, out);
   if (p[Role::kIa3] != nullptr) add_ia3(s, p, site, out);
   if (p[Role::kHra] != nullptr) out.input = hra(s, p);
+  if (p[Role::kOft] != nullptr && !p.idle) out.input = oft(s, p, shape[1]);
   if (p.idle) return out;
   if (p[Role::kHada1A] != nullptr)
     out.products.push_back({Product::Kind::kHadamard, p.scale, decoded(s, p[Role::kHada1A]),

@@ -21,6 +21,8 @@ struct Source {
 
 // Throws Error(kNumeric) naming the tensor that holds NaN or Inf.
 ModuleOps build_ops(const Source& source, const Parts& parts, model::Site site);
+// The size of blocks with so many numbers above the diagonal; 0 when there is none.
+std::int64_t oft_block_size(std::int64_t elements);
 // Rows of the token embedding as the adapter has them: [ids, hidden], unscaled. `tokens`: which rows kTokens holds.
 at::Tensor build_rows(const Source& source, const Parts& parts, std::span<const std::int64_t> tokens,
                       std::span<const std::int64_t> ids);

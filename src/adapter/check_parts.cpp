@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "adapter/build_ops.h"
 #include "deltascape/error.h"
 
 namespace deltascape::adapter {
@@ -24,6 +25,7 @@ std::initializer_list<Role> roles_of(std::string_view type) {
   static constexpr std::initializer_list<Role> kVera = {Role::kVeraB, Role::kVeraD};
   static constexpr std::initializer_list<Role> kHra = {Role::kHra};
   static constexpr std::initializer_list<Role> kMiss = {Role::kMiss};
+  static constexpr std::initializer_list<Role> kOft = {Role::kOft};
   if (type == "LORA") return kLora;
   if (type == "ADALORA") return kAdaLora;
   if (type == "IA3") return kIa3;
@@ -33,6 +35,7 @@ std::initializer_list<Role> roles_of(std::string_view type) {
   if (type == "VERA") return kVera;
   if (type == "HRA") return kHra;
   if (type == "MISS") return kMiss;
+  if (type == "OFT") return kOft;
   return {};
 }
 
@@ -195,6 +198,11 @@ void Checker::others() const {
   expect(Role::kMiss, {p_.rank, weight_[0]});
   if (has(Role::kMiss) && p_.rank > weight_[1])
     fail(ErrorCode::kMismatch, "a run longer than the input", *p_[Role::kMiss]);
+  if (const io::TensorInfo* t = p_[Role::kOft]) {
+    const std::int64_t b = t->shape.size() == 2 ? oft_block_size(t->shape[1]) : 0;
+    if (b == 0 || weight_[1] % b != 0) fail(ErrorCode::kMismatch, "no blocks that fit the base", *t);
+    expect(Role::kOft, {c_.config.block_share ? 1 : weight_[1] / b, t->shape[1]});
+  }
   together({Role::kVeraB, Role::kVeraD});
   if (!has(Role::kVeraB)) return;
   expect(Role::kVeraB, {weight_[0]});

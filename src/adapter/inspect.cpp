@@ -44,7 +44,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   }
   if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());
-  for (const std::string_view d : dtypes) out.dtype += (out.dtype.empty() ? "" : "+") + std::string(d);
+  for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
   out.verdict = config.refusal.empty() ? "exact" : "refused";
   out.reason = config.refusal;
 }

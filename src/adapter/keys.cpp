@@ -35,6 +35,7 @@ constexpr Component kComponents[] = {
     {"vera_lambda_d", Role::kVeraD, {}},
     {"hra_u", Role::kHra, {}},
     {"miss_block", Role::kMiss, {}},
+    {"oft_R", Role::kOft, {}},
     {"ln_tuning_layers", Role::kWeight, Role::kBias},
     {"base_layer", Role::kWeight, Role::kBias, false},
     {"modules_to_save", Role::kWeight, Role::kBias, false},

@@ -38,9 +38,10 @@ enum class Role : std::uint8_t {
   kVeraD,
   kHra,
   kMiss,
+  kOft,
 };
-inline constexpr std::size_t kRoles = 25;
-static_assert(static_cast<std::size_t>(Role::kMiss) + 1 == kRoles);
+inline constexpr std::size_t kRoles = 26;
+static_assert(static_cast<std::size_t>(Role::kOft) + 1 == kRoles);
 
 struct Key {
   std::string module_path;  // "model.layers.0.self_attn.q_proj"

@@ -13,7 +13,9 @@ at::Tensor Product::apply(const at::Tensor& x) const {
 
 at::Tensor InputChange::apply(const at::Tensor& x) const {
   if (scale.defined()) return x * scale;
-  return at::addmm(x, at::linear(x, a), b);
+  if (a.defined()) return at::addmm(x, at::linear(x, a), b);
+  const at::Tensor runs = x.reshape({x.size(0), blocks.size(0), blocks.size(1)}).transpose(0, 1);
+  return at::bmm(runs, blocks).transpose(0, 1).reshape(x.sizes());
 }
 
 }  // namespace deltascape::adapter

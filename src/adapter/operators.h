@@ -28,10 +28,12 @@ struct Product {
   at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> [rows, out], what is added
 };
 
-// What the base's weight reads in place of x: scale ⊙ x, or x + (x Aᵀ) B.
+// What the base's weight reads in place of x: scale ⊙ x, x + (x Aᵀ) B, or x with runs of b features turned by a block
+// each.
 struct InputChange {
-  at::Tensor scale;  // [in], or undefined
-  at::Tensor a, b;   // [r, in] both, or undefined
+  at::Tensor scale;     // [in], or undefined
+  at::Tensor a, b;      // [r, in] both, or undefined
+  at::Tensor blocks{};  // [in / b, b, b], or undefined
 
   at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> the same
 };

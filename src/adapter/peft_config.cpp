@@ -43,6 +43,9 @@ constexpr Type kTypes[] = {
     {"VERA", " bias d_initial fan_in_fan_out init_weights projection_prng_key r save_projection vera_dropout "},
     {"LN_TUNING", " "},
     {"HRA", " apply_GS bias init_weights r "},
+    {"OFT",
+     " bias block_share eps fan_in_fan_out init_weights module_dropout num_cayley_neumann_terms oft_block_size r "
+     "use_cayley_neumann "},
     {"MISS", " bias init_weights mini_r miss_dropout r "},
 };
 
@@ -159,8 +162,9 @@ std::string PeftConfig::computation() const {
   if (peft_type != "LORA") out += peft_type;
   if (gram_schmidt) out += " GS";
   if (start != Start::kPlain) out += start == Start::kPissa ? " pissa" : " olora";
+  if (peft_type == "OFT") out.append(" ").append(std::to_string(cayley_terms));
   for (const auto& [name, rows] : tokens) {
-    out += " " + name + ":";
+    out.append(" ").append(name).append(":");
     for (const std::int64_t row : rows) out += std::to_string(row) + ",";
   }
   return out;
@@ -217,7 +221,7 @@ PeftConfig read_peft_config(const std::filesystem::path& folder) {
   out.base = c.string("base_model_name_or_path").value_or("");
   out.refusal = refusal_of(c, out.peft_type);
   if (!out.refusal.empty()) return out;
-  if (has(" IA3 TRAINABLE_TOKENS LN_TUNING ", out.peft_type)) out.rank = 0;
+  if (has(" IA3 TRAINABLE_TOKENS LN_TUNING OFT ", out.peft_type)) out.rank = 0;
   else read_scale(c, file, out);
   if (out.peft_type == "LORA") {
     out.rslora = c.boolean("use_rslora").value_or(false);
@@ -228,6 +232,12 @@ PeftConfig read_peft_config(const std::filesystem::path& folder) {
   }
   if (out.peft_type == "TRAINABLE_TOKENS") read_tokens(c, "token_indices", out);
   if (out.peft_type == "HRA") out.gram_schmidt = c.boolean("apply_GS").value_or(false);
+  if (out.peft_type == "OFT") {
+    out.block_share = c.boolean("block_share").value_or(false);
+    out.cayley_terms = c.integer("num_cayley_neumann_terms").value_or(5);
+    if (out.cayley_terms < 1 || out.cayley_terms > 1000) c.fail("num_cayley_neumann_terms", "a number from 1 to 1000");
+    if (!c.boolean("use_cayley_neumann").value_or(true)) out.cayley_terms = 0;
+  }
   return out;
 }
 

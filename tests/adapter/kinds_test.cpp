@@ -108,6 +108,8 @@ TEST_F(Kinds, TensorsThatDoNotGoTogetherAreNamed) {
   EXPECT_THAT(refusal({{"peft_type", "LOHA"}, {"r", 4}}, {{"hada_w1_a", {out_, 4}}, {"hada_w1_b", {4, in_}}}),
               HasSubstr("missing"));
   EXPECT_THAT(refusal({{"peft_type", "HRA"}, {"r", 4}}, {{"hra_u", {in_, 5}}}), HasSubstr("hra_u"));
+  EXPECT_THAT(refusal({{"peft_type", "OFT"}}, {{"oft_R.weight", {in_ / 8, 27}}}), HasSubstr("oft_R"));
+  EXPECT_THAT(refusal({{"peft_type", "OFT"}}, {{"oft_R.weight", {in_ / 8 + 1, 28}}}), HasSubstr("oft_R"));
   EXPECT_THAT(refusal({{"peft_type", "MISS"}, {"r", 4}}, {{"miss_block", {5, out_}}}), HasSubstr("miss_block"));
 }
 

@@ -95,6 +95,10 @@ KINDS = [
     Adapter("ln_tuning", dict(target_modules=["input_layernorm", "post_attention_layernorm", "norm"]), kind="LN_TUNING"),
     Adapter("hra", dict(target_modules=LINEARS, r=4), kind="HRA"),
     Adapter("hra_gs", dict(target_modules=["q_proj", "down_proj"], r=3, apply_GS=True), kind="HRA"),
+    Adapter("oft", dict(target_modules=LINEARS, oft_block_size=8), kind="OFT"),
+    Adapter("oft_cayley", dict(target_modules=["q_proj", "down_proj"], oft_block_size=16, use_cayley_neumann=False), kind="OFT"),
+    Adapter("oft_shared", dict(target_modules=["v_proj", "up_proj"], oft_block_size=4, block_share=True, num_cayley_neumann_terms=3),
+            kind="OFT"),
     Adapter("miss", dict(target_modules=LINEARS, r=8), kind="MISS"),
     Adapter("miss_padded", dict(target_modules=["q_proj", "down_proj"], r=7), kind="MISS"),
 ]
@@ -103,7 +107,8 @@ KINDS_ON = ("llama", "qwen2", "gemma2", "gemma3", "llama_biases")
 REFUSED = [
     Adapter("prefix", dict(num_virtual_tokens=4), kind="PREFIX_TUNING", word="PREFIX_TUNING"),
     Adapter("prompt", dict(num_virtual_tokens=4), kind="PROMPT_TUNING", word="PROMPT_TUNING"),
-    Adapter("oft", dict(target_modules=["q_proj"], oft_block_size=8), kind="OFT", word="OFT"),
+    Adapter("coft", dict(target_modules=["q_proj"], oft_block_size=8, coft=True), kind="OFT", word="coft"),
+    Adapter("delora", dict(target_modules=["q_proj"]), kind="DELORA", word="DELORA"),
     Adapter("dora_embedding", dict(target_modules=["q_proj", "embed_tokens"], use_dora=True), word="embed_tokens"),
     Adapter("dora_pissa", dict(target_modules=["q_proj"], use_dora=True), edits=dict(init_lora_weights="pissa"), word="DoRA"),
     Adapter("pissa_niter", dict(target_modules=["q_proj"]), edits=dict(init_lora_weights="pissa_niter_4"), word="pissa_niter_4"),
@@ -118,7 +123,8 @@ REFUSED = [
 CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
            "PROMPT_TUNING": peft.PromptTuningConfig, "LOHA": peft.LoHaConfig, "LOKR": peft.LoKrConfig,
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
-           "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig}
+           "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
+           "DELORA": peft.DeloraConfig}
 DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR": dict(r=4, alpha=8)}
 
 
@@ -152,6 +158,8 @@ def noise_for(adapter, key, value, noise):
         return noise * 0.2
     if "vera_lambda" in key:
         return noise * (1.0 if key.endswith("b.default") else 0.5)
+    if "oft_R" in key:
+        return noise * 0.08
     if "trainable_tokens_delta" in key or "hra_u" in key:
         return value.data + noise * 0.3
     return value.data + noise * (0.25 if value.dim() == 1 else 0.1)
