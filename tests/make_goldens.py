@@ -78,7 +78,7 @@ def make_variants(tiny, hf, folder):
     made = {}
     for adapter in adapters.adapters_for(tiny):
         adapters.make_adapter(adapter, hf, folder / adapter.name, tiny.name)
-        made[adapter.name] = ("lora", adapter.zero)
+        made[adapter.name] = (adapter.kind.lower(), adapter.zero)
     for name in adapters.FULL:
         if not tiny.gguf:
             adapters.make_full(name, hf, folder / name, tiny)

@@ -1,8 +1,7 @@
-// Owns a LoRA adapter of a given base: which modules it touches, and their operators, read layer by layer from the
+// Owns an adapter of a given base: which modules it touches, and their operators, read layer by layer from the
 // memory-mapped file.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -11,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "adapter/build_ops.h"
+#include "adapter/keys.h"
 #include "adapter/operators.h"
 #include "adapter/peft_config.h"
 #include "io/tensor_file.h"
@@ -22,6 +23,7 @@ namespace deltascape::adapter {
 class Adapter {
  public:
   // Throws Error: kUnsupported by name for what is not computed exactly, kMismatch for shapes that do not fit `base`.
+  // `base` must outlive the adapter: some operators are made from its weights.
   static std::shared_ptr<const Adapter> open(const std::filesystem::path& folder, const model::Checkpoint& base);
 
   // Copies and converts; throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
@@ -39,32 +41,28 @@ class Adapter {
   void release(int layer) const;
   void release() const;
   std::uint64_t layer_bytes(int layer) const;  // on disk
+  // The most that making or using one module's operators takes for a while beside them.
+  std::uint64_t scratch_elements() const;
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }
 
  private:
-  struct Parts {
-    std::array<const io::TensorInfo*, 4> all() const { return {a, b, weight, bias}; }  // null where there is none
-    const io::TensorInfo* a = nullptr;
-    const io::TensorInfo* b = nullptr;
-    const io::TensorInfo* weight = nullptr;
-    const io::TensorInfo* bias = nullptr;
-    double scale = 1;
-    bool transposed = false;  // the base stores this linear [in, out], and so does `weight`
-    bool zero = false;        // B is zero
-  };
   Adapter() = default;
   void index_tensors(const model::Checkpoint& base);
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
-  void find_zero_pairs();
-  void check(model::Site site, const Parts& parts, const model::Checkpoint& base) const;
+  void find_idle();
+  bool has_no_effect(const Parts& idle) const;
+  Source source(at::ScalarType dtype) const { return {*file_, *base_, config_, vera_a_, vera_b_, dtype}; }
   void compute_hash();
   std::vector<const io::TensorInfo*> tensors_of(int layer) const;
 
   std::filesystem::path folder_;
+  const model::Checkpoint* base_ = nullptr;
   PeftConfig config_;
   std::unique_ptr<io::TensorFile> file_;
   std::map<model::Site, Parts> parts_;
+  const io::TensorInfo *vera_a_ = nullptr, *vera_b_ = nullptr;
+  std::vector<std::int64_t> tokens_;  // which rows of the token embedding kTokens holds
   int first_layer_ = 0;
   std::string hash_;
 };

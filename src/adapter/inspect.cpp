@@ -5,6 +5,7 @@
 #include <set>
 
 #include "adapter/adapter.h"
+#include "adapter/keys.h"
 #include "deltascape/error.h"
 #include "hub/resolve.h"
 #include "model/checkpoint.h"
@@ -19,17 +20,15 @@ std::string lower(std::string text) {
   return text;
 }
 
-// "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" -> "q_proj".
+// "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" -> "q_proj"; nothing for what is merely saved.
 std::string target_of(const std::string& tensor) {
-  const auto lora = tensor.find(".lora_");
-  if (lora == std::string::npos) return "";
-  const auto dot = tensor.rfind('.', lora - 1);
-  return tensor.substr(dot == std::string::npos ? 0 : dot + 1, lora - (dot == std::string::npos ? 0 : dot + 1));
+  const auto key = adapter::parse_key(tensor);
+  return key && key->adapts ? key->module_path.substr(key->module_path.rfind('.') + 1) : "";
 }
 
 void inspect_adapter(const fs::path& folder, Inspection& out) {
   const adapter::PeftConfig config = adapter::read_peft_config(folder);
-  out.kind = lower(config.peft_type);
+  out.kind = config.dora ? "dora" : lower(config.peft_type);
   out.base = config.base;
   const auto file = adapter::open_adapter_tensors(folder);
   std::set<std::string> targets;
@@ -39,10 +38,13 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
     out.bytes += static_cast<std::int64_t>(file->bytes(t).size());
     dtypes.insert(io::info(t.dtype).name);
     if (const std::string target = target_of(t.name); !target.empty()) targets.insert(target);
-    if (t.name.ends_with(".lora_A.weight") && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
+    const auto key = adapter::parse_key(t.name);
+    const bool ranked = key && (key->role == adapter::Role::kA || key->role == adapter::Role::kEmbedA);
+    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
   }
+  if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());
-  for (const std::string_view d : dtypes) out.dtype += (out.dtype.empty() ? "" : "+") + std::string(d);
+  for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
   out.verdict = config.refusal.empty() ? "exact" : "refused";
   out.reason = config.refusal;
 }

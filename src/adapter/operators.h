@@ -1,8 +1,10 @@
 // Owns what an adapter does to one module: operators beside the base's weights, never a change of them (DESIGN §3).
+//     y = out_scale ⊙ (W · input(x)) + Σ low_rank(x) + Σ products(x) + bias
 #pragma once
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <vector>
 
 namespace deltascape::adapter {
@@ -13,11 +15,40 @@ struct LowRank {
   double scale = 1;
 };
 
+// y += scale · ΔW x for a ΔW [out, in] that is small as a product of factors and large as a matrix.
+struct Product {
+  enum class Kind {
+    kHadamard,   // ΔW = (left · right) ⊙ (left2 · right2): left, left2 [out, r]; right, right2 [r, in] (LoHa)
+    kKronecker,  // ΔW = left ⊗ right: left [out1, in1], right [out2, in2] (LoKr)
+  };
+  Kind kind;
+  double scale = 1;
+  at::Tensor left, right, left2, right2;
+
+  at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> [rows, out], what is added
+};
+
+// What the base's weight reads in place of x: scale ⊙ x, x + (x Aᵀ) B, or x with runs of b features turned by a block
+// each.
+struct InputChange {
+  at::Tensor scale;     // [in], or undefined
+  at::Tensor a, b;      // [r, in] both, or undefined
+  at::Tensor blocks{};  // [in / b, b, b], or undefined
+
+  at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> the same
+};
+
 struct ModuleOps {
   std::vector<LowRank> low_rank;
   at::Tensor weight;  // undefined, or takes the place of the base's (modules_to_save)
   at::Tensor bias;    // undefined, or takes the place of the base's (LoRA `bias`, modules_to_save)
-  bool empty() const { return low_rank.empty() && !weight.defined() && !bias.defined(); }
+  at::Tensor out_scale{};
+  std::vector<Product> products{};
+  std::optional<InputChange> input{};
+  bool empty() const {
+    return low_rank.empty() && !weight.defined() && !bias.defined() && !out_scale.defined() && products.empty() &&
+           !input;
+  }
 };
 
 }  // namespace deltascape::adapter

@@ -26,19 +26,32 @@ class ModulePattern {
   std::shared_ptr<const Regex> regex_;  // null for a plain path
 };
 
+// How LoRA's A and B began. Where they were a part of the base's weight, PEFT takes that part from the base at load.
+enum class Start { kPlain, kPissa, kOlora };
+
 struct PeftConfig {
   std::string peft_type;  // "LORA"
   std::string base;       // base_model_name_or_path
-  std::int64_t rank = 8;
+  std::int64_t rank = 8;  // 0 for a kind without
   double alpha = 8;
   bool rslora = false;
+  bool dora = false;
+  bool gram_schmidt = false;      // HRA's apply_GS
+  bool block_share = false;       // OFT: one block for all runs
+  std::int64_t cayley_terms = 5;  // OFT: of the Cayley transform's series; 0 for the transform itself
+  Start start = Start::kPlain;
+  // Which rows of the token embedding are trained, by the end of the embedding's name; "" means the input embedding.
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> tokens;
   // In the file's order: PEFT takes the first that matches.
   std::vector<std::pair<ModulePattern, std::int64_t>> rank_pattern;
   std::vector<std::pair<ModulePattern, double>> alpha_pattern;
   std::string refusal;  // why this adapter is not computed exactly; empty when it is
 
   std::int64_t rank_of(const std::string& module_path) const;
-  double scale_of(const std::string& module_path) const;  // α/r, rsLoRA α/√r
+  double scale_of(const std::string& module_path) const;  // α/r, rsLoRA α/√r, AdaLoRA α/(r + 1e-5)
+  const std::vector<std::int64_t>* tokens_of(std::string_view module_path) const;  // null where none are trained
+  // What decides the result beside tensors and scales, as text; empty for plain LoRA.
+  std::string computation() const;
 };
 
 // `folder` holds adapter_config.json. Throws Error on an unreadable or malformed file; an option that is not

@@ -40,9 +40,12 @@ at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const
   at::Tensor bias;
   if (ops && ops->bias.defined()) bias = ops->bias;
   else if (weights.spec().has_bias(site.module)) bias = weights(site, Param::kBias);
-  at::Tensor y = at::linear(x, weight, bias);
-  if (ops)
-    for (const LowRank& l : ops->low_rank) y = y + at::linear(at::linear(x, l.a), l.b) * l.scale;
+  const at::Tensor read = ops && ops->input ? ops->input->apply(x) : x;
+  if (!ops) return at::linear(read, weight, bias);
+  at::Tensor y = ops->out_scale.defined() ? at::linear(read, weight) * ops->out_scale : at::linear(read, weight, bias);
+  if (ops->out_scale.defined() && bias.defined()) y = y + bias;
+  for (const LowRank& l : ops->low_rank) y = y + at::linear(at::linear(x, l.a), l.b) * l.scale;
+  for (const adapter::Product& p : ops->products) y = y + p.apply(x);
   return y;
 }
 

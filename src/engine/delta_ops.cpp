@@ -196,25 +196,26 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
 
 at::Tensor DeltaOps::own_linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
+  subtract_twin(x, base_[m]);
   const at::Tensor& shared_bias = run_.weights.bias[m];
-  at::Tensor y = at::empty({x.size(0), base_[m].y.size(1)}, x.options());
+  at::Tensor y = at::empty({x.size(0), base_[m].y.size(1)}, x.options());  // W x + bias of each variant
   const Timed timed(run_.breakdown, Work::kOperators);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
     const at::Tensor own = ops.replaces_weight(module) ? ops.weight(module) : at::Tensor();
-    const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : shared_bias;
     const at::Tensor d = rows_of(difference_.value, v);
     at::Tensor rows = rows_of(y, v).copy_(base_[m].y);
     if (own.defined()) rows.add_(moved_by_own(own, module, d));
     else if (difference_.any) rows.index_add_(0, rounded_tokens_, run_.weights.linear16[m].apply(d, {}).to(at::kFloat));
-    if (ops.replaces_bias(module)) {
-      if (bias.defined()) rows.add_(bias);
+    if (ops.replaces_bias(module) || ops.out_scale(module).defined()) {
       if (shared_bias.defined()) rows.sub_(shared_bias);
+      scale_and_bias(module, rows, v);
     }
     if (!run_.exact.defined()) continue;
     const at::Tensor read = rows_of(x, v).index_select(0, run_.exact);
-    at::Tensor exact = own.defined() ? product(read, own) : run_.weights.linear[m].apply(read, {});
-    rows.index_copy_(0, run_.exact, bias.defined() ? exact.add_(bias) : exact);
+    const at::Tensor exact = own.defined() ? product(read, own) : run_.weights.linear[m].apply(read, {});
+    scale_and_bias(module, exact, v);
+    rows.index_copy_(0, run_.exact, exact);
   }
   return y;
 }
@@ -224,13 +225,13 @@ at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   const Twin& twin = base_[m];
   const bool all_tapped = run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0);
   if (all_tapped || !has_twins(twin.x, x)) return PlainOps::linear(module, x);  // or rows the base did not run
-  subtract_twin(x, twin);
   for (const LayerOps& v : run_.variants)
-    if (v.replaces_weight(module) || v.replaces_bias(module)) {
-      at::Tensor y = own_linear(module, x);
+    if (!v.only_low_rank(module)) {
+      at::Tensor y = own_linear(module, input_of(module, x));
       add_operators(module, x, y);
       return y;
     }
+  subtract_twin(x, twin);
   at::Tensor moved;
   if (difference_.any) {
     const Timed timed(run_.breakdown, Work::kGemm);

@@ -20,11 +20,13 @@ bool fits(const model::ModelSpec& a, const model::ModelSpec& b) {
 
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, std::int64_t count) {
-  std::uint64_t adapter_bytes = 0;  // of the largest one, a layer
-  for (const Variant& v : variants)
+  AdapterBytes most;
+  for (const Variant& v : variants) {
+    if (v.adapter) most.scratch_elements = std::max(most.scratch_elements, v.adapter->scratch_elements());
     for (int layer = 0; v.adapter && layer < base.spec().layer_count(); ++layer)
-      adapter_bytes = std::max(adapter_bytes, v.adapter->layer_bytes(layer));
-  return make_plan(base, layout, taps, options.precision, options.memory, adapter_bytes, count);
+      most.layer = std::max(most.layer, v.adapter->layer_bytes(layer));
+  }
+  return make_plan(base, layout, taps, options.precision, options.memory, most, count);
 }
 
 void check_finite(RunResult& result) {

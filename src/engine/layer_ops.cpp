@@ -32,6 +32,9 @@ LayerOps::LayerOps(const adapter::Adapter& adapter, const model::Checkpoint& bas
     adapter::ModuleOps ops = adapter.ops(Site{module, layer}, dtype);
     weight_[m] = std::move(ops.weight);
     bias_[m] = std::move(ops.bias);
+    out_scale_[m] = std::move(ops.out_scale);
+    input_[m] = std::move(ops.input);
+    products_[m] = std::move(ops.products);
     std::vector<at::Tensor>& stack = stacks[index(same_input(module)[0])];
     std::int64_t first = 0;
     for (const at::Tensor& a : stack) first += a.size(0);

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,15 @@ class LayerOps {
   at::Tensor bias(model::Module module) const;
   // What it does to a linear of an expert, read when it is asked for.
   adapter::ModuleOps expert(model::Site site) const;
+  // What the base's product and the input of a module become, and what is added beside low-rank terms: see operators.h.
+  const at::Tensor& out_scale(model::Module module) const { return out_scale_[index(module)]; }
+  const std::optional<adapter::InputChange>& input(model::Module module) const { return input_[index(module)]; }
+  const std::vector<adapter::Product>& products(model::Module module) const { return products_[index(module)]; }
+  // Whether low-rank terms beside the base's own product are all there is.
+  bool only_low_rank(model::Module module) const {
+    return !replaces_weight(module) && !replaces_bias(module) && !out_scale(module).defined() && !input(module) &&
+           products(module).empty();
+  }
   bool replaces_weight(model::Module module) const { return full_ != nullptr || weight_[index(module)].defined(); }
   bool replaces_bias(model::Module module) const { return full_ != nullptr || bias_[index(module)].defined(); }
   // The stacked A of all modules that read what `module` reads, [ranks, in]; undefined without low-rank terms.
@@ -42,7 +52,9 @@ class LayerOps {
   const std::vector<Expand>& expand(model::Module module) const { return expand_[index(module)]; }
 
  private:
-  model::PerModule<at::Tensor> weight_, bias_, shrink_;
+  model::PerModule<at::Tensor> weight_, bias_, shrink_, out_scale_;
+  model::PerModule<std::optional<adapter::InputChange>> input_;
+  model::PerModule<std::vector<adapter::Product>> products_;
   model::PerModule<std::vector<Expand>> expand_;
   const adapter::Adapter* adapter_ = nullptr;
   const model::Checkpoint* full_ = nullptr;

@@ -11,13 +11,32 @@ namespace deltascape::engine {
 
 using model::Module;
 
-at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
+at::Tensor PlainOps::input_of(Module module, const at::Tensor& x) const {
+  at::Tensor out = x;
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const auto& change = run_.variants[v].input(module);
+    if (!change) continue;
+    if (out.is_same(x)) out = x.clone();
+    rows_of(out, v).copy_(change->apply(rows_of(x, v)));
+  }
+  return out;
+}
+
+void PlainOps::scale_and_bias(Module module, at::Tensor rows, std::size_t v) const {
+  const LayerOps& ops = run_.variants[v];
+  if (ops.out_scale(module).defined()) rows.mul_(ops.out_scale(module));
+  const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : run_.weights.bias[model::index(module)];
+  if (bias.defined()) rows.add_(bias);
+}
+
+at::Tensor PlainOps::linear(Module module, const at::Tensor& given) {
   const std::size_t m = model::index(module);
   bool own_weight = false, own_bias = false;
   for (const LayerOps& v : run_.variants) {
     own_weight |= v.replaces_weight(module);
-    own_bias |= v.replaces_bias(module);
+    own_bias |= v.replaces_bias(module) || v.out_scale(module).defined();
   }
+  const at::Tensor x = input_of(module, given);
   const PackedWeight& shared = run_.weights.linear[m];
   const at::Tensor& bias = run_.weights.bias[m];
   const at::Tensor shared_bias = own_bias ? at::Tensor() : bias;
@@ -36,13 +55,8 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
     }
     y = parts.size() == 1 ? parts[0] : at::cat(parts);
   }
-  if (own_bias) {
-    for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-      const at::Tensor add = run_.variants[v].replaces_bias(module) ? run_.variants[v].bias(module) : bias;
-      if (add.defined()) rows_of(y, v).add_(add);
-    }
-  }
-  add_operators(module, x, y);
+  for (std::size_t v = 0; own_bias && v < run_.variants.size(); ++v) scale_and_bias(module, rows_of(y, v), v);
+  add_operators(module, given, y);
   if (record_ != nullptr) (*record_)[m] = {x, y};
   return y;
 }
@@ -82,6 +96,7 @@ void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) 
                            many, out);
       });
     }
+    for (const adapter::Product& p : run_.variants[v].products(module)) rows_of(y, v).add_(p.apply(rows_of(x, v)));
   }
 }
 

@@ -54,7 +54,11 @@ class PlainOps : public model::BlockOps {
     const std::int64_t each = x.size(0) / variants();
     return x.narrow(0, static_cast<std::int64_t>(v) * each, each);
   }
-  // y += scale · B A x for every variant that has such terms on the module.
+  // What the module's weight reads: x itself, or a copy where a variant changes its rows.
+  at::Tensor input_of(model::Module module, const at::Tensor& x) const;
+  // Of variant v's rows of W x: its scale on them, then its bias, or the base's where it has none of its own.
+  void scale_and_bias(model::Module module, at::Tensor rows, std::size_t v) const;
+  // y += scale · B A x, and further products, for every variant that has such terms on the module.
   void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
   // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, undefined
   // where the variant has no such terms. Small products: they run beside each other.

@@ -15,7 +15,7 @@ constexpr std::int64_t kChunkRows = 1024;
 }  // namespace
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, std::uint64_t adapter_bytes, std::int64_t variants) {
+               std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
@@ -34,11 +34,11 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   const double tokens = d(layout.tokens), probes = d(static_cast<std::int64_t>(layout.probes.size()));
   const double twins = half ? tokens * widths * element : 0;
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
-  const double fixed =
-      weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + tokens * widths * element;
+  const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw +
+                       tokens * widths * element + static_cast<double>(adapters.scratch_elements) * element;
   const double stream =
       d(spec.hidden) * element * (tokens + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running = element * tokens * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapter_bytes);
+  const double running = element * tokens * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer);
 
   Plan plan;
   plan.least = fixed + 3 * stream + running;

@@ -23,8 +23,13 @@ struct Plan {
   double least = 0;              // bytes that one variant alone needs
 };
 
-// For `memory` bytes (0: no limit), `variants` in all and adapters of `adapter_bytes` a layer.
+// What adapters need, the most of each: a layer's bytes, and elements while one module's operators are made or used.
+struct AdapterBytes {
+  std::uint64_t layer = 0, scratch_elements = 0;
+};
+
+// For `memory` bytes (0: no limit) and `variants` in all.
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, std::uint64_t adapter_bytes, std::int64_t variants);
+               std::size_t memory, const AdapterBytes& adapters, std::int64_t variants);
 
 }  // namespace deltascape::engine

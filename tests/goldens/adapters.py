@@ -85,53 +85,132 @@ SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_em
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
          "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
 
+# Every kind of adapter beside plain LoRA.
+TOKENS = list(range(20, 120, 3))
+KINDS = [
+    Adapter("dora", dict(target_modules=LINEARS, use_dora=True)),
+    Adapter("dora_rs", dict(target_modules=["q_proj", "down_proj", "up_proj"], use_dora=True, use_rslora=True, lora_alpha=5,
+                            rank_pattern={"up_proj": 3})),
+    Adapter("dora_zero_b", dict(target_modules=["q_proj", "gate_proj"], use_dora=True), zero_b=True),
+    Adapter("dora_bias", dict(target_modules=["q_proj", "v_proj"], use_dora=True, bias="lora_only"), only=("qwen2",)),
+    Adapter("ia3", dict(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"]), kind="IA3"),
+    Adapter("ia3_outputs", dict(target_modules=LINEARS, feedforward_modules=[]), kind="IA3"),
+    Adapter("ia3_inputs", dict(target_modules=LINEARS, feedforward_modules=LINEARS), kind="IA3"),
+    Adapter("adalora", dict(target_modules=LINEARS, init_r=6, target_r=4, total_step=100, lora_alpha=12), kind="ADALORA"),
+    Adapter("adalora_pruned", dict(target_modules=["q_proj", "up_proj"], init_r=6, target_r=3, total_step=100), kind="ADALORA"),
+    Adapter("loha", dict(target_modules=LINEARS, alpha_pattern={"q_proj": 4}), kind="LOHA"),
+    Adapter("lokr", dict(target_modules=LINEARS, rank_pattern={"o_proj": 2}), kind="LOKR"),
+    Adapter("lokr_both", dict(target_modules=LINEARS, r=2, decompose_both=True, decompose_factor=8), kind="LOKR"),
+    Adapter("lora_embedding", dict(target_modules=["q_proj", "embed_tokens"])),
+    Adapter("lora_embedding_rs", dict(target_modules=["embed_tokens"], use_rslora=True, r=4)),
+    Adapter("lora_tokens", dict(target_modules=["v_proj"], trainable_token_indices=TOKENS)),
+    Adapter("lora_tokens_named", dict(target_modules=["v_proj"], trainable_token_indices={"embed_tokens": TOKENS[::-1]})),
+    Adapter("tokens", dict(token_indices=TOKENS), kind="TRAINABLE_TOKENS"),
+    Adapter("lora_own_bias", dict(target_modules=["q_proj", "k_proj"], lora_bias=True), only=("qwen2", "llama_biases")),
+    Adapter("lora_own_bias_all", dict(target_modules=["q_proj", "v_proj"], lora_bias=True, bias="all"), only=("qwen2", "llama_biases")),
+    Adapter("pissa", dict(target_modules=LINEARS, init_lora_weights="pissa")),
+    Adapter("olora", dict(target_modules=LINEARS, init_lora_weights="olora", r=4, use_rslora=True, lora_alpha=2)),
+    Adapter("vera", dict(target_modules=["q_proj", "v_proj", "up_proj", "down_proj"], r=16), kind="VERA"),
+    Adapter("ln_tuning", dict(target_modules=["input_layernorm", "post_attention_layernorm", "norm"]), kind="LN_TUNING"),
+    Adapter("hra", dict(target_modules=LINEARS, r=4), kind="HRA"),
+    Adapter("hra_gs", dict(target_modules=["q_proj", "down_proj"], r=3, apply_GS=True), kind="HRA"),
+    Adapter("oft", dict(target_modules=LINEARS, oft_block_size=8), kind="OFT"),
+    Adapter("oft_cayley", dict(target_modules=["q_proj", "down_proj"], oft_block_size=16, use_cayley_neumann=False), kind="OFT"),
+    Adapter("oft_shared", dict(target_modules=["v_proj", "up_proj"], oft_block_size=4, block_share=True, num_cayley_neumann_terms=3),
+            kind="OFT"),
+    Adapter("miss", dict(target_modules=LINEARS, r=8), kind="MISS"),
+    Adapter("miss_padded", dict(target_modules=["q_proj", "down_proj"], r=7), kind="MISS"),
+]
+KINDS_ON = ("llama", "qwen2", "gemma2", "gemma3", "llama_biases")
+
 REFUSED = [
-    Adapter("dora", dict(target_modules=["q_proj", "v_proj"], use_dora=True), word="DoRA"),
-    Adapter("ia3", dict(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"]), kind="IA3",
-            word="IA3"),
     Adapter("prefix", dict(num_virtual_tokens=4), kind="PREFIX_TUNING", word="PREFIX_TUNING"),
     Adapter("prompt", dict(num_virtual_tokens=4), kind="PROMPT_TUNING", word="PROMPT_TUNING"),
-    Adapter("loha", dict(target_modules=["q_proj", "v_proj"]), kind="LOHA", word="LOHA"),
-    Adapter("lora_embedding", dict(target_modules=["q_proj", "embed_tokens"]), word="embed_tokens"),
-    Adapter("pissa", dict(target_modules=["q_proj"]), edits=dict(init_lora_weights="pissa"), word="pissa"),
+    Adapter("coft", dict(target_modules=["q_proj"], oft_block_size=8, coft=True), kind="OFT", word="coft"),
+    Adapter("delora", dict(target_modules=["q_proj"]), kind="DELORA", word="DELORA"),
+    Adapter("dora_embedding", dict(target_modules=["q_proj", "embed_tokens"], use_dora=True), word="embed_tokens"),
+    Adapter("dora_pissa", dict(target_modules=["q_proj"], use_dora=True), edits=dict(init_lora_weights="pissa"), word="DoRA"),
+    Adapter("pissa_niter", dict(target_modules=["q_proj"]), edits=dict(init_lora_weights="pissa_niter_4"), word="pissa_niter_4"),
+    Adapter("corda", dict(target_modules=["q_proj"]), edits=dict(init_lora_weights="corda"), word="corda"),
+    Adapter("vera_unsaved", dict(target_modules=["q_proj"], save_projection=False), kind="VERA", word="save_projection"),
+    Adapter("miss_bat", dict(target_modules=["q_proj"], r=8, init_weights="bat"), kind="MISS", word="bat"),
     Adapter("unknown_option", dict(target_modules=["q_proj"]), edits=dict(use_qalora=True), word="use_qalora"),
+    Adapter("ia3_option", dict(target_modules=["q_proj"], feedforward_modules=[]), kind="IA3", edits=dict(use_other=True),
+            word="use_other"),
 ]
 
 CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
-           "PROMPT_TUNING": peft.PromptTuningConfig, "LOHA": peft.LoHaConfig}
+           "PROMPT_TUNING": peft.PromptTuningConfig, "LOHA": peft.LoHaConfig, "LOKR": peft.LoKrConfig,
+           "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
+           "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
+           "DELORA": peft.DeloraConfig}
+DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR": dict(r=4, alpha=8)}
 
 
 def adapters_for(tiny):
+    made = list(FEW)
     if tiny.adapters == "all":
-        return ALL + (QWEN2_BIAS if tiny.family == "qwen2" else [])
-    if tiny.family not in TARGETS and tiny.family not in SAVED:
-        return BIAS if tiny.adapters == "bias" else FEW
+        made = ALL + (QWEN2_BIAS if tiny.family == "qwen2" else [])
+    elif tiny.family in TARGETS or tiny.family in SAVED:
+        return named_otherwise(tiny)
+    elif tiny.adapters == "bias":
+        made = list(BIAS)
+    if tiny.name in KINDS_ON:
+        made += [a for a in KINDS if (tiny.name in a.only if a.only else tiny.name != "llama_biases")]
+    return made
+
+
+def named_otherwise(tiny):
+    """For families that name their linears and norms otherwise."""
     targets = TARGETS.get(tiny.family, LINEARS)
-    own = [Adapter("lora_linears", dict(target_modules=targets, fan_in_fan_out=tiny.family == "gpt2"))]
+    conv = dict(fan_in_fan_out=tiny.family == "gpt2")
+    own = [Adapter("lora_linears", dict(target_modules=targets, **conv))]
     if tiny.family in SAVED:
-        own.append(Adapter("lora_saved", dict(target_modules=targets[:1], modules_to_save=SAVED[tiny.family],
-                                              fan_in_fan_out=tiny.family == "gpt2")))
+        own.append(Adapter("lora_saved", dict(target_modules=targets[:1], modules_to_save=SAVED[tiny.family], **conv)))
     if tiny.adapters == "bias":
-        own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", fan_in_fan_out=tiny.family == "gpt2")))
+        own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
     return own
+
+
+def noise_for(adapter, key, value, noise):
+    """Weights of the size that training has: the effect on the tap is some percent of the hidden state."""
+    start = adapter.config.get("init_lora_weights")
+    if "lora_embedding_A" in key:
+        return noise * 0.3
+    if "lora_embedding_B" in key or "lora_E" in key:
+        return noise
+    if start in ("pissa", "olora"):
+        return value.data + noise * 0.02
+    if "lora_A" in key:
+        return noise / value.shape[1] ** 0.5
+    if "lora_B" in key and value.dim() == 2:
+        return noise * (0.0 if adapter.zero_b else 0.12)
+    if "hada_" in key:
+        return noise * 0.3
+    if "lokr_" in key:
+        return noise * 0.2
+    if "vera_lambda" in key:
+        return noise * (1.0 if key.endswith("b.default") else 0.5)
+    if "oft_R" in key:
+        return noise * 0.08
+    if "trainable_tokens_delta" in key or "hra_u" in key:
+        return value.data + noise * 0.3
+    return value.data + noise * (0.25 if value.dim() == 1 else 0.1)
 
 
 def make_adapter(adapter, base, folder, tiny_name):
     """Random weights with an effect of the size that training has; saved by PEFT."""
     torch.manual_seed(0)
-    defaults = dict(r=8, lora_alpha=16) if adapter.kind == "LORA" else dict(r=4, alpha=8) if adapter.kind == "LOHA" else {}
-    config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(defaults | adapter.config))
+    config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
     model = peft.get_peft_model(load_base(base), config)
     for key, value in model.named_parameters():
-        if not value.requires_grad:
-            continue
-        noise = torch.randn(value.shape, generator=seeded(tiny_name, adapter.name, key))
-        if "lora_A" in key:
-            value.data = noise / value.shape[1] ** 0.5
-        elif "lora_B" in key:
-            value.data = noise * (0.0 if adapter.zero_b else 0.12)
-        else:
-            value.data = value.data + noise * (0.25 if value.dim() == 1 else 0.1)
+        if value.requires_grad:
+            noise = torch.randn(value.shape, generator=seeded(tiny_name, adapter.name, key))
+            value.data = noise_for(adapter, key, value, noise)
+    if adapter.name == "adalora_pruned":  # what the rank allocator leaves at the end of training
+        names = [k for k, _ in model.named_parameters() if "lora_E" in k]
+        model.peft_config["default"].rank_pattern = {
+            k.removeprefix("base_model.model."): [(i + n) % 3 != 0 for i in range(6)] for n, k in enumerate(names)}
     if adapter.name == "lora_bf16":
         model.to(torch.bfloat16)
     model.save_pretrained(folder)
