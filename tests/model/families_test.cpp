@@ -44,6 +44,7 @@ io::Json config(const std::string& family) {
                 {"max_position_embeddings", 64},
                 {"num_experts", 8}};
   if (family == "mixtral") c["num_key_value_heads"] = 2;
+  if (family == "stablelm") c["num_key_value_heads"] = 4;
   return c;
 }
 
