@@ -230,6 +230,8 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   const bool missing = !config.contains("num_key_value_heads");
   s.kv_heads = positive(c, "num_key_value_heads", kMaxWidth, missing && a.kv_heads ? a.kv_heads : s.heads);
   if (s.heads % s.kv_heads != 0) c.fail("num_key_value_heads", "a divisor of num_attention_heads");
+  if (a.attention == AttentionKind::kFused && a.qkv == QkvLayout::kByHead && s.kv_heads != s.heads)
+    c.fail("num_key_value_heads", "as many as num_attention_heads");
   const std::int64_t share = std::max<std::int64_t>(1, s.hidden / s.heads);
   s.head_dim =
       a.keys.head_dim.empty() ? share : positive(c, a.keys.head_dim, kMaxWidth, a.head_dim ? a.head_dim : share);

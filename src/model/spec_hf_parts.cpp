@@ -44,9 +44,9 @@ void read_qwen_experts(const JsonFields& c, ModelSpec& s) {
   if (dense != nullptr && !dense->is_array()) c.fail("mlp_only_layers", "a list of layers");
   for (std::size_t i = 0; dense != nullptr && i < dense->size(); ++i) {
     const io::Json& layer = (*dense)[i];
-    const auto at = layer.is_number_unsigned() ? layer.get<std::uint64_t>() : s.layers.size();
-    if (at >= s.layers.size()) c.fail("mlp_only_layers", "layers of the model");
-    s.layers[at].mlp = MlpKind::kGated;
+    const std::int64_t at = layer.is_number_integer() ? layer.get<std::int64_t>() : -1;
+    if (at < 0 || at >= s.layer_count()) c.fail("mlp_only_layers", "layers of the model");
+    s.layers[static_cast<std::size_t>(at)].mlp = MlpKind::kGated;
   }
 }
 

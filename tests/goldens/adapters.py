@@ -76,8 +76,9 @@ TARGETS = {
     "starcoder2": ATTENTION + ["c_fc", "c_proj"],
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
     "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
-    "deepseek_v2": LINEARS + ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"],
-    "qwen3_moe": ATTENTION,  # PEFT turns LoRA on its experts into target_parameters
+    "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
+    # PEFT turns LoRA on these families' experts into target_parameters.
+    "qwen3_moe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
 }
 # Parts other than linears that adapters of these families replace: norms, tables, biases.

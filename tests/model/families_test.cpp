@@ -37,8 +37,14 @@ io::Json config(const std::string& family) {
                 {"num_layers", 2},
                 {"num_decoder_layers", 3},
                 {"num_heads", 4},
-                {"feed_forward_proj", "gated-gelu"}};
+                {"feed_forward_proj", "gated-gelu"},
+                {"n_embd", 32},
+                {"n_positions", 40},
+                {"ffn_dim", 48},
+                {"max_position_embeddings", 64},
+                {"num_experts", 8}};
   if (family == "mixtral") c["num_key_value_heads"] = 2;
+  if (family == "stablelm") c["num_key_value_heads"] = 4;
   return c;
 }
 
@@ -80,6 +86,43 @@ TEST(FamilySpecs, StacksShareOneCountOfLayers) {
   EXPECT_FALSE(s.has(Site{Module::kRelativeBias, 3}));
 }
 
+TEST(FamilySpecs, FusedAndTransposedLinears) {
+  const ModelSpec phi = read(config("phi3")), gpt2 = read(config("gpt2"));
+  EXPECT_EQ(phi.shape(Module::kQkv), (std::vector<std::int64_t>{96, 32}));
+  EXPECT_EQ(phi.shape(Module::kGateUp), (std::vector<std::int64_t>{96, 32}));
+  EXPECT_FALSE(phi.transposed(Module::kQkv));
+  EXPECT_TRUE(gpt2.transposed(Module::kQkv));
+  EXPECT_FALSE(gpt2.transposed(Module::kEmbed));
+  EXPECT_EQ(gpt2.shape(Module::kPositions), (std::vector<std::int64_t>{40, 32}));
+  EXPECT_EQ(read(config("opt")).shape(Module::kPositions), (std::vector<std::int64_t>{66, 32}));
+}
+
+TEST(FamilySpecs, ParallelBlocksShareANormWhereTheFamilyDoes) {
+  io::Json serial = config("gpt_neox");
+  serial["use_parallel_residual"] = false;
+  EXPECT_TRUE(read(config("gpt_neox")).parallel);
+  EXPECT_FALSE(read(serial).parallel);
+  EXPECT_TRUE(read(config("gpt_neox")).has(Site{Module::kMlpNorm, 0}));
+  EXPECT_FALSE(read(config("phi")).has(Site{Module::kMlpNorm, 0}));
+  EXPECT_TRUE(read(config("stablelm")).has(Site{Module::kMlpNorm, 0}));
+  EXPECT_EQ(read(config("gpt_neox")).ropes[0].dim, 2);  // a quarter of 8
+  EXPECT_EQ(read(config("phi")).ropes[0].dim, 4);
+  EXPECT_FALSE(read(config("olmo2")).has(Site{Module::kAttnNorm, 0}));
+}
+
+TEST(FamilySpecs, SomeLayersDoNotTurnOrHaveNoExperts) {
+  io::Json c = config("smollm3");
+  EXPECT_EQ(read(c).layers[2].rope, 0);
+  c["no_rope_layer_interval"] = 3;
+  EXPECT_EQ(read(c).layers[2].rope, -1);
+  c["no_rope_layers"] = {0, 1, 1};
+  EXPECT_EQ(read(c).layers[0].rope, -1);
+  c = config("qwen3_moe");
+  c["mlp_only_layers"] = {1};
+  EXPECT_EQ(read(c).layers[1].mlp, MlpKind::kGated);
+  EXPECT_EQ(read(c).layers[0].mlp, MlpKind::kExperts);
+}
+
 TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
   for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
 }
@@ -108,6 +151,22 @@ TEST(FamilySpecs, BadValuesAreNamed) {
               HasSubstr("num_experts_per_tok"));
   EXPECT_THAT(error_of("bloom", set("apply_residual_connection_post_layernorm", true)), HasSubstr("residual"));
   EXPECT_THAT(error_of("bloom", set("n_head", 0)), HasSubstr("n_head"));
+  EXPECT_THAT(error_of("bloom", set("num_key_value_heads", 2)), HasSubstr("num_key_value_heads"));
+  EXPECT_THAT(error_of("phi", set("qk_layernorm", true)), HasSubstr("qk_layernorm"));
+  EXPECT_THAT(error_of("cohere", set("use_qk_norm", true)), HasSubstr("use_qk_norm"));
+  EXPECT_THAT(error_of("gpt2", set("scale_attn_weights", false)), HasSubstr("scale_attn_weights"));
+  EXPECT_THAT(error_of("gpt2", set("n_positions", 0)), HasSubstr("n_positions"));
+  EXPECT_THAT(error_of("opt", set("do_layer_norm_before", false)), HasSubstr("do_layer_norm_before"));
+  EXPECT_THAT(error_of("opt", set("word_embed_proj_dim", 16)), HasSubstr("word_embed_proj_dim"));
+  EXPECT_THAT(error_of("gpt_neox", set("rotary_pct", 1.5)), HasSubstr("rotary_pct"));
+  EXPECT_THAT(error_of("llama", set("partial_rotary_factor", 0.5)), HasSubstr("partial_rotary_factor"));
+  EXPECT_THAT(error_of("smollm3", set("no_rope_layers", {1, 0})), HasSubstr("no_rope_layers"));
+  EXPECT_THAT(error_of("smollm3", set("no_rope_layers", {1, 0, 2})), HasSubstr("no_rope_layers"));
+  EXPECT_THAT(error_of("smollm3", set("use_sliding_window", true)), HasSubstr("use_sliding_window"));
+  EXPECT_THAT(error_of("qwen3_moe", set("mlp_only_layers", {3})), HasSubstr("mlp_only_layers"));
+  EXPECT_THAT(error_of("granite", set("residual_multiplier", 0)), HasSubstr("residual_multiplier"));
+  const io::Json rope = {{"type", "longrope"}, {"short_factor", {1, 1, 1, 1}}, {"long_factor", {1, 1, 1}}};
+  EXPECT_THAT(error_of("phi3", set("rope_scaling", rope)), HasSubstr("long_factor"));
   EXPECT_THAT(error_of("t5", set("relative_attention_num_buckets", 0)), HasSubstr("relative_attention_num_buckets"));
   EXPECT_THAT(error_of("t5", set("relative_attention_max_distance", 4)), HasSubstr("relative_attention_max_distance"));
   EXPECT_THAT(error_of("t5", set("feed_forward_proj", "gated-swiglu")), HasSubstr("swiglu"));
