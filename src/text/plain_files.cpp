@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "text/charsmap.h"
 #include "text/sentencepiece_file.h"
+#include "text/special_tokens.h"
 #include "text/unicode.h"
 
 namespace deltascape::text {
@@ -106,14 +107,6 @@ void make_merges(const SentencePieceFile& model, TokenizerSpec& spec) {
 
 Json precompiled(const SentencePieceFile& model) {
   return {{"type", "Precompiled"}, {"precompiled_charsmap", encode_base64(model.charsmap)}};
-}
-
-std::string special_text(const Json& settings, const char* key, const char* when_absent) {
-  const auto place = settings.find(key);
-  if (place == settings.end()) return when_absent;
-  if (place->is_string()) return place->get<std::string>();
-  if (place->is_object()) return place->value("content", std::string(when_absent));
-  return "None";  // what Python makes of null
 }
 
 // The pieces in the order of the ids that the class gives them.

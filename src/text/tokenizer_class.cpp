@@ -3,6 +3,7 @@
 // place.
 #include "deltascape/error.h"
 #include "text/pre_tokenizer.h"
+#include "text/special_tokens.h"
 #include "text/tokenizer_spec.h"
 
 namespace deltascape::text {
@@ -39,10 +40,7 @@ void llama(const Json& settings, TokenizerSpec& spec) {
 }
 
 void gemma(const Json& settings, TokenizerSpec& spec) {
-  const auto unknown = settings.find("unk_token");
-  std::string token = "<unk>";
-  if (unknown != settings.end() && unknown->is_string()) token = unknown->get<std::string>();
-  if (unknown != settings.end() && unknown->is_object()) token = unknown->value("content", token);
+  const std::string token = special_text(settings, "unk_token", "<unk>");
   spec.model = {.unk_token = token,
                 .continuing_subword_prefix = {},
                 .end_of_word_suffix = {},
@@ -63,12 +61,13 @@ Json metaspace(bool prepend) {
 
 // tokenizer.json's or the SentencePiece model's charsmap is all that these keep of a normaliser.
 Json charsmap_of(const Json& normalizer) {
-  if (normalizer.is_null()) return nullptr;
-  const Json list = normalizer.value("type", "") == "Sequence" ? normalizer.value("normalizers", Json::array())
-                                                               : Json::array({normalizer});
-  for (const Json& part : list) {
-    if (part.is_object() && part.value("type", "") == "Precompiled" && part.contains("precompiled_charsmap"))
-      return part;
+  const auto is_type = [](const Json& part, const char* name) {
+    return part.is_object() && part.contains("type") && part["type"] == name;
+  };
+  if (is_type(normalizer, "Precompiled")) return normalizer;
+  if (!is_type(normalizer, "Sequence") || !normalizer.contains("normalizers")) return nullptr;
+  for (const Json& part : normalizer["normalizers"]) {
+    if (is_type(part, "Precompiled")) return part;
   }
   return nullptr;
 }
@@ -83,11 +82,8 @@ void unigram(std::int32_t unknown, bool prepend, TokenizerSpec& spec) {
 
 void bert(const Json& settings, TokenizerSpec& spec) {
   const bool lowercase = flag(settings, "do_lower_case", true);
-  const auto unknown = settings.find("unk_token");
   spec.word_piece = {};
-  if (unknown != settings.end() && unknown->is_string()) spec.word_piece.unk_token = unknown->get<std::string>();
-  if (unknown != settings.end() && unknown->is_object())
-    spec.word_piece.unk_token = unknown->value("content", spec.word_piece.unk_token);
+  spec.word_piece.unk_token = special_text(settings, "unk_token", spec.word_piece.unk_token);
   spec.normalizer = {{"type", "BertNormalizer"},
                      {"clean_text", true},
                      {"handle_chinese_chars", flag(settings, "tokenize_chinese_chars", true)},

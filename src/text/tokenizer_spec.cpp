@@ -1,9 +1,7 @@
-// Owns reading a folder's tokenizer files into one TokenizerSpec, special tokens merged as transformers merges them.
+// Owns reading a folder's tokenizer files into one TokenizerSpec.
 #include "text/tokenizer_spec.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "io/file.h"
 #include "text/component.h"
 #include "text/plain_files.h"
+#include "text/special_tokens.h"
 
 namespace deltascape::text {
 namespace {
@@ -19,173 +18,6 @@ namespace {
 using io::Json;
 
 constexpr std::size_t kMaxTokenizerFile = std::size_t{256} << 20;
-// The order in which transformers adds named special tokens.
-constexpr std::array kNamed = {"bos_token", "eos_token", "unk_token", "sep_token",
-                               "pad_token", "cls_token", "mask_token"};
-
-Json read_object_if_there(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return Json::object();
-  Json json = io::read_json(file);
-  if (!json.is_object()) {
-    throw Error(ErrorCode::kBadFile, "not a JSON object",
-                {.path = file.string(), .field = {}, .expected = "an object", .found = json.type_name()});
-  }
-  return json;
-}
-
-// {"content": …, "lstrip": …}; a string is a special token.
-AddedToken added_token(const Json& json, const std::string& where) {
-  AddedToken token;
-  if (json.is_string()) {
-    token.content = json.get<std::string>();
-    token.special = true;
-    token.normalized = false;
-    return token;
-  }
-  const io::JsonFields fields(json, where);
-  if (const auto content = fields.string("content")) {
-    token.content = *content;
-  } else {
-    fields.fail("content", "a string");
-  }
-  token.special = fields.boolean("special").value_or(false);
-  token.single_word = fields.boolean("single_word").value_or(false);
-  token.lstrip = fields.boolean("lstrip").value_or(false);
-  token.rstrip = fields.boolean("rstrip").value_or(false);
-  token.normalized = fields.boolean("normalized").value_or(!token.special);
-  return token;
-}
-
-bool is_token(const Json& json) { return json.is_string() || (json.is_object() && json.contains("content")); }
-
-// What transformers calls init_kwargs: settings, with special_tokens_map.json merged in for old folders.
-class SpecialTokens {
- public:
-  SpecialTokens(const std::filesystem::path& folder, const Json& settings, const Json& tokenizer)
-      : settings_(settings), where_((folder / "tokenizer_config.json").string()) {
-    const auto listed_extra = settings_.find("extra_special_tokens");
-    if ((listed_extra != settings_.end() && !listed_extra->is_object()) ||
-        settings_.contains("additional_special_tokens")) {
-      extra_in_settings_ = true;
-    }
-    const auto decoder = settings_.find("added_tokens_decoder");
-    if (decoder != settings_.end() && decoder->is_object()) {
-      for (const auto& [id, token] : decoder->items()) know(id, added_token(token, where_));
-      return;
-    }
-    const Json map = read_object_if_there(folder / "special_tokens_map.json");
-    for (const auto& [key, value] : map.items()) {
-      if (value.is_object() && key != "extra_special_tokens") {
-        Json token = value;
-        token["special"] = true;
-        settings_[key] = token;
-      } else {
-        settings_[key] = value;
-      }
-    }
-    const auto more = map.find("extra_special_tokens");
-    if (more != map.end() && !more->is_object()) extra_in_settings_ = true;
-    const Json old = read_object_if_there(folder / "added_tokens.json");
-    for (const auto& [content, id] : old.items()) {
-      const bool special = is_named(content);
-      know(id.dump(), {.content = content, .normalized = !special, .special = special});
-    }
-    const auto listed = tokenizer.find("added_tokens");
-    if (listed == tokenizer.end() || !listed->is_array()) return;
-    for (const Json& token : *listed) {
-      if (token.is_object() && token.contains("id")) know(token["id"].dump(), added_token(token, where_));
-    }
-  }
-
-  const Json& settings() const { return settings_; }
-  const std::map<std::int64_t, AddedToken>& by_id() const { return by_id_; }
-
-  // The named tokens in transformers' order, then the model's own (image_token …), then the unnamed ones.
-  std::vector<AddedToken> named(const Json& defaults) const {
-    std::vector<AddedToken> out;
-    for (const char* key : kNamed) {
-      const auto given = settings_.find(key);
-      if (given != settings_.end()) {
-        if (is_token(*given)) out.push_back(resolved(*given));
-      } else if (const auto own = defaults.find(key); own != defaults.end()) {
-        out.push_back(resolved(*own));
-      }
-    }
-    for (const auto& [key, value] : settings_.items()) {
-      const bool known = std::find(kNamed.begin(), kNamed.end(), key) != kNamed.end();
-      if (!known && key.ends_with("_token") && is_token(value)) out.push_back(added_token(value, where_));
-    }
-    const Json& more = extra();
-    if (more.is_object()) {
-      for (const auto& [key, value] : more.items()) {
-        if (is_token(value)) out.push_back(added_token(value, where_));
-      }
-    }
-    return out;
-  }
-  // Whether the files' unnamed tokens take the place of those a vocabulary's file or a class brings along.
-  bool extra_in_settings() const { return extra_in_settings_; }
-  // The text of a named token; nothing where a file says null or no file and no default names it.
-  std::optional<std::string> content(const char* key, const Json& defaults) const {
-    const auto given = settings_.find(key);
-    if (given != settings_.end()) {
-      return is_token(*given) ? std::optional(added_token(*given, where_).content) : std::nullopt;
-    }
-    const auto own = defaults.find(key);
-    return own == defaults.end() ? std::nullopt : std::optional(own->get<std::string>());
-  }
-  std::vector<AddedToken> unnamed() const {
-    std::vector<AddedToken> out;
-    if (!extra().is_array()) return out;
-    for (const Json& token : extra()) {
-      if (is_token(token)) out.push_back(added_token(token, where_));
-    }
-    return out;
-  }
-
- private:
-  void know(const std::string& id, AddedToken token) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (error != std::errc() || end != id.data() + id.size()) {
-      throw Error(ErrorCode::kBadFile, "an added token without a number",
-                  {.path = where_, .field = "added_tokens_decoder", .expected = "an id", .found = id});
-    }
-    by_content_[token.content] = token;
-    by_id_[number] = std::move(token);
-  }
-  bool is_named(const std::string& content) const {
-    const auto same = [&](const Json& value) {
-      return (value.is_string() && value == content) || (value.is_object() && value.value("content", "") == content);
-    };
-    for (const char* key : kNamed) {
-      const auto place = settings_.find(key);
-      if (place != settings_.end() && same(*place)) return true;
-    }
-    return extra().is_array() && std::any_of(extra().begin(), extra().end(), same);
-  }
-  const Json& extra() const {
-    static const Json none;
-    for (const char* key : {"extra_special_tokens", "additional_special_tokens"}) {
-      const auto place = settings_.find(key);
-      if (place != settings_.end() && !place->empty()) return *place;
-    }
-    return none;
-  }
-  AddedToken resolved(const Json& value) const {
-    AddedToken token = added_token(value, where_);
-    const auto known = by_content_.find(token.content);
-    return known == by_content_.end() ? token : known->second;
-  }
-
-  Json settings_;
-  std::string where_;
-  std::map<std::int64_t, AddedToken> by_id_;
-  std::map<std::string, AddedToken> by_content_;
-  bool extra_in_settings_ = false;
-};
-
 bool holds(const std::vector<AddedToken>& tokens, const std::string& content) {
   return std::any_of(tokens.begin(), tokens.end(), [&](const AddedToken& token) { return token.content == content; });
 }

@@ -131,6 +131,28 @@ TEST(Unigram, BrokenFilesAreOneClearLine) {
   }
 }
 
+// The classes of transformers look into parts that they then replace: odd ones are an error or no normaliser at all.
+TEST(Unigram, OddPartsUnderAClassAreNoCrash) {
+  Json json = unigram_json();
+  json["model"]["vocab"].push_back({"</s>", 0});
+  const auto with = [&](const Json& normalizer, const Json& settings) {
+    json["normalizer"] = normalizer;
+    return Files{{"tokenizer.json", json.dump()}, {"tokenizer_config.json", settings.dump()}};
+  };
+  const Json t5 = {{"tokenizer_class", "T5Tokenizer"}, {"extra_ids", 0}};
+  for (const char* odd :
+       {R"("x")", "[1]", R"({"type":5})", R"({"type":"Sequence"})", R"({"type":"Sequence","normalizers":5})",
+        R"({"type":"Sequence","normalizers":[5,{"type":[]}]})"}) {
+    EXPECT_THAT(load(with(Json::parse(odd), t5))->encode("zz"), ElementsAre(2, 5)) << odd;
+  }
+  expect_refused(with(Json::parse(R"({"type":"Precompiled"})"), t5), kBad, "precompiled_charsmap");
+  for (const char* odd : {"5", "[]", R"({"content":5})", R"({"content":null})"}) {
+    Json settings = t5;
+    settings["eos_token"] = Json::parse(odd);
+    EXPECT_THROW(load(with(nullptr, settings)), Error) << odd;
+  }
+}
+
 TEST(WordPiece, TakesTheLongestAndGivesUpOnWholeWords) {
   const auto tokenizer = load(word_piece_json());
   EXPECT_THAT(tokenizer->encode("ab abc abcd abcx"), ElementsAre(2, 2, 3, 2, 4, 0));
