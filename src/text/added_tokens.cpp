@@ -84,7 +84,7 @@ void AddedVocabulary::put(AddedToken token, std::int32_t id) {
   tokens_[id] = std::move(token);
 }
 
-void AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Vocabulary& model) {
+void AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Model& model) {
   auto next = static_cast<std::int32_t>(model.size());
   if (!tokens_.empty()) {
     const std::int32_t highest = tokens_.rbegin()->first;
@@ -93,7 +93,7 @@ void AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Vocabular
   for (const AddedToken& token : tokens) {
     if (token.content.empty()) continue;
     auto id = find(token.content);
-    if (!id) id = model.find(token.content);
+    if (!id) id = model.vocabulary().find(token.content);
     if (!id) id = next++;
     put(token, *id);
   }

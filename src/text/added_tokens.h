@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/hash.h"
+#include "text/model.h"
 #include "text/normalizer.h"
-#include "text/vocabulary.h"
 
 namespace deltascape::text {
 
@@ -36,7 +36,7 @@ struct Span {
 class AddedVocabulary {
  public:
   // One call of `tokenizers`' add_tokens: known tokens get new properties, others the next free ids.
-  void add(const std::vector<AddedToken>& tokens, const Vocabulary& model);
+  void add(const std::vector<AddedToken>& tokens, const Model& model);
   // The same with an id that is given (GGUF).
   void put(AddedToken token, std::int32_t id);
   // Makes the search tables; `normalizer` may be null. With `encode_special` special tokens are plain text.

@@ -63,23 +63,27 @@ constexpr std::string_view kMistralFamily =
 // Classes that rebuild the tokenizer in ways this program does not have. Any other name is unknown to transformers
 // too, which then takes tokenizer.json as it is.
 constexpr std::string_view kOthers =
-    " AlbertTokenizer BarthezTokenizer BartphoTokenizer BartTokenizer BertTokenizer BertGenerationTokenizer "
+    " AlbertTokenizer BarthezTokenizer BartphoTokenizer BartTokenizer BertGenerationTokenizer "
     "BertJapaneseTokenizer BertweetTokenizer BigBirdTokenizer BioGptTokenizer BlenderbotTokenizer "
     "BlenderbotSmallTokenizer ByT5Tokenizer CamembertTokenizer CanineTokenizer CLIPTokenizer ClvpTokenizer "
     "CodeLlamaTokenizer ConvBertTokenizer CpmTokenizer CpmAntTokenizer CTRLTokenizer "
-    "DebertaTokenizer DebertaV2Tokenizer DiaTokenizer DistilBertTokenizer DPRReaderTokenizer "
+    "DebertaTokenizer DebertaV2Tokenizer DiaTokenizer DPRReaderTokenizer "
     "DPRQuestionEncoderTokenizer DPRContextEncoderTokenizer ElectraTokenizer EsmTokenizer EsmcTokenizer "
     "FastSpeech2ConformerTokenizer FlaubertTokenizer FNetTokenizer FSMTTokenizer FunnelTokenizer "
     "GPTNeoXJapaneseTokenizer GPTSw3Tokenizer HerbertTokenizer LasrTokenizer LayoutLMv2Tokenizer LayoutLMv3Tokenizer "
     "LayoutXLMTokenizer LEDTokenizer LongformerTokenizer LukeTokenizer LxmertTokenizer M2M100Tokenizer MarianTokenizer "
     "MarkupLMTokenizer MBartTokenizer MBart50Tokenizer MgpstrTokenizer MistralCommonBackend MLukeTokenizer "
-    "MobileBertTokenizer MPNetTokenizer MvpTokenizer MyT5Tokenizer NllbTokenizer NougatTokenizer OpenAIGPTTokenizer "
+    "MPNetTokenizer MvpTokenizer MyT5Tokenizer NllbTokenizer NougatTokenizer OpenAIGPTTokenizer "
     "PegasusTokenizer PerceiverTokenizer PhobertTokenizer PLBartTokenizer Pop2PianoTokenizer ProphetNetTokenizer "
-    "RagTokenizer ReformerTokenizer RemBertTokenizer RobertaTokenizer RoCBertTokenizer RoFormerTokenizer "
+    "RagTokenizer ReformerTokenizer RemBertTokenizer RoCBertTokenizer RoFormerTokenizer "
     "SeamlessM4TTokenizer SiglipTokenizer Siglip2Tokenizer Speech2TextTokenizer SpeechT5Tokenizer SplinterTokenizer "
-    "SqueezeBertTokenizer T5Tokenizer TapasTokenizer Tipsv2Tokenizer UdopTokenizer VideoPrismTokenizer VitsTokenizer "
-    "Wav2Vec2CTCTokenizer Wav2Vec2PhonemeCTCTokenizer WhisperTokenizer XGLMTokenizer XLMTokenizer XLMRobertaTokenizer "
+    "TapasTokenizer Tipsv2Tokenizer UdopTokenizer VideoPrismTokenizer VitsTokenizer "
+    "Wav2Vec2CTCTokenizer Wav2Vec2PhonemeCTCTokenizer WhisperTokenizer XGLMTokenizer XLMTokenizer "
     "XLNetTokenizer ";
+
+// Other names for classes that are there.
+constexpr std::string_view kNamesOfBert = " ElectraTokenizer LxmertTokenizer MobileBertTokenizer SqueezeBertTokenizer ";
+constexpr std::string_view kNamesOfRoberta = " BartTokenizer LEDTokenizer LongformerTokenizer MvpTokenizer ";
 
 bool lists(std::string_view list, std::string_view name) {
   return !name.empty() && list.find(' ' + std::string(name) + ' ') != std::string_view::npos;
@@ -99,13 +103,16 @@ std::string_view registered_class(std::string_view model_type) {
 bool is_ours(std::string_view name) {
   return lists(
       " LlamaTokenizer GemmaTokenizer Qwen2Tokenizer Qwen3_5Tokenizer GPT2Tokenizer CodeGenTokenizer "
-      "GPTNeoXTokenizer CohereTokenizer ",
+      "GPTNeoXTokenizer CohereTokenizer T5Tokenizer XLMRobertaTokenizer RobertaTokenizer BertTokenizer "
+      "DistilBertTokenizer ",
       name);
 }
 
 // A class by name as transformers finds it; what it does not know, and its base classes, is the backend alone.
 std::string resolve(std::string_view name) {
   const std::string plain = without_fast(name);
+  if (lists(kNamesOfRoberta, plain)) return "RobertaTokenizer";
+  if (lists(kNamesOfBert, plain)) return "BertTokenizer";
   return is_ours(plain) || lists(kOthers, plain) ? plain : std::string(kBackend);
 }
 

@@ -35,13 +35,7 @@ struct Bpe::Symbol {
 Bpe::Bpe(Vocabulary vocabulary, BpeOptions options, std::string where)
     : vocabulary_(std::move(vocabulary)), options_(std::move(options)), where_(std::move(where)) {
   if (options_.unk_token) unknown_ = vocabulary_.find(*options_.unk_token).value_or(-1);
-  if (!options_.byte_fallback) return;
-  byte_ids_.resize(256, -1);
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    static constexpr char kDigits[] = "0123456789ABCDEF";
-    const char name[] = {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
-    byte_ids_[byte] = vocabulary_.find(std::string_view(name, sizeof name)).value_or(-1);
-  }
+  if (options_.byte_fallback) byte_ids_ = byte_token_ids(vocabulary_);
 }
 
 std::int32_t Bpe::need(std::string_view token) const {
@@ -162,6 +156,7 @@ void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& out) const {
 }
 
 void Bpe::hash_into(Hasher& hasher) const {
+  hasher.update(std::string_view("bpe"));
   vocabulary_.hash_into(hasher);
   hasher.update(std::string_view(merge_hash_.hex()));
   const std::string flags = {options_.unk_token ? '1' : '0', options_.fuse_unk ? '1' : '0',

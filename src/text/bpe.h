@@ -7,8 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/hash.h"
-#include "text/vocabulary.h"
+#include "text/model.h"
 
 namespace deltascape::text {
 
@@ -22,7 +21,7 @@ struct BpeOptions {
 };
 
 // Immutable and thread-safe once the merges are added.
-class Bpe {
+class Bpe : public Model {
  public:
   // `where` names the file in messages.
   Bpe(Vocabulary vocabulary, BpeOptions options, std::string where);
@@ -31,9 +30,9 @@ class Bpe {
   void add_merge(std::string_view left, std::string_view right);
 
   // Appends the ids of `piece` (well-formed UTF-8). Time is O(n log n) in the piece's length.
-  void encode(std::string_view piece, std::vector<std::int32_t>& out) const;
-  const Vocabulary& vocabulary() const { return vocabulary_; }
-  void hash_into(Hasher& hasher) const;
+  void encode(std::string_view piece, std::vector<std::int32_t>& out) const override;
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  void hash_into(Hasher& hasher) const override;
 
  private:
   struct Symbol;

@@ -1,6 +1,8 @@
 // Owns typed reads of tagged objects.
 #include "text/component.h"
 
+#include <limits>
+
 #include "deltascape/error.h"
 
 namespace deltascape::text {
@@ -31,6 +33,14 @@ std::string Component::string(std::string_view key) const {
 
 std::string Component::string(std::string_view key, std::string when_absent) const {
   return find(key) ? string(key) : std::move(when_absent);
+}
+
+std::int32_t Component::integer(std::string_view key) const {
+  const io::Json* value = find(key);
+  if (!value || !value->is_number_integer() || *value < 0 || *value > std::numeric_limits<std::int32_t>::max()) {
+    fail(key, "a number from 0 to 2^31 - 1");
+  }
+  return value->get<std::int32_t>();
 }
 
 const io::Json& Component::array(std::string_view key) const {

@@ -1,6 +1,7 @@
 // Owns typed reads of tokenizer.json's tagged objects ({"type": …}), with errors that name file and field.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,7 @@ class Component {
   bool boolean(std::string_view key, bool when_absent) const;  // absent or null gives the default
   std::string string(std::string_view key) const;
   std::string string(std::string_view key, std::string when_absent) const;
+  std::int32_t integer(std::string_view key) const;  // not negative
   const io::Json& array(std::string_view key) const;
   // "pattern": {"String": "…"} or {"Regex": "…"}.
   Regex pattern() const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "deltascape/error.h"
+#include "text/bpe.h"
 #include "text/gguf_pre_tokenizer.h"
 #include "text/pipeline.h"
 #include "text/spm.h"
@@ -98,20 +99,21 @@ std::unique_ptr<Tokenizer> load_bpe(const io::GgufFile& gguf) {
     vocabulary.add((*tokens.text)[id], static_cast<std::int32_t>(id));
   }
   PipelineParts parts;
-  parts.model = std::make_unique<Bpe>(std::move(vocabulary),
-                                      BpeOptions{.unk_token = {},
-                                                 .continuing_subword_prefix = {},
-                                                 .end_of_word_suffix = {},
-                                                 .fuse_unk = false,
-                                                 .byte_fallback = false,
-                                                 .ignore_merges = pre.ignore_merges},
-                                      where);
-  parts.model->reserve_merges(merges->size());
+  auto model = std::make_unique<Bpe>(std::move(vocabulary),
+                                     BpeOptions{.unk_token = {},
+                                                .continuing_subword_prefix = {},
+                                                .end_of_word_suffix = {},
+                                                .fuse_unk = false,
+                                                .byte_fallback = false,
+                                                .ignore_merges = pre.ignore_merges},
+                                     where);
+  model->reserve_merges(merges->size());
   for (const std::string& merge : *merges) {
     const std::size_t space = merge.find(' ', 1);
     if (space == std::string::npos) bad(gguf, "tokenizer.ggml.merges", "two tokens and a space", merge);
-    parts.model->add_merge(std::string_view(merge).substr(0, space), std::string_view(merge).substr(space + 1));
+    model->add_merge(std::string_view(merge).substr(0, space), std::string_view(merge).substr(space + 1));
   }
+  parts.model = std::move(model);
   parts.pre_tokenizer = make_pre_tokenizer(pre.pre_tokenizer, where + ": tokenizer.ggml.pre");
   parts.added = added_tokens(tokens);
   parts.post_processor = begin_and_end(gguf, tokens, pre.add_bos, 11, 11);

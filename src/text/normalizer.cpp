@@ -1,4 +1,5 @@
-// Owns the normalisers of `tokenizers`: Sequence, NFC/NFD/NFKC/NFKD, Lowercase, Strip, StripAccents, Prepend, Replace.
+// Owns the normalisers of `tokenizers`: Sequence, NFC/NFD/NFKC/NFKD, Lowercase, Strip, StripAccents, Prepend, Replace,
+// Precompiled, BertNormalizer.
 #include "text/normalizer.h"
 
 #include <functional>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "deltascape/error.h"
+#include "text/charsmap.h"
 #include "text/component.h"
 #include "text/regex.h"
 #include "text/unicode.h"
@@ -90,6 +92,44 @@ std::string strip_accents(const std::string& text) {
   return out;
 }
 
+struct BertRules {
+  bool clean_text, chinese, strip_accents, lowercase;
+};
+
+std::string bert(std::string text, const BertRules& rules) {
+  const auto map = [&](const auto& put) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size();) {
+      const std::size_t at = i;
+      const char32_t c = next_code_point(text, i);
+      put(out, c, std::string_view(text).substr(at, i - at));
+    }
+    text = std::move(out);
+  };
+  if (rules.clean_text) {
+    map([](std::string& out, char32_t c, std::string_view character) {
+      if (c == 0 || c == 0xFFFD || is_removed_by_bert(c)) return;
+      out += is_white_space(c) ? " " : character;
+    });
+  }
+  if (rules.chinese) {
+    map([](std::string& out, char32_t c, std::string_view character) {
+      const bool apart = is_chinese(c);
+      if (apart) out += ' ';
+      out += character;
+      if (apart) out += ' ';
+    });
+  }
+  if (rules.strip_accents) {
+    text = normalize(text, NormalForm::kNfd);
+    map([](std::string& out, char32_t c, std::string_view character) {
+      if (!is_mark_nonspacing(c)) out += character;
+    });
+  }
+  return rules.lowercase ? lower_case(text) : text;
+}
+
 std::unique_ptr<Normalizer> function(std::function<std::string(std::string)> body) {
   return std::make_unique<Function>(std::move(body));
 }
@@ -120,6 +160,20 @@ std::unique_ptr<Normalizer> make_normalizer(const io::Json& json, const std::str
         [prefix = part.string("prepend")](std::string text) { return text.empty() ? text : prefix + text; });
   }
   if (type == "Replace") return std::make_unique<Replace>(part.pattern(), part.string("content"));
+  if (type == "Precompiled") {
+    const auto bytes = decode_base64(part.string("precompiled_charsmap"));
+    if (!bytes) part.fail("precompiled_charsmap", "base64");
+    return function(
+        [map = std::make_shared<const Charsmap>(*bytes, where)](std::string text) { return map->apply(text); });
+  }
+  if (type == "BertNormalizer") {
+    const bool lowercase = part.boolean("lowercase");
+    const BertRules rules{.clean_text = part.boolean("clean_text"),
+                          .chinese = part.boolean("handle_chinese_chars"),
+                          .strip_accents = part.boolean("strip_accents", lowercase),
+                          .lowercase = lowercase};
+    return function([rules](std::string text) { return bert(std::move(text), rules); });
+  }
   part.unsupported("the normalizer " + type);
 }
 

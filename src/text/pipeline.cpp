@@ -1,4 +1,4 @@
-// Owns running a BPE tokenizer's parts in order.
+// Owns running a tokenizer's parts in order.
 #include "text/pipeline.h"
 
 #include <algorithm>
@@ -13,8 +13,8 @@ class Pipeline : public Tokenizer {
  public:
   explicit Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
     Hasher hasher;
-    hasher.update(std::string_view("bpe")).update(std::string_view(parts_.rules));
     parts_.model->hash_into(hasher);
+    hasher.update(std::string_view(parts_.rules));
     parts_.added.hash_into(hasher);
     hasher.update(std::as_bytes(std::span(parts_.post_processor.before)));
     hasher.update(std::string_view(parts_.truncate_left ? "left" : "right"));
@@ -39,8 +39,7 @@ class Pipeline : public Tokenizer {
   }
   std::string identity() const override { return identity_; }
   std::size_t vocabulary_size() const override {
-    const Vocabulary& vocabulary = parts_.model->vocabulary();
-    return vocabulary.size() + parts_.added.beyond(vocabulary);
+    return parts_.model->size() + parts_.added.beyond(parts_.model->vocabulary());
   }
 
  private:

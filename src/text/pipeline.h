@@ -1,10 +1,10 @@
-// Owns the way from a text to ids: added tokens, normaliser, pre-tokeniser, BPE, special tokens, truncation.
+// Owns the way from a text to ids: added tokens, normaliser, pre-tokeniser, model, special tokens, truncation.
 #pragma once
 
 #include <memory>
 
 #include "text/added_tokens.h"
-#include "text/bpe.h"
+#include "text/model.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
@@ -12,15 +12,15 @@
 
 namespace deltascape::text {
 
-// The parts of a BPE tokenizer, whichever file they came from.
+// The parts of a tokenizer, whichever file they came from.
 struct PipelineParts {
   std::unique_ptr<Normalizer> normalizer;       // null for none
   std::unique_ptr<PreTokenizer> pre_tokenizer;  // null for none
-  std::unique_ptr<Bpe> model;
+  std::unique_ptr<Model> model;
   AddedVocabulary added;  // built
   PostProcessor post_processor;
   bool truncate_left = false;
-  std::string rules;  // what decides ids beside vocabulary, merges and added tokens, for identity()
+  std::string rules;  // what decides ids beside the model and the added tokens, for identity()
 };
 
 std::unique_ptr<Tokenizer> make_pipeline(PipelineParts parts);

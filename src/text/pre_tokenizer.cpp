@@ -1,5 +1,5 @@
 // Owns the pre-tokenisers of `tokenizers`: Sequence, ByteLevel, Split, Digits, Whitespace, WhitespaceSplit,
-// Punctuation, Metaspace.
+// Punctuation, Metaspace, BertPreTokenizer.
 #include "text/pre_tokenizer.h"
 
 #include <array>
@@ -298,6 +298,12 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const io::Json& json, const std
   if (type == "WhitespaceSplit") return split_at(&is_white_space, Behavior::kRemoved);
   if (type == "Punctuation") return split_at(&is_punctuation, behavior_of(part, "Isolated"));
   if (type == "Metaspace") return make_metaspace(part);
+  if (type == "BertPreTokenizer") {
+    std::vector<std::unique_ptr<PreTokenizer>> parts;
+    parts.push_back(split_at(&is_white_space, Behavior::kRemoved));
+    parts.push_back(split_at(&is_punctuation, Behavior::kIsolated));
+    return std::make_unique<Sequence>(std::move(parts));
+  }
   part.unsupported("the pre-tokenizer " + type);
 }
 

@@ -1,7 +1,9 @@
 // Owns what transformers' tokenizer classes change when they rebuild a tokenizer from tokenizer.json's vocabulary and
-// merges: they drop its normaliser, pre-tokeniser, model flags and added tokens and put their own in their place.
+// merges (or pieces): they drop its normaliser, pre-tokeniser, model flags and added tokens and put their own in their
+// place.
 #include "deltascape/error.h"
 #include "text/pre_tokenizer.h"
+#include "text/special_tokens.h"
 #include "text/tokenizer_spec.h"
 
 namespace deltascape::text {
@@ -38,10 +40,7 @@ void llama(const Json& settings, TokenizerSpec& spec) {
 }
 
 void gemma(const Json& settings, TokenizerSpec& spec) {
-  const auto unknown = settings.find("unk_token");
-  std::string token = "<unk>";
-  if (unknown != settings.end() && unknown->is_string()) token = unknown->get<std::string>();
-  if (unknown != settings.end() && unknown->is_object()) token = unknown->value("content", token);
+  const std::string token = special_text(settings, "unk_token", "<unk>");
   spec.model = {.unk_token = token,
                 .continuing_subword_prefix = {},
                 .end_of_word_suffix = {},
@@ -53,21 +52,84 @@ void gemma(const Json& settings, TokenizerSpec& spec) {
       {"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "MergedWithPrevious"}, {"invert", false}};
 }
 
+Json metaspace(bool prepend) {
+  return {{"type", "Metaspace"},
+          {"replacement", "\u2581"},
+          {"prepend_scheme", prepend ? "always" : "never"},
+          {"split", true}};
+}
+
+// tokenizer.json's or the SentencePiece model's charsmap is all that these keep of a normaliser.
+Json charsmap_of(const Json& normalizer) {
+  const auto is_type = [](const Json& part, const char* name) {
+    return part.is_object() && part.contains("type") && part["type"] == name;
+  };
+  if (is_type(normalizer, "Precompiled")) return normalizer;
+  if (!is_type(normalizer, "Sequence") || !normalizer.contains("normalizers")) return nullptr;
+  for (const Json& part : normalizer["normalizers"]) {
+    if (is_type(part, "Precompiled")) return part;
+  }
+  return nullptr;
+}
+
+// T5 and XLM-RoBERTa: `unknown` is where their vocabularies have it, whatever the file says.
+void unigram(std::int32_t unknown, bool prepend, TokenizerSpec& spec) {
+  spec.unigram = {.unknown = unknown, .byte_fallback = false};
+  spec.normalizer = charsmap_of(spec.normalizer);
+  spec.pre_tokenizer = {{"type", "Sequence"},
+                        {"pretokenizers", Json::array({{{"type", "WhitespaceSplit"}}, metaspace(prepend)})}};
+}
+
+void bert(const Json& settings, TokenizerSpec& spec) {
+  const bool lowercase = flag(settings, "do_lower_case", true);
+  spec.word_piece = {};
+  spec.word_piece.unk_token = special_text(settings, "unk_token", spec.word_piece.unk_token);
+  spec.normalizer = {{"type", "BertNormalizer"},
+                     {"clean_text", true},
+                     {"handle_chinese_chars", flag(settings, "tokenize_chinese_chars", true)},
+                     {"strip_accents", flag(settings, "strip_accents", lowercase)},
+                     {"lowercase", lowercase}};
+  spec.pre_tokenizer = {{"type", "BertPreTokenizer"}};
+}
+
+void need_model(ModelKind kind, const std::string& name, const TokenizerSpec& spec) {
+  if (spec.kind == kind) return;
+  constexpr const char* kNames[] = {"BPE", "Unigram", "WordPiece"};
+  throw Error(ErrorCode::kUnsupported, "the tokenizer class " + name + " over another kind of model is not supported",
+              {.path = spec.file.string(),
+               .field = "model.type",
+               .expected = kNames[static_cast<int>(kind)],
+               .found = kNames[static_cast<int>(spec.kind)]});
+}
+
 }  // namespace
+
+bool is_unigram_class(const std::string& name) { return name == "T5Tokenizer" || name == "XLMRobertaTokenizer"; }
+bool is_word_piece_class(const std::string& name) { return name == "BertTokenizer" || name == "DistilBertTokenizer"; }
 
 void apply_tokenizer_class(const std::string& name, const Json& settings, TokenizerSpec& spec) {
   if (name == "TokenizersBackend") return;
   const bool prefix = flag(settings, "add_prefix_space", false);
+  need_model(is_unigram_class(name)      ? ModelKind::kUnigram
+             : is_word_piece_class(name) ? ModelKind::kWordPiece
+                                         : ModelKind::kBpe,
+             name, spec);
   spec.added.clear();  // tokenizer.json's own list; tokenizer_config.json's follows
   spec.model = {};
-  if (name == "LlamaTokenizer") {
+  if (name == "T5Tokenizer") {
+    unigram(2, true, spec);
+  } else if (name == "XLMRobertaTokenizer") {
+    unigram(3, flag(settings, "add_prefix_space", true), spec);
+  } else if (is_word_piece_class(name)) {
+    bert(settings, spec);
+  } else if (name == "LlamaTokenizer") {
     llama(settings, spec);
   } else if (name == "GemmaTokenizer") {
     gemma(settings, spec);
   } else if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
     spec.normalizer = {{"type", "NFC"}};
     spec.pre_tokenizer = split_then_byte_level(name == "Qwen2Tokenizer" ? kQwen2Pattern : kQwen35Pattern, prefix);
-  } else if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer") {
+  } else if (name == "GPT2Tokenizer" || name == "CodeGenTokenizer" || name == "RobertaTokenizer") {
     spec.normalizer = nullptr;
     spec.pre_tokenizer = byte_level(prefix, true);
   } else if (name == "GPTNeoXTokenizer") {
@@ -92,6 +154,18 @@ Json default_special_tokens(const std::string& name) {
             {"eos_token", "<eos>"},
             {"pad_token", "<pad>"},
             {"mask_token", "<mask>"}};
+  }
+  if (name == "T5Tokenizer") return {{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
+  if (name == "RobertaTokenizer" || name == "XLMRobertaTokenizer") {
+    return {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
+            {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+  }
+  if (is_word_piece_class(name)) {
+    return {{"unk_token", "[UNK]"},
+            {"sep_token", "[SEP]"},
+            {"pad_token", "[PAD]"},
+            {"cls_token", "[CLS]"},
+            {"mask_token", "[MASK]"}};
   }
   const char* end = "<|endoftext|>";
   if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {

@@ -4,22 +4,30 @@
 #include <limits>
 #include <utility>
 
+#include "deltascape/error.h"
 #include "io/json_sax.h"
+#include "text/rust_number.h"
 
 namespace deltascape::text {
 namespace {
 
 using io::Json;
 
+constexpr std::size_t kMaxPieces = std::size_t{1} << 21;
 // Half of the range is left for tokens that are added behind the highest id.
 constexpr std::uint64_t kMaxId = std::numeric_limits<std::int32_t>::max() / 2;
 
 class Reader : public io::JsonSax {
  public:
+  // A reader of a file that is a vocabulary as a whole begins inside of it.
+  explicit Reader(bool only_vocabulary = false) : only_vocabulary_(only_vocabulary) {}
   bool null() override { return value(nullptr); }
   bool boolean(bool flag) override { return value(flag); }
-  bool number_integer(std::int64_t number) override { return value(number); }
+  bool number_integer(std::int64_t number) override {
+    return inside_ == Inside::kPieces ? score(static_cast<double>(number), static_cast<double>(number)) : value(number);
+  }
   bool number_unsigned(std::uint64_t number) override {
+    if (inside_ == Inside::kPieces) return score(static_cast<double>(number), static_cast<double>(number));
     if (inside_ != Inside::kVocabulary) return value(number);
     if (number > kMaxId) return refuse("an id above 2^30", "model.vocab");
     if (!file_.vocabulary.add(token_, static_cast<std::int32_t>(number))) {
@@ -27,12 +35,14 @@ class Reader : public io::JsonSax {
     }
     return true;
   }
-  bool number_float(double number, const std::string&) override { return value(number); }
+  bool number_float(double number, const std::string& text) override {
+    return inside_ == Inside::kPieces ? score(number, rust_number(text)) : value(number);
+  }
   bool string(std::string& text) override {
+    if (inside_ == Inside::kPieces) return piece_text(text);
     return inside_ == Inside::kMerges ? merge_text(text) : value(std::move(text));
   }
   bool key(std::string& name) override {
-    if (inside_ == Inside::kSkipped) return true;
     if (inside_ == Inside::kVocabulary) {
       token_ = std::move(name);
       return true;
@@ -46,6 +56,7 @@ class Reader : public io::JsonSax {
     return true;
   }
   bool start_object(std::size_t) override {
+    if (std::exchange(only_vocabulary_, false)) return enter(Inside::kVocabulary);
     if (inside_ == Inside::kRest && at("vocab")) return enter(Inside::kVocabulary);
     return start(Json::object());
   }
@@ -55,9 +66,14 @@ class Reader : public io::JsonSax {
       ++depth_;
       return true;
     }
+    if (inside_ == Inside::kPieces && depth_ == 1) {
+      parts_.clear();
+      scores_ = 0;
+      ++depth_;
+      return true;
+    }
     if (inside_ == Inside::kRest && at("merges")) return enter(Inside::kMerges);
-    if (inside_ == Inside::kRest && at("vocab"))
-      return enter(Inside::kSkipped);  // Unigram's; the type is refused later
+    if (inside_ == Inside::kRest && at("vocab")) return enter(Inside::kPieces);
     return start(Json::array());
   }
   bool end_object() override { return end(); }
@@ -66,12 +82,18 @@ class Reader : public io::JsonSax {
       if (parts_.size() != 2) return refuse("a merge that is no pair", "model.merges");
       file_.merges.add(parts_[0], parts_[1]);
     }
+    if (inside_ == Inside::kPieces && depth_ == 2) {
+      if (parts_.size() != 1 || scores_ != 1) return refuse("a piece that is no [text, score]", "model.vocab");
+      if (file_.pieces.size() >= kMaxPieces) return refuse("more than 2^21 pieces", "model.vocab");
+      file_.pieces.push_back({std::move(parts_[0]), score_});
+      file_.rust_scores.push_back(rust_score_);
+    }
     return end();
   }
   TokenizerFile take() { return std::move(file_); }
 
  private:
-  enum class Inside { kRest, kVocabulary, kMerges, kSkipped };
+  enum class Inside { kRest, kVocabulary, kMerges, kPieces };
 
   // About to read the value of model.`name`.
   bool at(std::string_view name) const { return open_.size() == 2 && outer_ == "model" && inner_ == name; }
@@ -82,7 +104,6 @@ class Reader : public io::JsonSax {
   }
   bool odd() { return refuse("another kind of value than it should be", "model." + inner_); }
   bool start(Json container) {
-    if (inside_ == Inside::kSkipped) return ++depth_ <= io::kMaxJsonDepth || refuse("nesting too deep", "model.vocab");
     if (inside_ != Inside::kRest) return odd();
     if (open_.size() >= io::kMaxJsonDepth) return refuse("nesting deeper than " + std::to_string(io::kMaxJsonDepth));
     open_.push_back(place(std::move(container)));
@@ -102,9 +123,18 @@ class Reader : public io::JsonSax {
     return &open_.back()->get_ref<Json::array_t&>().emplace_back(std::move(json));
   }
   bool value(Json json) {
-    if (inside_ == Inside::kSkipped) return true;
     if (inside_ != Inside::kRest) return odd();
     place(std::move(json));
+    return true;
+  }
+  bool score(double number, double as_in_rust) {
+    score_ = number;
+    rust_score_ = as_in_rust;
+    return (depth_ == 2 && parts_.size() == 1 && ++scores_ == 1) || odd();
+  }
+  bool piece_text(std::string& text) {
+    if (depth_ != 2 || !parts_.empty()) return odd();
+    parts_.push_back(std::move(text));
     return true;
   }
   bool merge_text(std::string& text) {
@@ -131,6 +161,9 @@ class Reader : public io::JsonSax {
   std::size_t depth_ = 0;  // containers open inside a table
   std::string token_;
   std::vector<std::string> parts_;
+  double score_ = 0, rust_score_ = 0;
+  int scores_ = 0;  // read of the current piece
+  bool only_vocabulary_;
 };
 
 }  // namespace
@@ -145,6 +178,15 @@ TokenizerFile parse_tokenizer_file(std::string_view text, const std::filesystem:
   Reader reader;
   io::parse_json_sax(text, file, reader);
   return reader.take();
+}
+
+Vocabulary parse_vocabulary(std::string_view text, const std::filesystem::path& file) {
+  Reader reader(true);
+  io::parse_json_sax(text, file, reader);
+  TokenizerFile out = reader.take();
+  if (out.vocabulary.size() > 0) return std::move(out.vocabulary);
+  throw Error(ErrorCode::kBadFile, "no vocabulary",
+              {.path = file.string(), .field = {}, .expected = "an object of token -> id", .found = "something else"});
 }
 
 }  // namespace deltascape::text

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "io/json.h"
+#include "text/unigram.h"
 #include "text/vocabulary.h"
 
 namespace deltascape::text {
@@ -34,12 +35,16 @@ class MergeList {
 };
 
 struct TokenizerFile {
-  io::Json rest;          // without model.vocab and model.merges
-  Vocabulary vocabulary;  // empty where model.vocab is no object
+  io::Json rest;                    // without model.vocab and model.merges
+  Vocabulary vocabulary;            // empty where model.vocab is no object
+  std::vector<ScoredPiece> pieces;  // of a Unigram model: model.vocab as an array of [piece, score]
+  std::vector<double> rust_scores;  // the same scores as `tokenizers` reads them (rust_number.h)
   MergeList merges;
 };
 
 // `text` is the content of `file`. Throws Error(kBadFile).
 TokenizerFile parse_tokenizer_file(std::string_view text, const std::filesystem::path& file);
+// An object of token -> id and nothing else (vocab.json).
+Vocabulary parse_vocabulary(std::string_view text, const std::filesystem::path& file);
 
 }  // namespace deltascape::text

@@ -1,14 +1,16 @@
-// Owns reading a folder's tokenizer files into one TokenizerSpec, special tokens merged as transformers merges them.
+// Owns reading a folder's tokenizer files into one TokenizerSpec.
 #include "text/tokenizer_spec.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <limits>
 #include <map>
+#include <optional>
 
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "text/component.h"
+#include "text/plain_files.h"
+#include "text/special_tokens.h"
 
 namespace deltascape::text {
 namespace {
@@ -16,156 +18,69 @@ namespace {
 using io::Json;
 
 constexpr std::size_t kMaxTokenizerFile = std::size_t{256} << 20;
-// The order in which transformers adds named special tokens.
-constexpr std::array kNamed = {"bos_token", "eos_token", "unk_token", "sep_token",
-                               "pad_token", "cls_token", "mask_token"};
-
-Json read_object_if_there(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return Json::object();
-  Json json = io::read_json(file);
-  if (!json.is_object()) {
-    throw Error(ErrorCode::kBadFile, "not a JSON object",
-                {.path = file.string(), .field = {}, .expected = "an object", .found = json.type_name()});
-  }
-  return json;
-}
-
-// {"content": …, "lstrip": …}; a string is a special token.
-AddedToken added_token(const Json& json, const std::string& where) {
-  AddedToken token;
-  if (json.is_string()) {
-    token.content = json.get<std::string>();
-    token.special = true;
-    token.normalized = false;
-    return token;
-  }
-  const io::JsonFields fields(json, where);
-  if (const auto content = fields.string("content")) {
-    token.content = *content;
-  } else {
-    fields.fail("content", "a string");
-  }
-  token.special = fields.boolean("special").value_or(false);
-  token.single_word = fields.boolean("single_word").value_or(false);
-  token.lstrip = fields.boolean("lstrip").value_or(false);
-  token.rstrip = fields.boolean("rstrip").value_or(false);
-  token.normalized = fields.boolean("normalized").value_or(!token.special);
-  return token;
-}
-
-bool is_token(const Json& json) { return json.is_string() || (json.is_object() && json.contains("content")); }
-
-// What transformers calls init_kwargs: settings, with special_tokens_map.json merged in for old folders.
-class SpecialTokens {
- public:
-  SpecialTokens(const std::filesystem::path& folder, const Json& settings, const Json& tokenizer)
-      : settings_(settings), where_((folder / "tokenizer_config.json").string()) {
-    const auto decoder = settings_.find("added_tokens_decoder");
-    if (decoder != settings_.end() && decoder->is_object()) {
-      for (const auto& [id, token] : decoder->items()) know(id, added_token(token, where_));
-      return;
-    }
-    const Json map = read_object_if_there(folder / "special_tokens_map.json");
-    for (const auto& [key, value] : map.items()) {
-      if (value.is_object() && key != "extra_special_tokens") {
-        Json token = value;
-        token["special"] = true;
-        settings_[key] = token;
-      } else {
-        settings_[key] = value;
-      }
-    }
-    const Json old = read_object_if_there(folder / "added_tokens.json");
-    for (const auto& [content, id] : old.items()) {
-      const bool special = is_named(content);
-      know(id.dump(), {.content = content, .normalized = !special, .special = special});
-    }
-    const auto listed = tokenizer.find("added_tokens");
-    if (listed == tokenizer.end() || !listed->is_array()) return;
-    for (const Json& token : *listed) {
-      if (token.is_object() && token.contains("id")) know(token["id"].dump(), added_token(token, where_));
-    }
-  }
-
-  const Json& settings() const { return settings_; }
-  const std::map<std::int64_t, AddedToken>& by_id() const { return by_id_; }
-
-  // The named tokens in transformers' order, then the model's own (image_token …), then the unnamed ones.
-  std::vector<AddedToken> named(const Json& defaults) const {
-    std::vector<AddedToken> out;
-    for (const char* key : kNamed) {
-      const auto given = settings_.find(key);
-      if (given != settings_.end()) {
-        if (is_token(*given)) out.push_back(resolved(*given));
-      } else if (const auto own = defaults.find(key); own != defaults.end()) {
-        out.push_back(resolved(*own));
-      }
-    }
-    for (const auto& [key, value] : settings_.items()) {
-      const bool known = std::find(kNamed.begin(), kNamed.end(), key) != kNamed.end();
-      if (!known && key.ends_with("_token") && is_token(value)) out.push_back(added_token(value, where_));
-    }
-    const Json& more = extra();
-    if (more.is_object()) {
-      for (const auto& [key, value] : more.items()) {
-        if (is_token(value)) out.push_back(added_token(value, where_));
-      }
-    }
-    return out;
-  }
-  std::vector<AddedToken> unnamed() const {
-    std::vector<AddedToken> out;
-    if (!extra().is_array()) return out;
-    for (const Json& token : extra()) {
-      if (is_token(token)) out.push_back(added_token(token, where_));
-    }
-    return out;
-  }
-
- private:
-  void know(const std::string& id, AddedToken token) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
-    if (error != std::errc() || end != id.data() + id.size()) {
-      throw Error(ErrorCode::kBadFile, "an added token without a number",
-                  {.path = where_, .field = "added_tokens_decoder", .expected = "an id", .found = id});
-    }
-    by_content_[token.content] = token;
-    by_id_[number] = std::move(token);
-  }
-  bool is_named(const std::string& content) const {
-    const auto same = [&](const Json& value) {
-      return (value.is_string() && value == content) || (value.is_object() && value.value("content", "") == content);
-    };
-    for (const char* key : kNamed) {
-      const auto place = settings_.find(key);
-      if (place != settings_.end() && same(*place)) return true;
-    }
-    return extra().is_array() && std::any_of(extra().begin(), extra().end(), same);
-  }
-  const Json& extra() const {
-    static const Json none;
-    for (const char* key : {"extra_special_tokens", "additional_special_tokens"}) {
-      const auto place = settings_.find(key);
-      if (place != settings_.end() && !place->empty()) return *place;
-    }
-    return none;
-  }
-  AddedToken resolved(const Json& value) const {
-    AddedToken token = added_token(value, where_);
-    const auto known = by_content_.find(token.content);
-    return known == by_content_.end() ? token : known->second;
-  }
-
-  Json settings_;
-  std::string where_;
-  std::map<std::int64_t, AddedToken> by_id_;
-  std::map<std::string, AddedToken> by_content_;
-};
-
 bool holds(const std::vector<AddedToken>& tokens, const std::string& content) {
   return std::any_of(tokens.begin(), tokens.end(), [&](const AddedToken& token) { return token.content == content; });
+}
+
+// A SentencePiece model brings its own, unless tokenizer_config.json has some; T5 always has its <extra_id_…>.
+std::vector<AddedToken> unnamed_tokens(const SpecialTokens& special, const TokenizerSpec& spec) {
+  if (special.extra_in_settings()) return special.unnamed();
+  std::vector<AddedToken> out = spec.own_extra;
+  if (out.empty()) out = special.unnamed();
+  const auto is_extra_id = [](const AddedToken& token) {
+    return token.content.find("<extra_id_") != std::string::npos;
+  };
+  if (std::any_of(out.begin(), out.end(), is_extra_id)) return out;
+  for (std::int64_t i = 0; i < spec.extra_ids; ++i) {
+    out.push_back({.content = "<extra_id_" + std::to_string(i) + ">", .normalized = false, .special = true});
+  }
+  return out;
+}
+
+// What a class puts around every text, whatever tokenizer.json says; and what the settings ask for without that file.
+void set_frame(const SpecialTokens& special, const std::string& name, bool from_json, TokenizerSpec& spec) {
+  const auto token = [&](const char* key, std::optional<std::int32_t> when_absent = std::nullopt) {
+    return FrameToken{special.content(key, spec.special_defaults).value_or(""), when_absent};
+  };
+  if (name == "T5Tokenizer") {
+    spec.after = {token("eos_token")};
+  } else if (name == "XLMRobertaTokenizer") {
+    spec.before = {token("bos_token")};
+    spec.after = {token("eos_token")};
+  } else if (name == "RobertaTokenizer") {
+    spec.before = {token("cls_token")};
+    spec.after = {token("sep_token")};
+  } else if (is_word_piece_class(name)) {
+    spec.before = {token("cls_token", 2)};
+    spec.after = {token("sep_token", 3)};
+  } else {
+    const auto asked = [&](const char* flag, const char* key) {
+      const auto place = special.settings().find(flag);
+      return place != special.settings().end() && *place == true && special.content(key, spec.special_defaults);
+    };
+    if (!from_json && asked("add_bos_token", "bos_token")) spec.before = {token("bos_token")};
+    if (!from_json && asked("add_eos_token", "eos_token")) spec.after = {token("eos_token")};
+    return;
+  }
+  spec.post_processor = nullptr;
+}
+
+// Files that list another token at the place of one of the model's give that place its name.
+void rename_placeholders(const SpecialTokens& special, TokenizerSpec& spec) {
+  std::map<std::int32_t, std::string> names;
+  spec.vocabulary.for_each([&](std::string_view token, std::int32_t id) { names[id] = token; });
+  bool changed = false;
+  for (const auto& [id, token] : special.by_id()) {
+    const auto place = id < 0 || id > std::numeric_limits<std::int32_t>::max()
+                           ? names.end()
+                           : names.find(static_cast<std::int32_t>(id));
+    if (place == names.end() || place->second == token.content || spec.vocabulary.find(token.content)) continue;
+    place->second = token.content;
+    changed = true;
+  }
+  if (!changed) return;
+  spec.vocabulary = {};
+  for (const auto& [id, token] : names) spec.vocabulary.put(token, id);
 }
 
 // The lists a transformers tokenizer adds behind tokenizer.json's own (TokenizersBackend.__init__).
@@ -176,8 +91,8 @@ void add_special_tokens(const SpecialTokens& special, const std::string& name, T
   for (const auto& [id, token] : special.by_id()) {
     if (std::find(present.begin(), present.end(), token) == present.end()) adding.push_back(token);
   }
-  const std::vector<AddedToken> named = special.named(default_special_tokens(name));
-  const std::vector<AddedToken> unnamed = special.unnamed();
+  const std::vector<AddedToken> named = special.named(spec.special_defaults);
+  const std::vector<AddedToken> unnamed = unnamed_tokens(special, spec);
   std::vector<AddedToken> all = named;
   all.insert(all.end(), unnamed.begin(), unnamed.end());
   for (const AddedToken& token : all) {
@@ -219,6 +134,43 @@ BpeOptions model_options(const Component& model) {
   return out;
 }
 
+// Files older than the tag "type".
+std::string model_type(const TokenizerFile& file, const Json& model) {
+  if (!file.pieces.empty()) return "Unigram";
+  return model.contains("merges") || !model.contains("max_input_chars_per_word") ? "BPE" : "WordPiece";
+}
+
+void read_model(TokenizerFile& file, TokenizerSpec& spec) {
+  Json json = member(file.rest, "model");
+  if (json.is_object() && !json.contains("type")) json["type"] = model_type(file, json);
+  const Component model(json, spec.file.string() + ": model");
+  if (model.type() == "Unigram") {
+    if (file.pieces.empty()) model.fail("vocab", "an array of [piece, score]");
+    spec.kind = ModelKind::kUnigram;
+    spec.pieces = std::move(file.pieces);
+    spec.unigram.byte_fallback = model.boolean("byte_fallback", false);
+    if (!member(json, "unk_id").is_null()) spec.unigram.unknown = model.integer("unk_id");
+    return;
+  }
+  if (model.type() != "BPE" && model.type() != "WordPiece") {
+    model.unsupported("the tokenizer model " + model.type());
+  }
+  if (file.vocabulary.size() == 0) model.fail("vocab", "an object of token -> id");
+  spec.vocabulary = std::move(file.vocabulary);
+  if (model.type() == "WordPiece") {
+    spec.kind = ModelKind::kWordPiece;
+    spec.word_piece.unk_token = model.string("unk_token", "[UNK]");
+    spec.word_piece.continuing_subword_prefix = model.string("continuing_subword_prefix", "##");
+    if (json.contains("max_input_chars_per_word")) {
+      spec.word_piece.max_input_chars_per_word = static_cast<std::size_t>(model.integer("max_input_chars_per_word"));
+    }
+    return;
+  }
+  spec.model = model_options(model);
+  if (!json.contains("merges") || !json["merges"].is_null()) model.fail("merges", "an array of pairs");
+  spec.merges = std::move(file.merges);
+}
+
 // tokenizer.json's own content.
 void read_tokenizer_json(TokenizerFile& file, TokenizerSpec& spec) {
   const std::string where = spec.file.string();
@@ -227,15 +179,7 @@ void read_tokenizer_json(TokenizerFile& file, TokenizerSpec& spec) {
     throw Error(ErrorCode::kBadFile, "not a tokenizer",
                 {.path = where, .field = {}, .expected = "a JSON object", .found = json.type_name()});
   }
-  Json untyped = member(json, "model");
-  if (untyped.is_object() && !untyped.contains("type")) untyped["type"] = "BPE";  // files older than the tag
-  const Component model(untyped, where + ": model");
-  if (model.type() != "BPE") model.unsupported("the tokenizer model " + model.type());
-  spec.model = model_options(model);
-  if (file.vocabulary.size() == 0) model.fail("vocab", "an object of token -> id");
-  if (!untyped.contains("merges") || !untyped["merges"].is_null()) model.fail("merges", "an array of pairs");
-  spec.vocabulary = std::move(file.vocabulary);
-  spec.merges = std::move(file.merges);
+  read_model(file, spec);
   spec.normalizer = member(json, "normalizer");
   spec.pre_tokenizer = member(json, "pre_tokenizer");
   spec.post_processor = member(json, "post_processor");
@@ -254,17 +198,15 @@ void read_tokenizer_json(TokenizerFile& file, TokenizerSpec& spec) {
 TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
   TokenizerSpec spec;
   spec.file = folder / "tokenizer.json";
-  std::error_code error;
-  if (!std::filesystem::exists(spec.file, error)) {
-    throw Error(ErrorCode::kNotFound, "no tokenizer.json in the folder of the base model",
-                {.path = folder.string(), .field = {}, .expected = "tokenizer.json", .found = {}});
-  }
-  const std::string raw = io::read_text(spec.file, kMaxTokenizerFile);
-  TokenizerFile file = parse_tokenizer_file(raw, spec.file);
+  const bool from_json = io::exists(spec.file);
   const Json config = read_object_if_there(folder / "config.json");
   Json settings = read_object_if_there(folder / "tokenizer_config.json");
-  read_tokenizer_json(file, spec);
-  const Json& json = file.rest;
+  const std::string raw = from_json ? io::read_text(spec.file, kMaxTokenizerFile) : std::string();
+  TokenizerFile file;
+  if (from_json) {
+    file = parse_tokenizer_file(raw, spec.file);
+    read_tokenizer_json(file, spec);
+  }
 
   ClassQuestion question{.tokenizer_class = text_member(settings, "tokenizer_class"),
                          .model_type = text_member(config, "model_type"),
@@ -273,17 +215,26 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
                                          member(member(settings, "auto_map"), "AutoTokenizer").is_array()};
   if (question.tokenizer_class.empty()) question.tokenizer_class = text_member(config, "tokenizer_class");
   const std::string name = auto_tokenizer_class(question);
+  spec.special_defaults = default_special_tokens(name);
+  if (from_json && name == "TokenizersBackend") {
+    // The other classes get the scores from Python, which reads them exactly.
+    for (std::size_t i = 0; i < spec.pieces.size(); ++i) spec.pieces[i].score = file.rust_scores[i];
+  }
+  if (!from_json) read_plain_files(folder, name, settings, spec);
+  if (name == "T5Tokenizer") spec.extra_ids = extra_ids(settings);
   // The file's padding names the pad token only where neither the settings nor the class do.
-  const Json& padding = member(json, "padding");
-  if (padding.is_object() && !settings.contains("pad_token") && !default_special_tokens(name).contains("pad_token"))
+  const Json& padding = member(file.rest, "padding");
+  if (padding.is_object() && !settings.contains("pad_token") && !spec.special_defaults.contains("pad_token"))
     settings["pad_token"] = text_member(padding, "pad_token");
 
-  const SpecialTokens special(folder, settings, json);
+  const SpecialTokens special(folder, settings, file.rest);
   if (member(special.settings(), "fix_mistral_regex") == true) {
     throw Error(ErrorCode::kUnsupported, "the setting fix_mistral_regex is not supported",
                 {.path = (folder / "tokenizer_config.json").string(), .field = {}, .expected = {}, .found = {}});
   }
+  if (!from_json && name == "TokenizersBackend" && spec.kind == ModelKind::kBpe) rename_placeholders(special, spec);
   apply_tokenizer_class(name, special.settings(), spec);
+  set_frame(special, name, from_json, spec);
   add_special_tokens(special, name, spec);
   spec.split_special_tokens = member(special.settings(), "split_special_tokens") == true;
   const std::string side = text_member(special.settings(), "truncation_side");

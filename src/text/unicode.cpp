@@ -53,10 +53,12 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// Compatibility mappings younger than the crate behind `tokenizers`: it leaves these code points alone.
+// Compatibility mappings and combining classes younger than the crate behind `tokenizers`: it leaves these code points
+// alone.
 bool is_inert(char32_t c) {
   return c == 0x32FF || (c >= 0xA7F2 && c <= 0xA7F4) || c == 0xAB69 || (c >= 0x10781 && c <= 0x107BA) || c == 0x11938 ||
-         (c >= 0x1E030 && c <= 0x1E06D) || c == 0x1F16C || (c >= 0x1FBF0 && c <= 0x1FBF9);
+         (c >= 0x1E030 && c <= 0x1E06D) || c == 0x1F16C || (c >= 0x1FBF0 && c <= 0x1FBF9) ||
+         find_range(unmoved_marks(), c) != nullptr;
 }
 
 void append_normal_form(std::string& out, std::string_view text, utf8proc_option_t options) {
@@ -135,6 +137,27 @@ bool is_white_space(char32_t c) {
 bool is_numeric(char32_t c) { return find_range(numeric(), c) != nullptr; }
 bool is_punctuation(char32_t c) { return find_range(punctuation(), c) != nullptr; }
 bool is_combining_mark(char32_t c) { return find_range(combining_marks(), c) != nullptr; }
+
+bool is_removed_by_bert(char32_t c) { return find_range(controls(), c) != nullptr; }
+bool is_mark_nonspacing(char32_t c) { return find_range(nonspacing_marks(), c) != nullptr; }
+
+bool is_chinese(char32_t c) {
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+std::size_t grapheme_end(std::string_view text, std::size_t begin) {
+  std::size_t end = begin;
+  auto before = static_cast<utf8proc_int32_t>(next_code_point(text, end));
+  utf8proc_int32_t state = 0;
+  for (std::size_t i = end; i < text.size(); end = i) {
+    const auto after = static_cast<utf8proc_int32_t>(next_code_point(text, i));
+    if (utf8proc_grapheme_break_stateful(before, after, &state)) break;
+    before = after;
+  }
+  return end;
+}
 
 std::string normalize(std::string_view text, NormalForm form) {
   if (is_ascii(text)) return std::string(text);

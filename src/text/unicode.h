@@ -23,6 +23,12 @@ bool is_numeric(char32_t code_point);         // Rust's char::is_numeric
 bool is_punctuation(char32_t code_point);     // what the pre-tokenizer Punctuation splits at
 bool is_combining_mark(char32_t code_point);  // what the normaliser StripAccents drops
 
+bool is_removed_by_bert(char32_t code_point);  // control, format and private characters, as BertNormalizer has them
+bool is_mark_nonspacing(char32_t code_point);  // what BertNormalizer drops as an accent
+bool is_chinese(char32_t code_point);          // BERT's blocks of ideographs
+// The end of the extended grapheme cluster that starts at `begin`.
+std::size_t grapheme_end(std::string_view text, std::size_t begin);
+
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string normalize(std::string_view text, NormalForm form);
 std::string lower_case(std::string_view text);  // code point by code point, no context (Rust's char::to_lowercase)

@@ -22,6 +22,9 @@ struct LowerRange {
 };
 
 std::span<const CodePointRange> combining_marks();
+std::span<const CodePointRange> nonspacing_marks();
+std::span<const CodePointRange> unmoved_marks();
+std::span<const CodePointRange> controls();
 std::span<const CodePointRange> punctuation();
 std::span<const CodePointRange> numeric();
 std::span<const StandIn> newer_code_points();

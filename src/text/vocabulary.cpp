@@ -59,6 +59,11 @@ bool Vocabulary::add(std::string_view token, std::int32_t id) {
   return true;
 }
 
+void Vocabulary::put(std::string_view token, std::int32_t id) {
+  if (add(token, id)) return;
+  entries_[slots_[slot_of(token, std::hash<std::string_view>{}(token))] - 1].id = id;
+}
+
 std::optional<std::int32_t> Vocabulary::find(std::string_view token) const {
   if (slots_.empty()) return std::nullopt;
   const std::size_t slot = slot_of(token, std::hash<std::string_view>{}(token));
@@ -75,6 +80,16 @@ void Vocabulary::hash_into(Hasher& hasher) const {
     shape.push_back(entry.id);
   }
   hasher.update(std::as_bytes(std::span(shape)));
+}
+
+std::vector<std::int32_t> byte_token_ids(const Vocabulary& vocabulary) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::vector<std::int32_t> out(256, -1);
+  for (std::size_t byte = 0; byte < out.size(); ++byte) {
+    const char name[] = {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
+    out[byte] = vocabulary.find(std::string_view(name, sizeof name)).value_or(-1);
+  }
+  return out;
 }
 
 void MergeTable::reserve(std::size_t merges) {

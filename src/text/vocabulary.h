@@ -1,4 +1,5 @@
-// Owns token text -> id: an open-addressing table over one buffer, quick to fill with a quarter of a million tokens.
+// Owns a model's tables. Token text -> id is an open-addressing table over one buffer, quick to fill with a quarter of
+// a million tokens.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,15 @@ class Vocabulary {
   void reserve(std::size_t tokens, std::size_t bytes);
   // False, and nothing happens, when the token is there already.
   bool add(std::string_view token, std::int32_t id);
+  // The same, but a token that is there already gets the new id.
+  void put(std::string_view token, std::int32_t id);
   std::optional<std::int32_t> find(std::string_view token) const;
   std::size_t size() const { return entries_.size(); }
+  // Calls visit(token, id) for each, in the order they were added.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const Entry& entry : entries_) visit(text(entry), entry.id);
+  }
   // Adds every token and id, in the order they were added.
   void hash_into(Hasher& hasher) const;
 
@@ -39,6 +47,9 @@ class Vocabulary {
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> slots_;  // index into entries_ plus one; 0 is free
 };
+
+// The ids of the byte tokens <0x00> … <0xFF>; -1 for one that is not there.
+std::vector<std::int32_t> byte_token_ids(const Vocabulary& vocabulary);
 
 // (left, right) -> (rank, id of the pair joined): the merges of a BPE model. The last of two equal pairs counts.
 class MergeTable {

@@ -52,6 +52,8 @@ TEST(TokenizerGoldens, EveryIdOfEveryLine) {
   const auto goldens = golden_folder();
   if (goldens.empty()) return;
   const io::Json lines = io::read_json(goldens / "lines.json");
+  const io::Json random = io::read_json(goldens / "random_lines.json");
+  EXPECT_EQ(random.size(), 1500u);
   const io::Json index = io::read_json(goldens / "index.json");
   EXPECT_GE(lines.size(), 200u);
   for (const io::Json& entry : index) {
@@ -61,6 +63,9 @@ TEST(TokenizerGoldens, EveryIdOfEveryLine) {
       const Loaded loaded = load(goldens, entry);
       const io::Json golden = io::read_json(goldens / name / "golden.json");
       int wrong = compare(*loaded.tokenizer, lines, golden["ids"], {}, name);
+      if (golden.contains("random")) {
+        wrong += compare(*loaded.tokenizer, random, golden["random"], {}, name + " (random)");
+      }
       if (golden.contains("plain")) {
         wrong += compare(*loaded.tokenizer, lines, golden["plain"], {.add_special_tokens = false}, name + " (plain)");
         for (const auto& [length, expected] : golden["cut"].items()) {
@@ -95,8 +100,38 @@ TEST(TokenizerGoldens, DifferentTokenizersHaveDifferentIdentities) {
   const auto goldens = golden_folder();
   if (goldens.empty()) return;
   std::map<std::string, std::string> seen;
-  for (const char* name : {"gpt2", "llama3", "qwen2", "smollm2-fast", "llama2-fast", "gemma", "metaspace-first-whole",
-                           "metaspace-never-whole", "normalizer-nfc", "normalizer-nfd"}) {
+  for (const char* name : {"gpt2",
+                           "llama3",
+                           "qwen2",
+                           "smollm2-fast",
+                           "llama2-fast",
+                           "gemma",
+                           "metaspace-first-whole",
+                           "metaspace-never-whole",
+                           "normalizer-nfc",
+                           "normalizer-nfd",
+                           "unigram-always-split",
+                           "unigram-always-whole",
+                           "unigram-bytes",
+                           "unigram-bytes-unused",
+                           "unigram-nmt-nfkc",
+                           "unigram-nmt-nfkc-cf",
+                           "unigram-ties",
+                           "unigram-positive",
+                           "wordpiece-bert",
+                           "wordpiece-bert-cased",
+                           "wordpiece-short-words",
+                           "wordpiece-no-prefix",
+                           "vocab-txt-odd",
+                           "spm-llama",
+                           "spm-llama-bos",
+                           "spm-llama-eos",
+                           "spm-none",
+                           "spm-none-unigram",
+                           "spm-t5",
+                           "spm-t5-few",
+                           "merges-gpt2-class",
+                           "merges-roberta"}) {
     const auto tokenizer = load_tokenizer(goldens / name);
     EXPECT_EQ(tokenizer->identity(), load_tokenizer(goldens / name)->identity());
     const auto [place, is_new] = seen.emplace(tokenizer->identity(), name);
