@@ -5,8 +5,11 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
+
+#include "core/processor.h"
 
 namespace deltascape::engine {
 namespace {
@@ -107,6 +110,15 @@ double bfloat16_speedup() {
     return single.linear_seconds() / half.linear_seconds();
   }();
   return speedup;
+}
+
+bool bfloat16_is_fast() {
+  static const bool fast = [] {
+    const std::vector<std::string> has = this_processor().features;
+    const auto in = [&](const char* feature) { return std::find(has.begin(), has.end(), feature) != has.end(); };
+    return bfloat16_speedup() > (in("avx512_bf16") || in("amx_bf16") ? 0.7 : 1.5);
+  }();
+  return fast;
 }
 
 bool PackedWeight::copies(at::ScalarType type, std::int64_t elements, std::int64_t all_rows) {

@@ -32,7 +32,8 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 // How many times faster this machine multiplies bfloat16 than float, measured once a process. Without instructions for
 // it (AVX512-BF16, AMX) it is tens of times slower.
 double bfloat16_speedup();
-// Whether delta propagation pays.
-inline bool bfloat16_is_fast() { return bfloat16_speedup() > 1.25; }
+// Whether delta propagation pays: where the processor has such instructions, unless they are plainly slow; elsewhere
+// where the measurement leaves no doubt. A busy machine changes neither.
+bool bfloat16_is_fast();
 
 }  // namespace deltascape::engine

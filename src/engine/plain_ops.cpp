@@ -78,11 +78,10 @@ const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor&
 void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
   const Timed timed(run_.breakdown, Work::kOperators);
   const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
-  if (std::none_of(run_.variants.begin(), run_.variants.end(), has_terms)) return;
-  const std::vector<at::Tensor>& terms = shrunk(module, x);
+  if (std::any_of(run_.variants.begin(), run_.variants.end(), has_terms)) shrunk(module, x);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     for (const Expand& e : run_.variants[v].expand(module)) {
-      const at::Tensor &s = terms[v], rows = rows_of(y, v);
+      const at::Tensor &s = shrunk_[v], rows = rows_of(y, v);
       const std::int64_t stride = s.size(1), out = y.size(1);
       at::parallel_for(0, rows.size(0), 32, [&](std::int64_t begin, std::int64_t end) {
         const std::int64_t many = end - begin, at = begin * stride + e.first;
