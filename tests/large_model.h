@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -12,6 +11,7 @@
 
 #include "io/json.h"
 #include "io/safetensors_write.h"
+#include "temporary_folder.h"
 
 namespace deltascape::testing {
 
@@ -26,9 +26,6 @@ inline bool reset_peak() { return static_cast<bool>(std::ofstream("/proc/self/cl
 class LargeModel {
  public:
   explicit LargeModel(const LargeShape& shape) : shape_(shape) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "deltascape-large-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
     std::ofstream(base() / "config.json") << io::Json{{"model_type", "llama"},
                                                       {"hidden_size", shape.hidden},
                                                       {"intermediate_size", shape.mlp},
@@ -55,9 +52,6 @@ class LargeModel {
     write_shard("two.safetensors", second);
     std::ofstream(base() / "model.safetensors.index.json") << io::Json{{"weight_map", map_}};
   }
-  ~LargeModel() { std::filesystem::remove_all(folder_); }
-  LargeModel(const LargeModel&) = delete;
-  LargeModel& operator=(const LargeModel&) = delete;
 
   const std::filesystem::path& base() const { return folder_; }
 
@@ -128,7 +122,8 @@ class LargeModel {
   }
 
   LargeShape shape_;
-  std::filesystem::path folder_;
+  TemporaryFolder temporary_;
+  std::filesystem::path folder_ = temporary_.path();
   io::Json map_ = io::Json::object();
   std::uint32_t state_ = 1;
 };

@@ -119,14 +119,23 @@ def decode(model, ids):
     return {"generated": np.stack(tokens), "generated_logits": np.stack(scores)}
 
 
-def make_prefix(shape, folder, ids):
-    config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=PREFIX_TOKENS)
+def save_adapter(shape, folder, name, config, size):
+    """An adapter with random weights, size(key) large, into folder/name."""
     model = peft.get_peft_model(load(shape, folder / "base").float(), config)
     for key, value in model.named_parameters():
         if value.requires_grad:
-            value.data = torch.randn(value.shape, generator=tinies.seeded(shape.name, "prefix", key)) * 0.7
-    model.save_pretrained(folder / "prefix")
-    model = peft.PeftModel.from_pretrained(load(shape, folder / "base"), folder / "prefix").double().eval()
+            value.data = torch.randn(value.shape, generator=tinies.seeded(shape.name, name, key)) * size(key)
+    model.save_pretrained(folder / name)
+
+
+def with_adapter(shape, folder, name):
+    return peft.PeftModel.from_pretrained(load(shape, folder / "base"), folder / name).double().eval()
+
+
+def make_prefix(shape, folder, ids):
+    config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=PREFIX_TOKENS)
+    save_adapter(shape, folder, "prefix", config, lambda key: 0.7)
+    model = with_adapter(shape, folder, "prefix")
     arrays = run(shape, model, ids) | decode(model, ids)
     return {"prefix_" + k: v for k, v in arrays.items()}
 
@@ -143,11 +152,8 @@ def batch_loss(model, prompts, completions):
 
 
 def make_lora(shape, folder, ids):
-    model = peft.get_peft_model(load(shape, folder / "base").float(), peft.LoraConfig(task_type="CAUSAL_LM", **LORA))
-    for key, value in model.named_parameters():
-        if value.requires_grad:
-            value.data = torch.randn(value.shape, generator=tinies.seeded(shape.name, "lora", key)) * (0.15 if "lora_B" in key else 0.2)
-    model.save_pretrained(folder / "lora")
+    save_adapter(shape, folder, "lora", peft.LoraConfig(task_type="CAUSAL_LM", **LORA),
+                 lambda key: 0.15 if "lora_B" in key else 0.2)
     prompts, completions = [r[:-4] for r in ids], [r[-4:] for r in ids]
     prompts[1], completions[1] = ids[1][:2], ids[1][2:]
     arrays = {"train_prompts": np.array(json.dumps(prompts)), "train_completions": np.array(json.dumps(completions))}
@@ -174,12 +180,8 @@ TARGETS = {"t5": ["q", "v", "wo"], "t5_gated": ["k", "o", "wi_0", "wi_1"], "bloo
 def make_adapter(shape, folder, ids):
     task = "SEQ_2_SEQ_LM" if shape.family == "t5" else "CAUSAL_LM"
     config = peft.LoraConfig(task_type=task, r=LORA["r"], lora_alpha=LORA["lora_alpha"], target_modules=TARGETS[shape.name])
-    model = peft.get_peft_model(load(shape, folder / "base").float(), config)
-    for key, value in model.named_parameters():
-        if value.requires_grad:
-            value.data = torch.randn(value.shape, generator=tinies.seeded(shape.name, "lora", key)) * 0.15
-    model.save_pretrained(folder / "lora")
-    model = peft.PeftModel.from_pretrained(load(shape, folder / "base"), folder / "lora").double().eval()
+    save_adapter(shape, folder, "lora", config, lambda key: 0.15)
+    model = with_adapter(shape, folder, "lora")
     return {"lora_" + k: v for k, v in run(shape, model, ids).items()}
 
 

@@ -29,8 +29,7 @@ namespace fs = std::filesystem;
 using engine::Variant;
 using model::Checkpoint;
 
-constexpr double kLargeError = 1e-2;     // of an embedding: DESIGN §5's tolerance of reduced precision
-constexpr std::size_t kMaxTokens = 256;  // arXiv 2509.04442's code truncates probes there
+constexpr double kLargeError = 1e-2;  // of an embedding: DESIGN §5's tolerance of reduced precision
 
 // Other exceptions than our own become Errors here and nowhere else.
 template <class F>
@@ -62,6 +61,12 @@ fs::path local_path(const std::string& spec, Progress& progress) {
   return model_of(found.path);
 }
 
+// A model, and where it lies on this machine.
+struct Member {
+  ModelRef ref;
+  fs::path path;
+};
+
 struct Opened {
   const ModelRef* ref = nullptr;
   Variant variant;
@@ -70,17 +75,16 @@ struct Opened {
 };
 
 // Reads, checks and hashes; safe beside a running engine.
-Opened open_variant(const ModelRef& ref, const Checkpoint& base) {
-  Opened out{.ref = &ref};
+Opened open_variant(const Member& member, const Checkpoint& base) {
+  Opened out{.ref = &member.ref};
   try {
     translated([&] {
-      const fs::path path = model_of(hub::resolve(ref.path).path);  // by_base() has brought it here
-      if (adapter::holds_adapter(path)) {
-        out.variant.adapter = adapter::Adapter::open(path, base);
+      if (adapter::holds_adapter(member.path)) {
+        out.variant.adapter = adapter::Adapter::open(member.path, base);
         out.hash = out.variant.adapter->content_hash();
         return;
       }
-      out.variant.full = Checkpoint::open(path);
+      out.variant.full = Checkpoint::open(member.path);
       out.hash = out.variant.full->content_hash();
       // The base's own copy runs as the base: its delta is zero, not the rounding between two runs.
       if (out.variant.full->identity() == base.identity() && out.hash == base.content_hash())
@@ -93,11 +97,11 @@ Opened open_variant(const ModelRef& ref, const Checkpoint& base) {
 }
 
 // In the order given, `threads` at a time.
-std::vector<Opened> open_all(std::span<const ModelRef> refs, const Checkpoint& base, int threads) {
-  std::vector<Opened> out(refs.size());
+std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& base, int threads) {
+  std::vector<Opened> out(members.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    for (std::size_t i = next++; i < refs.size(); i = next++) out[i] = open_variant(refs[i], base);
+    for (std::size_t i = next++; i < members.size(); i = next++) out[i] = open_variant(members[i], base);
   };
   std::vector<std::future<void>> others;
   for (int t = 1; t < threads; ++t) others.push_back(std::async(std::launch::async, work));
@@ -106,12 +110,19 @@ std::vector<Opened> open_all(std::span<const ModelRef> refs, const Checkpoint& b
   return out;
 }
 
+constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", engine::Precision::kDelta},
+                                                                     {"fp32", engine::Precision::kFp32},
+                                                                     {"bf16", engine::Precision::kBf16},
+                                                                     {"fp64", engine::Precision::kFp64}};
+
 engine::Precision precision_named(const std::string& name) {
-  using engine::Precision;
-  if (name == "auto") return engine::bfloat16_is_fast() ? Precision::kDelta : Precision::kFp32;
-  if (name == "delta") return Precision::kDelta;
-  if (name == "bf16") return Precision::kBf16;
-  return name == "fp64" ? Precision::kFp64 : Precision::kFp32;
+  for (const auto& [known, precision] : kPrecisions)
+    if (name == known) return precision;
+  return engine::bfloat16_is_fast() ? engine::Precision::kDelta : engine::Precision::kFp32;  // auto
+}
+
+const char* name_of(engine::Precision precision) {
+  return std::ranges::find(kPrecisions, precision, &std::pair<const char*, engine::Precision>::second)->first;
 }
 
 // A full finetune's delta takes two bfloat16 products a linear, and conversions: less than one in fp32 only where
@@ -119,16 +130,6 @@ engine::Precision precision_named(const std::string& name) {
 engine::Precision full_precision_named(const std::string& name) {
   const bool delta = name == "delta" || (name == "auto" && engine::bfloat16_speedup() > 3);
   return delta ? engine::Precision::kDelta : engine::Precision::kFp32;
-}
-
-const char* name_of(engine::Precision precision) {
-  switch (precision) {
-    case engine::Precision::kFp64: return "fp64";
-    case engine::Precision::kFp32: return "fp32";
-    case engine::Precision::kDelta: return "delta";
-    case engine::Precision::kBf16: return "bf16";
-  }
-  return "";
 }
 
 // One base with the models that belong to it.
@@ -139,14 +140,9 @@ class Job {
     const auto tokenizer = base_->tokenizer();
     const auto texts =
         options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
-    std::vector<std::vector<std::int64_t>> ids;
     Hasher hasher;
-    for (const std::string& text : texts) {
-      const auto tokens = tokenizer->encode(text, {.add_special_tokens = true, .max_length = kMaxTokens});
-      ids.emplace_back(tokens.begin(), tokens.end());
-      hasher.update(text);
-    }
-    layout_ = engine::make_layout(std::move(ids));
+    for (const std::string& text : texts) hasher.update(text);
+    layout_ = engine::make_layout(embedding::probe_ids(*tokenizer, texts));
     taps_.taps = engine::parse_layer(options.layer, base_->spec().layer_count());
     taps_.position = engine::parse_position(options.position);
     comparable_ = {.base = base_->identity(),
@@ -158,7 +154,7 @@ class Job {
                    .position = options.position};
   }
 
-  void run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink, EmbedReport& report);
+  void run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report);
 
  private:
   void run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
@@ -172,8 +168,7 @@ class Job {
   store::Comparable comparable_;
 };
 
-void Job::run(const std::vector<ModelRef>& models, const std::function<void(store::Record)>& sink,
-              EmbedReport& report) {
+void Job::run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report) {
   const engine::RunOptions how{.precision = precision_named(options_.precision),
                                .full_precision = full_precision_named(options_.precision),
                                .memory = options_.memory ? options_.memory : available_memory() / 2,
@@ -181,13 +176,13 @@ void Job::run(const std::vector<ModelRef>& models, const std::function<void(stor
   // Groups that one pass takes: while one runs, the next is read, checked and hashed.
   const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
   const auto part = [&](std::size_t first) {
-    return std::span(models).subspan(first, std::min(group, models.size() - first));
+    return std::span(members).subspan(first, std::min(group, members.size() - first));
   };
-  progress_.begin("reading", static_cast<std::int64_t>(std::min(group, models.size())));
+  progress_.begin("reading", static_cast<std::int64_t>(std::min(group, members.size())));
   std::vector<Opened> opened = open_all(part(0), *base_, at::get_num_threads());
-  for (std::size_t first = 0; first < models.size(); first += group) {
+  for (std::size_t first = 0; first < members.size(); first += group) {
     std::future<std::vector<Opened>> next;
-    if (first + group < models.size())
+    if (first + group < members.size())
       next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *base_, 1); });
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
@@ -251,9 +246,9 @@ std::string last_component(const std::string& path) {
 
 // Models by their base: the option's for all, else each adapter's own. What is named by a hub id is downloaded here,
 // one after the other, before any work begins.
-std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>& models, const EmbedOptions& options,
-                                                     EmbedReport& report, Progress& progress) {
-  std::map<std::string, std::vector<ModelRef>> out;
+std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& models, const EmbedOptions& options,
+                                                   EmbedReport& report, Progress& progress) {
+  std::map<std::string, std::vector<Member>> out;
   for (ModelRef m : models) {
     try {
       const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
@@ -269,7 +264,7 @@ std::map<std::string, std::vector<ModelRef>> by_base(const std::vector<ModelRef>
           throw Error(ErrorCode::kUsage, "the adapter does not name its base: give --base",
                       {.path = m.path, .field = "base_model_name_or_path"});
       }
-      out[base].push_back(m);
+      out[base].push_back({m, path});
     } catch (const Error& e) {
       report.failed.push_back({m.name, m.path, e.what()});
     }
@@ -293,7 +288,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
       translated([&] { job.emplace(base, options, progress); });
     } catch (const Error& e) {
       if (!options.base.empty()) throw;
-      for (const ModelRef& m : members) report.failed.push_back({m.name, m.path, e.what()});
+      for (const Member& m : members) report.failed.push_back({m.ref.name, m.ref.path, e.what()});
       continue;
     }
     translated([&] { job->run(members, sink, report); });

@@ -120,4 +120,15 @@ std::vector<std::string> read_probes(const fs::path& file) {
   return out;
 }
 
+std::vector<std::vector<std::int64_t>> probe_ids(const text::Tokenizer& tokenizer,
+                                                 const std::vector<std::string>& probes) {
+  constexpr std::size_t kMaxTokens = 256;
+  std::vector<std::vector<std::int64_t>> out;
+  for (const std::string& probe : probes) {
+    const auto ids = tokenizer.encode(probe, {.add_special_tokens = true, .max_length = kMaxTokens});
+    out.emplace_back(ids.begin(), ids.end());
+  }
+  return out;
+}
+
 }  // namespace deltascape::embedding

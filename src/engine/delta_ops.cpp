@@ -95,8 +95,7 @@ at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
   const bool read = (module == Module::kAttnNorm || module == Module::kMlpNorm) &&
                     run_.spec.architecture->norm == model::NormKind::kRms;
   const at::Tensor& twin = base_[model::index(reader_of(module, base_))].x;
-  bool own = false;
-  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module);
+  const bool own = std::ranges::any_of(run_.variants, [&](auto& v) { return v.replaces_weight(module); });
   if (!read || own || !has_twins(twin, x)) return PlainOps::norm(module, x);
   at::Tensor out = at::empty_like(x);
   const float *from = x.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
@@ -125,12 +124,11 @@ at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const a
 at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Tensor& moved) {
   const at::Tensor& twin = base_[model::index(module)].y;
   const std::int64_t out = twin.size(1), each = twin.size(0);
-  const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
-  const std::vector<at::Tensor>* terms = nullptr;
-  if (std::any_of(run_.variants.begin(), run_.variants.end(), has_terms)) {
+  const std::vector<at::Tensor>& terms = [&]() -> const auto& {
     const Timed timed(run_.breakdown, Work::kOperators);
-    terms = &shrunk(module, x);
+    return shrunk(module, x);
   }
+  ();
   const Timed timed(run_.breakdown, Work::kElementwise);
   at::Tensor y = at::empty({x.size(0), out}, x.options());
   const float* base = twin.const_data_ptr<float>();
@@ -149,7 +147,7 @@ at::Tensor DeltaOps::moved_from(Module module, const at::Tensor& x, const at::Te
       const auto& expands = run_.variants[static_cast<std::size_t>(v)].expand(module);
       if (expands.empty()) kernels::add_moved(from, move, nullptr, 0, nullptr, 0, to + row * out, many, out);
       for (const Expand& e : expands) {  // the second and further ones add to what is there
-        const at::Tensor& s = (*terms)[static_cast<std::size_t>(v)];
+        const at::Tensor& s = terms[static_cast<std::size_t>(v)];
         kernels::add_moved(from, move, s.const_data_ptr<float>() + first * s.size(1) + e.first, s.size(1),
                            e.b.const_data_ptr<float>(), e.rank, to + row * out, many, out);
         from = to + row * out;

@@ -16,6 +16,12 @@ Norm loaded_norm(const model::Checkpoint& model, Site site, at::ScalarType dtype
   return norm;
 }
 
+Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight, const at::Tensor& bias) {
+  if (weight.defined()) base.weight = norm_weight(spec, weight);
+  if (bias.defined()) base.bias = bias;
+  return base;
+}
+
 void LayerLoader::load_linear(Site site, LayerWeights& out) {
   const std::size_t m = model::index(site.module);
   const std::vector<std::int64_t> shape = checkpoint_.spec().shape(site.module);

@@ -46,5 +46,7 @@ struct Norm {
 // A norm's weight as it multiplies, [hidden] or [head_dim].
 at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored);
 Norm loaded_norm(const model::Checkpoint& model, model::Site site, at::ScalarType dtype);
+// The norm of a variant that brings a stored weight or bias of its own; undefined: the base's.
+Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace deltascape::engine

@@ -211,7 +211,7 @@ void Pass::read_taps(int block) {
       at::Tensor value = base_taps_.back();  // an adapter that changes nothing so far is the base
       slot.guarded([&] {
         const bool normed = tap.final_norm && slot.first_layer <= block;  // unless it brings a final norm
-        const Norm norm = tap.final_norm ? slot.final_norm(setting_) : Norm();
+        const Norm norm = tap.final_norm ? slot.final_norm(setting_, base_norm) : Norm();
         if (slot.own) value = slot.own->read(0, tap, position, norm);
         else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, norm);
         else if (normed) value = base_stream_.read(0, tap, position, norm);

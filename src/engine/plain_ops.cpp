@@ -31,11 +31,9 @@ void PlainOps::scale_and_bias(Module module, at::Tensor rows, std::size_t v) con
 
 at::Tensor PlainOps::linear(Module module, const at::Tensor& given) {
   const std::size_t m = model::index(module);
-  bool own_weight = false, own_bias = false;
-  for (const LayerOps& v : run_.variants) {
-    own_weight |= v.replaces_weight(module);
-    own_bias |= v.replaces_bias(module) || v.out_scale(module).defined();
-  }
+  const bool own_weight = std::ranges::any_of(run_.variants, [&](auto& v) { return v.replaces_weight(module); });
+  const bool own_bias = std::ranges::any_of(
+      run_.variants, [&](auto& v) { return v.replaces_bias(module) || v.out_scale(module).defined(); });
   const at::Tensor x = input_of(module, given);
   const PackedWeight& shared = run_.weights.linear[m];
   const at::Tensor& bias = run_.weights.bias[m];
@@ -62,8 +60,10 @@ at::Tensor PlainOps::linear(Module module, const at::Tensor& given) {
 }
 
 const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor& x) {
+  const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
   const Module group = same_input(module)[0];
-  if (shrunk_input_.is_same(x) && shrunk_group_ == group) return shrunk_;
+  const bool there = shrunk_input_.is_same(x) && shrunk_group_ == group;
+  if (there || std::ranges::none_of(run_.variants, has_terms)) return shrunk_;
   shrunk_group_ = group;
   shrunk_.assign(run_.variants.size(), {});
   shrunk_input_ = x;
@@ -77,11 +77,10 @@ const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor&
 
 void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
   const Timed timed(run_.breakdown, Work::kOperators);
-  const auto has_terms = [&](const LayerOps& v) { return !v.expand(module).empty(); };
-  if (std::any_of(run_.variants.begin(), run_.variants.end(), has_terms)) shrunk(module, x);
+  const std::vector<at::Tensor>& terms = shrunk(module, x);
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     for (const Expand& e : run_.variants[v].expand(module)) {
-      const at::Tensor &s = shrunk_[v], rows = rows_of(y, v);
+      const at::Tensor &s = terms[v], rows = rows_of(y, v);
       const std::int64_t stride = s.size(1), out = y.size(1);
       at::parallel_for(0, rows.size(0), 32, [&](std::int64_t begin, std::int64_t end) {
         const std::int64_t many = end - begin, at = begin * stride + e.first;
@@ -127,17 +126,13 @@ at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor&
 at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   const Timed timed(run_.breakdown, Work::kElementwise);
   const model::ModelSpec& spec = run_.spec;
-  bool own = false;
-  for (const LayerOps& v : run_.variants) own |= v.replaces_weight(module) || v.replaces_bias(module);
   const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
-  if (!own) return normed(spec, module, x, shared);
+  const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
+  if (std::ranges::none_of(run_.variants, brings_own)) return normed(spec, module, x, shared);
   std::vector<at::Tensor> parts;
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
-    Norm norm = shared;
-    if (ops.replaces_weight(module)) norm.weight = norm_weight(spec, ops.weight(module));
-    if (ops.replaces_bias(module)) norm.bias = ops.bias(module);
-    parts.push_back(normed(spec, module, rows_of(x, v), norm));
+    parts.push_back(normed(spec, module, rows_of(x, v), replaced(spec, shared, ops.weight(module), ops.bias(module))));
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }

@@ -60,8 +60,8 @@ class PlainOps : public model::BlockOps {
   void scale_and_bias(model::Module module, at::Tensor rows, std::size_t v) const;
   // y += scale · B A x, and further products, for every variant that has such terms on the module.
   void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
-  // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, undefined
-  // where the variant has no such terms. Small products: they run beside each other.
+  // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, for the
+  // variants that have such terms on the module. Small products: they run beside each other.
   const std::vector<at::Tensor>& shrunk(model::Module module, const at::Tensor& x);
 
   const LayerRun& run_;

@@ -9,10 +9,13 @@ namespace {
 
 // More variants in one pass save little (the base's own work is shared by so many already) and cost their streams.
 constexpr std::int64_t kMostTogether = 64;
-// Rows of a product: enough for the full rate, few enough that a chunk's values stay near the processor.
-constexpr std::int64_t kChunkRows = 1024;
-
 }  // namespace
+
+std::int64_t full_chunk(std::int64_t tokens) {
+  // Rows of a product: enough for the full rate, few enough that a chunk's values stay near the processor.
+  constexpr std::int64_t kChunkRows = 1024;
+  return std::max<std::int64_t>(1, (kChunkRows + tokens - 1) / tokens);
+}
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
                std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
@@ -21,10 +24,7 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   const double element = precision == Precision::kFp64 ? 8 : 4;
   const auto d = [](std::int64_t n) { return static_cast<double>(n); };
   double weights = 0, largest = 0, widths = 0;  // elements of a block's linears; inputs and outputs together
-  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
-    if (!spec.has(model::module_at(m))) continue;
-    const std::vector<std::int64_t> shape = spec.shape(model::module_at(m));
-    if (shape.size() != 2) continue;
+  for (const std::vector<std::int64_t>& shape : spec.linears()) {
     weights += d(shape[0]) * d(shape[1]);
     largest = std::max(largest, d(shape[0]) * d(shape[1]));
     widths += d(shape[0]) + d(shape[1]);
@@ -43,9 +43,8 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   Plan plan;
   plan.least = fixed + 3 * stream + running;
   const double left = memory > 0 ? static_cast<double>(memory) - fixed - stream : 1e18;
-  const std::int64_t full_chunk = std::max<std::int64_t>(1, (kChunkRows + layout.tokens - 1) / layout.tokens);
   // A chunk gets at most half of what is left, the streams the rest, and the reader what they leave.
-  plan.chunk = std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk);
+  plan.chunk = std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk(layout.tokens));
   const double for_streams = left - d(plan.chunk) * running;
   const std::int64_t most = std::clamp(variants, std::int64_t{1}, kMostTogether);
   plan.group = std::clamp(static_cast<std::int64_t>(for_streams / stream), std::int64_t{1}, most);

@@ -39,7 +39,7 @@ void PrecisionCheck::run(int layer, const LayerWeights& weights, const Stream& b
 void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm) {
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
-    const Norm norm = tap.final_norm ? slot_.final_norm(setting_) : Norm();
+    const Norm norm = tap.final_norm ? slot_.final_norm(setting_, base_norm) : Norm();
     const at::Tensor base = rounded() ? stream_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
     const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(rounded(), tap, position, norm)
                                                                  : slot_.taps.back().narrow(0, probe_, 1);

@@ -15,14 +15,11 @@ std::optional<at::Tensor> Slot::embedding(const Setting& s, const Layout& layout
   return embedded(s.base, *variant->adapter, layout, s.dtype());
 }
 
-Norm Slot::final_norm(const Setting& s) const {
+Norm Slot::final_norm(const Setting& s, const Norm& base) const {
   const Site site{Module::kFinalNorm};
   if (variant->full) return loaded_norm(*variant->full, site, s.dtype());
-  Norm norm = loaded_norm(s.base, site, s.dtype());
   const adapter::ModuleOps ops = variant->adapter->ops(site, s.dtype());
-  if (ops.weight.defined()) norm.weight = norm_weight(s.base.spec(), ops.weight);
-  if (ops.bias.defined()) norm.bias = ops.bias;
-  return norm;
+  return replaced(s.base.spec(), base, ops.weight, ops.bias);
 }
 
 }  // namespace deltascape::engine

@@ -52,10 +52,8 @@ at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapte
                               : c.rows(Module::kPositions, ids, dtype));
   }
   if (!spec.has(Module::kEmbedNorm)) return rows;
-  Norm norm = loaded_norm(c, {Module::kEmbedNorm}, dtype);
   const adapter::ModuleOps ops = ops_of(Module::kEmbedNorm);
-  if (ops.weight.defined()) norm.weight = norm_weight(spec, ops.weight);
-  if (ops.bias.defined()) norm.bias = ops.bias;
+  const Norm norm = replaced(spec, loaded_norm(c, {Module::kEmbedNorm}, dtype), ops.weight, ops.bias);
   return normed(spec, Module::kEmbedNorm, rows, norm);
 }
 

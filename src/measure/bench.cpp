@@ -3,7 +3,6 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +14,7 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
+#include "engine/plan.h"
 #include "hub/fetch.h"
 #include "measure/random_adapters.h"
 #include "measure/rates.h"
@@ -24,8 +24,6 @@ namespace deltascape {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::int64_t kChunkRows = 1024;  // as the engine packs variants
-constexpr std::size_t kMaxTokens = 256;    // as `embed` truncates probes
 
 // Hands everything on, and keeps when the first stage began: until then the run only started up.
 class StartWatch final : public Progress {
@@ -48,19 +46,11 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
-std::int64_t peak_bytes() {
-  struct rusage usage {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
-
 // S, P and the bytes that have to be read.
 void describe_work(const model::Checkpoint& base, const std::vector<ModelRef>& models, BenchReport& report) {
-  const auto tokenizer = base.tokenizer();
-  for (const std::string& text : embedding::default_probes())
-    report.tokens += static_cast<std::int64_t>(
-        tokenizer->encode(text, {.add_special_tokens = true, .max_length = kMaxTokens}).size());
-  for (const auto& shape : measure::block_linears(base.spec())) report.block_parameters += shape[0] * shape[1];
+  for (const auto& ids : embedding::probe_ids(*base.tokenizer(), embedding::default_probes()))
+    report.tokens += static_cast<std::int64_t>(ids.size());
+  for (const auto& shape : base.spec().linears()) report.block_parameters += shape[0] * shape[1];
   report.block_parameters *= base.spec().layer_count();
   report.family = base.spec().architecture->model_type;
   // The blocks' share: of the embedding only a few rows are read, of the head nothing.
@@ -84,7 +74,7 @@ void run(const BenchOptions& options, const std::vector<ModelRef>& models, Bench
       models, embed_options, [&](store::Record record) { report.precision = record.precision; }, watch);
   const auto end = Clock::now();
   if (!done.failed.empty()) throw Error(ErrorCode::kMismatch, done.failed.front().error);
-  report.peak_bytes = peak_bytes();
+  report.peak_bytes = static_cast<std::int64_t>(resident_memory().peak);
   report.variants = static_cast<std::int64_t>(done.stored);
   const auto started = watch.first().value_or(start);
   report.start_seconds = seconds_between(start, started);
@@ -96,8 +86,7 @@ void run(const BenchOptions& options, const std::vector<ModelRef>& models, Bench
 
 void measure_rates(const model::ModelSpec& spec, BenchReport& report, Progress& progress) {
   MachineRates& rates = report.machine;
-  const std::int64_t a_chunk = (kChunkRows + report.tokens - 1) / report.tokens;
-  rates.gemm_rows = std::min(report.variants + 1, a_chunk) * report.tokens;
+  rates.gemm_rows = std::min(report.variants + 1, engine::full_chunk(report.tokens)) * report.tokens;
   rates.fp32 = measure::gemm_rate(spec, rates.gemm_rows, at::kFloat, progress);
   rates.bf16 = measure::gemm_rate(spec, rates.gemm_rows, at::kBFloat16, progress);
   if (report.precision == "fp64") rates.fp64 = measure::gemm_rate(spec, rates.gemm_rows, at::kDouble, progress);

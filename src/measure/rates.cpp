@@ -52,19 +52,10 @@ double product_seconds(const std::vector<std::int64_t>& shape, std::int64_t rows
 
 }  // namespace
 
-std::vector<std::vector<std::int64_t>> block_linears(const model::ModelSpec& spec) {
-  std::vector<std::vector<std::int64_t>> out;
-  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
-    const model::Module module = model::module_at(m);
-    if (spec.has(module) && spec.shape(module).size() == 2) out.push_back(spec.shape(module));
-  }
-  return out;
-}
-
 double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype, Progress& progress) {
   const c10::InferenceMode inference;
   std::map<std::vector<std::int64_t>, int> shapes;
-  for (const auto& shape : block_linears(spec)) ++shapes[shape];
+  for (const auto& shape : spec.linears()) ++shapes[shape];
   progress.begin("measuring products in " + std::string(c10::toString(dtype)),
                  static_cast<std::int64_t>(shapes.size()));
   double flops = 0, seconds = 0;

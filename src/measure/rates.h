@@ -11,8 +11,6 @@
 
 namespace deltascape::measure {
 
-// The linears of one block, by shape [out, in].
-std::vector<std::vector<std::int64_t>> block_linears(const model::ModelSpec& spec);
 // FLOP/s of one block's linears with `rows` rows, through the engine's own products.
 double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype, Progress& progress);
 // bytes/s of c = a + b, two reads and a write counted, on buffers several times the last cache.

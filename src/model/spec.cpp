@@ -195,6 +195,13 @@ bool ModelSpec::has_bias(Module m) const {
 
 bool ModelSpec::transposed(Module m) const { return architecture->transposed && in_block(m) && shape(m).size() == 2; }
 
+std::vector<std::vector<std::int64_t>> ModelSpec::linears() const {
+  std::vector<std::vector<std::int64_t>> out;
+  for (std::size_t m = 0; m < kBlockModules; ++m)
+    if (has(module_at(m)) && shape(module_at(m)).size() == 2) out.push_back(shape(module_at(m)));
+  return out;
+}
+
 std::vector<Site> ModelSpec::sites() const {
   std::vector<Site> out;
   for (std::size_t m = 0; m < kModules; ++m) {

@@ -106,8 +106,9 @@ struct ModelSpec {
   double eps(Module norm) const {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }
-  std::vector<std::int64_t> shape(Module module) const;  // of its weight
-  std::vector<Site> sites() const;                       // every part with a weight, each expert's too
+  std::vector<std::int64_t> shape(Module module) const;    // of its weight
+  std::vector<std::vector<std::int64_t>> linears() const;  // shapes [out, in] of a block's, each kind once
+  std::vector<Site> sites() const;                         // every part with a weight, each expert's too
   std::string hf_name(Site site) const;
   std::optional<Site> site_of(std::string_view module_path) const;
   std::string fingerprint() const;  // every number that decides results, as text

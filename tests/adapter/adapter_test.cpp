@@ -2,13 +2,13 @@
 #include "adapter/adapter.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <fstream>
 
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "goldens.h"
+#include "temporary_folder.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -20,15 +20,9 @@ using model::Site;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::int64_t kRank = 40000;  // on a tiny base: tens of megabytes
 
-class Adapters : public ::testing::Test {
+class Adapters : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-adapter-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    base_ = model::Checkpoint::open(testing::models_folder() / "llama/base");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { base_ = model::Checkpoint::open(testing::models_folder() / "llama/base"); }
 
   void write_config(const io::Json& more = io::Json::object()) const {
     io::Json config = {{"peft_type", "LORA"}, {"r", kRank}, {"lora_alpha", 2 * kRank}};
@@ -59,7 +53,6 @@ class Adapters : public ::testing::Test {
     out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(offset));
   }
 
-  fs::path folder_;
   std::shared_ptr<const model::Checkpoint> base_;
 };
 

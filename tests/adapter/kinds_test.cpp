@@ -1,7 +1,6 @@
 // Adapter kinds beside LoRA: their products equal the matrices they stand for, and tensors that do not go together are
 // refused by name. That the formulas are PEFT's is what the parity goldens show (tests/goldens/adapters.py).
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <fstream>
 #include <map>
@@ -10,6 +9,7 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
+#include "temporary_folder.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -37,17 +37,13 @@ TEST(Products, EqualTheirMatrices) {
   EXPECT_LT(distance(hadamard.apply(x), at::linear(x, change) * 2), 1e-14);
 }
 
-class Kinds : public ::testing::Test {
+class Kinds : public testing::FolderTest {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-kinds-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     base_ = model::Checkpoint::open(testing::models_folder() / "llama/base");
     in_ = base_->spec().shape(Module::kQ)[1];
     out_ = base_->spec().shape(Module::kQ)[0];
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // F32 tensors of ones; names without the module stand on q_proj of layer 1, others are whole.
   void write(const io::Json& config, const std::map<std::string, Shape>& tensors) const {
@@ -81,7 +77,6 @@ class Kinds : public ::testing::Test {
 
   static constexpr const char* kModule = "base_model.model.model.layers.1.self_attn.q_proj.";
   static constexpr const char* kEmbed = "base_model.model.model.embed_tokens.";
-  fs::path folder_;
   std::shared_ptr<const model::Checkpoint> base_;
   std::int64_t in_ = 0, out_ = 0;
 };

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "cli/temporary_folder.h"
+#include "cli/working_folder.h"
 #include "deltascape/error.h"
 #include "io/npz.h"
 
@@ -31,10 +31,10 @@ store::Record record(const std::string& path, const std::string& hash, const std
   return r;
 }
 
-class EmbedResultsTest : public TemporaryFolder {
+class EmbedResultsTest : public WorkingFolder {
  protected:
   void SetUp() override {
-    TemporaryFolder::SetUp();
+    WorkingFolder::SetUp();
     console_.quiet = true;
     for (const char* path : {"a/law", "b/law", "c/law"}) fs::create_directories(path);
   }

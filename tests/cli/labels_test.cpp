@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "cli/temporary_folder.h"
+#include "cli/working_folder.h"
 #include "deltascape/error.h"
 
 namespace deltascape::cli {
@@ -11,7 +11,7 @@ namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
 using Labels = std::map<std::string, std::string>;
-class LabelsTest : public TemporaryFolder {};
+class LabelsTest : public WorkingFolder {};
 
 TEST(ParseCsv, QuotesHoldCommasLineEndsAndQuotes) {
   EXPECT_EQ(parse_csv("a,b\n\"x,1\",\"say \"\"hi\"\"\"\r\n\"two\nlines\",c", "F"),
@@ -29,7 +29,7 @@ TEST(ParseCsv, AnOpenQuoteNamesItsLine) {
     parse_csv("a,b\nc,\"d\n\n", "labels.csv");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), testing::AllOf(testing::HasSubstr("labels.csv"), testing::HasSubstr("line 2")));
+    EXPECT_THAT(e.what(), ::testing::AllOf(::testing::HasSubstr("labels.csv"), ::testing::HasSubstr("line 2")));
   }
 }
 

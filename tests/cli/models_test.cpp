@@ -3,14 +3,14 @@
 
 #include <gmock/gmock.h>
 
-#include "cli/temporary_folder.h"
+#include "cli/working_folder.h"
 
 namespace deltascape::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ModelsTest : public TemporaryFolder {
+class ModelsTest : public WorkingFolder {
  protected:
   // "name|label|path" a model.
   static std::vector<std::string> expand(const std::vector<std::string>& arguments, const ExpandOptions& options = {}) {
@@ -76,7 +76,7 @@ TEST_F(ModelsTest, LabelsByFileAndByPattern) {
               ElementsAre("math-1|from file|pool/math-1", "math-1|typed|pool/math-1", "code-1|code|pool/code-1",
                           "law|by path|pool/law"));
   EXPECT_THAT(expand_models({"pool/math-1", "pool/law"}, options).notes,
-              ElementsAre(testing::AllOf(HasSubstr("labels.csv"), HasSubstr("ghost"))));
+              ElementsAre(::testing::AllOf(HasSubstr("labels.csv"), HasSubstr("ghost"))));
   EXPECT_THAT(expand({"pool/code-1"}, {"", "co.e", {}}), ElementsAre("code-1|code|pool/code-1"));
   EXPECT_THROW(expand({"pool/code-1"}, {"", "(", {}}), Error);
 }

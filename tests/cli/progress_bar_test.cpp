@@ -60,7 +60,9 @@ std::string drawn_by_work(double seconds) {
   return seen;
 }
 
-TEST(ProgressBarTest, ShortWorkDrawsNothing) { EXPECT_THAT(drawn_by_work(0.1), testing::Not(HasSubstr("embedding"))); }
+TEST(ProgressBarTest, ShortWorkDrawsNothing) {
+  EXPECT_THAT(drawn_by_work(0.1), ::testing::Not(HasSubstr("embedding")));
+}
 
 TEST(ProgressBarTest, LongWorkDrawsAndLeavesNothingOnTheLine) {
   const std::string seen = drawn_by_work(2.6);

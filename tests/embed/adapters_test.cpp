@@ -1,7 +1,6 @@
 // embed() with broken, odd and repeated variants beside good ones: each failure is one line that names it, and the
 // others come out as if it were not there. Broken adapters are made from the tiny goldens by rewriting their files.
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <fstream>
@@ -13,6 +12,7 @@
 #include "deltascape/inspect.h"
 #include "goldens.h"
 #include "io/file.h"
+#include "temporary_folder.h"
 
 namespace deltascape {
 namespace {
@@ -41,15 +41,9 @@ void write_safetensors(const fs::path& file, const File& f) {
   out.write(f.data.data(), static_cast<std::streamsize>(f.data.size()));
 }
 
-class Adapters : public ::testing::Test {
+class Adapters : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    golden_ = testing::models_folder() / "llama";
-    std::string pattern = (fs::temp_directory_path() / "deltascape-embed-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { golden_ = testing::models_folder() / "llama"; }
 
   // A copy of the golden adapter lora_linears under another name.
   fs::path copy(const std::string& name) const {
@@ -94,7 +88,7 @@ class Adapters : public ::testing::Test {
     return report.failed[0].error;
   }
 
-  fs::path golden_, folder_;
+  fs::path golden_;
 };
 
 // DESIGN §5, invariance: ≤ 1e-6 ‖h‖.

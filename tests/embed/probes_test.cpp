@@ -2,11 +2,11 @@
 #include "embed/probes.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <fstream>
 
 #include "deltascape/error.h"
+#include "temporary_folder.h"
 
 namespace deltascape::embedding {
 namespace {
@@ -15,14 +15,8 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class Probes : public ::testing::Test {
+class Probes : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-probes-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   fs::path write(const std::string& name, const std::string& content) const {
     std::ofstream(folder_ / name, std::ios::binary) << content;
     return folder_ / name;
@@ -35,7 +29,6 @@ class Probes : public ::testing::Test {
     }
     return "";
   }
-  fs::path folder_;
 };
 
 TEST_F(Probes, DefaultsAreFiveFilledTemplates) {

@@ -11,6 +11,7 @@
 #include "deltascape/error.h"
 #include "hub/client.h"
 #include "hub/http.h"
+#include "temporary_folder.h"
 
 namespace deltascape::hub {
 namespace {
@@ -18,12 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class EnvironmentTest : public ::testing::Test {
+class EnvironmentTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-env-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     for (const char* name : kNames) {
       const char* value = std::getenv(name);
       saved_.push_back(value ? std::optional<std::string>(value) : std::nullopt);
@@ -34,7 +32,6 @@ class EnvironmentTest : public ::testing::Test {
   void TearDown() override {
     for (std::size_t i = 0; i < saved_.size(); ++i)
       saved_[i] ? setenv(kNames[i], saved_[i]->c_str(), 1) : unsetenv(kNames[i]);
-    fs::remove_all(folder_);
   }
   static std::string failure() {
     try {
@@ -48,7 +45,6 @@ class EnvironmentTest : public ::testing::Test {
   static constexpr const char* kNames[] = {
       "HF_HOME",  "HF_HUB_CACHE",  "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT",
       "HF_TOKEN", "HF_TOKEN_PATH", "HOME",           "XDG_CACHE_HOME",       "HF_HUB_DISABLE_IMPLICIT_TOKEN"};
-  fs::path folder_;
   std::vector<std::optional<std::string>> saved_;
 };
 

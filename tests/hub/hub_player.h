@@ -19,6 +19,7 @@
 #include "deltascape/error.h"
 #include "hub/fetch.h"
 #include "hub/http.h"
+#include "temporary_folder.h"
 
 namespace deltascape::hub {
 
@@ -26,13 +27,10 @@ using Json = nlohmann::json;
 
 inline const std::string kPlayedCommit(40, 'a');
 
-class HubPlayer : public ::testing::Test {
+class HubPlayer : public testing::FolderTest {
  protected:
   void SetUp() override {
     if (!can_download()) GTEST_SKIP() << "built without libcurl";
-    std::string pattern = (std::filesystem::temp_directory_path() / "deltascape-play-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     setenv("no_proxy", "*", 1);
     start();
     settings_.endpoint = "http://127.0.0.1:" + std::to_string(hub_port_);
@@ -44,7 +42,6 @@ class HubPlayer : public ::testing::Test {
       close(to_player_);  // its input ends, and so does it
       waitpid(player_, nullptr, 0);
     }
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
 
   void add(const std::string& repository, const std::string& file, const std::string& content) {
@@ -126,7 +123,6 @@ class HubPlayer : public ::testing::Test {
     return digits;
   }
 
-  std::filesystem::path folder_;
   Settings settings_;
   const std::string weights_ = [] {
     std::string out;

@@ -11,6 +11,7 @@
 
 #include "deltascape/error.h"
 #include "hub/environment.h"
+#include "temporary_folder.h"
 
 namespace deltascape::hub {
 namespace {
@@ -21,12 +22,9 @@ using ::testing::HasSubstr;
 const std::string kCommit = "0123456789abcdef0123456789abcdef01234567";
 const std::string kOther = "fedcba9876543210fedcba9876543210fedcba98";
 
-class ResolveTest : public ::testing::Test {
+class ResolveTest : public testing::FolderTest {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-hub-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     for (const char* name : {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"}) {
       const char* value = std::getenv(name);
       saved_.emplace_back(name, value ? std::optional<std::string>(value) : std::nullopt);
@@ -36,7 +34,6 @@ class ResolveTest : public ::testing::Test {
   }
   void TearDown() override {
     for (const auto& [name, value] : saved_) value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
-    fs::remove_all(folder_);
   }
 
   fs::path repository(const std::string& name) { return folder_ / ("models--" + name); }
@@ -56,7 +53,6 @@ class ResolveTest : public ::testing::Test {
     }
   }
 
-  fs::path folder_;
   std::vector<std::pair<std::string, std::optional<std::string>>> saved_;
 };
 

@@ -3,7 +3,6 @@
 #include "model/checkpoint.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <fstream>
 #include <functional>
@@ -11,6 +10,7 @@
 #include "deltascape/error.h"
 #include "goldens.h"
 #include "io/file.h"
+#include "temporary_folder.h"
 
 namespace deltascape::model {
 namespace {
@@ -18,15 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class Checkpoints : public ::testing::Test {
+class Checkpoints : public testing::FolderTest {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "deltascape-model-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   fs::path copy(const std::string& golden, const std::string& name = "model") const {
     fs::copy(testing::models_folder() / golden, folder_ / name, fs::copy_options::recursive);
     return folder_ / name;
@@ -45,7 +38,6 @@ class Checkpoints : public ::testing::Test {
     }
     return "";
   }
-  fs::path folder_;
 };
 
 TEST_F(Checkpoints, QuantisedHuggingFaceWeightsAreRefusedByName) {

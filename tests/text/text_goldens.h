@@ -10,6 +10,7 @@
 #include <string>
 
 #include "io/json.h"
+#include "temporary_folder.h"
 
 namespace deltascape::text {
 
@@ -22,23 +23,11 @@ inline std::filesystem::path golden_folder() {
   return {};
 }
 
-// A folder of the test's own, removed at the end.
-class TemporaryFolder {
+// A folder of the test's own that tokenizer files are written to.
+class TemporaryFolder : public testing::TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "deltascape-text-XXXXXX").string();
-    if (!mkdtemp(name.data())) std::abort();
-    path_ = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& content) const { std::ofstream(path_ / name) << content; }
+  void write(const std::string& name, const std::string& content) const { std::ofstream(path() / name) << content; }
   void write(const std::string& name, const io::Json& content) const { write(name, content.dump()); }
-
- private:
-  std::filesystem::path path_;
 };
 
 // A byte-level BPE of `a` to `z`, space and two merges.

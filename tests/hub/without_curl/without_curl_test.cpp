@@ -9,6 +9,7 @@
 #include "deltascape/error.h"
 #include "hub/fetch.h"
 #include "hub/http.h"
+#include "temporary_folder.h"
 
 namespace deltascape::hub {
 namespace {
@@ -17,10 +18,9 @@ namespace fs = std::filesystem;
 
 TEST(WithoutCurl, TheCacheIsUsedAndADownloadIsRefused) {
   ASSERT_FALSE(can_download());
-  std::string pattern = (fs::temp_directory_path() / "deltascape-plain-XXXXXX").string();
-  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  const testing::TemporaryFolder folder;
   Settings settings;
-  settings.cache = pattern;
+  settings.cache = folder.path();
   try {
     fetch("org/model", silent_progress(), settings);
     ADD_FAILURE() << "found what is not there";
@@ -32,7 +32,6 @@ TEST(WithoutCurl, TheCacheIsUsedAndADownloadIsRefused) {
   fs::create_directories(snapshot);
   for (const char* name : {"config.json", "model.safetensors"}) std::ofstream(snapshot / name) << "{}";
   EXPECT_EQ(fetch("org/model", silent_progress(), settings).path, snapshot);
-  fs::remove_all(settings.cache);
 }
 
 }  // namespace
