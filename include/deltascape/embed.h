@@ -28,7 +28,7 @@ struct EmbedOptions {
   std::string position = "last";               // last | mean | weighted
   std::string probes_file;                     // empty: the paper's five
   std::string precision = "auto";              // auto | delta | fp32 | bf16 | fp64; auto: delta where bf16 is fast
-  std::string device = "auto";                 // auto | cpu
+  std::string device = "auto";                 // auto | cpu | cuda | cuda:N
   std::size_t memory = 0;                      // bytes beside LibTorch's own; 0: half of the machine's free memory
   int threads = 0;                             // 0: all cores this process may use
   Breakdown* breakdown = nullptr;              // where the time goes, when somebody asks

@@ -103,8 +103,7 @@ void add_how(CLI::App& verb, EmbedVerb& v) {
       ->check(CLI::IsMember({"auto", "delta", "fp32", "bf16", "fp64"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--device", o.device, "Where it runs")
-      ->check(CLI::IsMember({"auto", "cpu"}))
+  verb.add_option("--device", o.device, "Where it runs: cpu, cuda or cuda:N; auto is the processor")
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--memory", v.memory, "Budget, as 4GiB or 500MB; left out: half of what is free")->type_name("SIZE");

@@ -115,10 +115,10 @@ constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", e
                                                                      {"bf16", engine::Precision::kBf16},
                                                                      {"fp64", engine::Precision::kFp64}};
 
-engine::Precision precision_named(const std::string& name) {
+engine::Precision precision_named(const std::string& name, c10::Device device) {
   for (const auto& [known, precision] : kPrecisions)
     if (name == known) return precision;
-  return engine::bfloat16_is_fast() ? engine::Precision::kDelta : engine::Precision::kFp32;  // auto
+  return engine::bfloat16_is_fast(device) ? engine::Precision::kDelta : engine::Precision::kFp32;  // auto
 }
 
 const char* name_of(engine::Precision precision) {
@@ -136,7 +136,11 @@ engine::Precision full_precision_named(const std::string& name) {
 class Job {
  public:
   Job(const std::string& base, const EmbedOptions& options, Progress& progress)
-      : options_(options), progress_(progress), base_(Checkpoint::open(local_path(base, progress))) {
+      : options_(options),
+        progress_(progress),
+        device_(engine::parse_device(options.device)),
+        base_(Checkpoint::open(local_path(base, progress))) {
+    if (!device_.is_cpu()) layers_.emplace(*base_, device_, engine::free_bytes(device_) / 2);
     const auto tokenizer = base_->tokenizer();
     const auto texts =
         options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
@@ -160,19 +164,28 @@ class Job {
   void run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
                  const std::function<void(store::Record)>& sink, EmbedReport& report);
 
+  std::size_t budget() const {
+    if (!device_.is_cpu()) return engine::free_bytes(device_) / 3;  // beside the layers that stay there
+    return options_.memory ? options_.memory : available_memory() / 2;
+  }
+
   const EmbedOptions& options_;
   Progress& progress_;
+  c10::Device device_;
   std::shared_ptr<const Checkpoint> base_;
+  std::optional<engine::DeviceLayers> layers_;  // of the base, on another device than the processor
   engine::Layout layout_;
   engine::Taps taps_;
   store::Comparable comparable_;
 };
 
 void Job::run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report) {
-  const engine::RunOptions how{.precision = precision_named(options_.precision),
+  const engine::RunOptions how{.precision = precision_named(options_.precision, device_),
                                .full_precision = full_precision_named(options_.precision),
-                               .memory = options_.memory ? options_.memory : available_memory() / 2,
-                               .breakdown = options_.breakdown};
+                               .memory = budget(),
+                               .breakdown = options_.breakdown,
+                               .device = device_,
+                               .layers = layers_ ? &*layers_ : nullptr};
   // Groups that one pass takes: while one runs, the next is read, checked and hashed.
   const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
   const auto part = [&](std::size_t first) {
@@ -216,6 +229,7 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
     record.comparable = comparable_;
     record.variant_hash = o.hash;
     record.precision = name_of(v.precision);
+    record.device = device_.str();
     if (v.precision == how.precision) record.numeric_error = result.numeric_error.value_or(0);
     sink(std::move(record));
     ++report.stored;
@@ -233,7 +247,7 @@ void check_options(const EmbedOptions& o) {
   };
   one_of("--representation", o.representation, {"activations"});
   one_of("--precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
-  one_of("--device", o.device, {"auto", "cpu"});
+  if (!engine::parse_device(o.device).is_cpu()) one_of("--precision", o.precision, {"auto", "delta", "fp32", "fp64"});
   engine::parse_position(o.position);
   if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = "--threads"});
 }

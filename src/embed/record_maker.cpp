@@ -40,7 +40,6 @@ store::Record make_record(const at::Tensor& delta, const at::Tensor& base) {
   r.relative_norm = r.norm / std::max(hidden.norm().item<double>(), 1e-300);
   r.no_effect = r.norm == 0;
   r.program_version = DELTASCAPE_VERSION;
-  r.device = "cpu";
   r.created = utc_now();
   return r;
 }

@@ -1,9 +1,7 @@
 #include "engine/autograd_ops.h"
 
-#include <cmath>
-#include <limits>
-
 #include "deltascape/error.h"
+#include "engine/aten_math.h"
 #include "engine/positions.h"
 
 namespace deltascape::engine {
@@ -51,17 +49,10 @@ at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const
 
 at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
   const model::ModelSpec& spec = weights.spec();
-  at::Tensor weight = ops && ops->weight.defined() ? ops->weight : weights(site);
-  if (spec.architecture->norm_plus_one) weight = weight + 1;
-  const at::Tensor runs = x.view({-1, weight.size(0)});
-  if (spec.architecture->norm == model::NormKind::kLayer) {
-    at::Tensor bias;
-    if (ops && ops->bias.defined()) bias = ops->bias;
-    else if (spec.has_bias(site.module)) bias = weights(site, Param::kBias);
-    return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.eps(site.module)).view(x.sizes());
-  }
-  const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.eps(site.module));
-  return (runs * scale * weight).view(x.sizes());
+  Norm norm{norm_weight(spec, ops && ops->weight.defined() ? ops->weight : weights(site)), {}};
+  if (ops && ops->bias.defined()) norm.bias = ops->bias;
+  else if (spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
+  return normalised(spec.architecture->norm, x, norm, spec.eps(site.module));
 }
 
 // [rows, heads·dim] -> [rows, heads, dim]
@@ -78,46 +69,17 @@ at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
 }
 
 at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
-  at::Tensor y;
-  switch (activation) {
-    case model::Activation::kSilu: y = at::silu(gate); break;
-    case model::Activation::kGelu: y = at::gelu(gate, "none"); break;
-    case model::Activation::kGeluTanh: y = at::gelu(gate, "tanh"); break;
-    case model::Activation::kRelu: y = at::relu(gate); break;
-  }
-  return up.defined() ? y * up : y;
+  return gated(activation, gate, up);
 }
 
-at::Tensor AutogradOps::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               const at::Tensor& bias) const {
-  const std::int64_t share = q.size(0) / k.size(0);  // query heads a KV head
-  const auto repeat = [&](const at::Tensor& x) { return share == 1 ? x : x.repeat_interleave(share, 0); };
-  at::Tensor scores = at::matmul(q, repeat(k).transpose(1, 2)) * spec_.attention_scale;  // [heads, n, m]
-  if (spec_.attention_softcap > 0) scores = at::tanh(scores / spec_.attention_softcap) * spec_.attention_softcap;
-  if (bias.defined()) scores = scores + bias;
-  const at::Tensor y = at::matmul(at::softmax(scores, -1), repeat(v));  // [heads, n, value_dim]
-  return y.transpose(0, 1).reshape({q.size(1), -1});
-}
-
-at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m) {
+at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
+                                       std::int64_t m) {
+  const at::Tensor bias = score_bias(spec_, layer, first, n, m, weights_.dtype());
+  if (spec_.architecture->position != model::PositionKind::kRelative) return bias;
   const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
-  at::Tensor bias;
-  if (stack.causal) {
-    const at::Tensor i = at::arange(first, first + n).unsqueeze(1), j = at::arange(m).unsqueeze(0);
-    at::Tensor hidden = j > i;
-    if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
-    bias = at::zeros({n, m}, at::TensorOptions(weights_.dtype()))
-               .masked_fill(hidden, -std::numeric_limits<double>::infinity());
-  }
-  at::Tensor position;
-  if (spec_.architecture->position == model::PositionKind::kAlibi) {
-    position = alibi(spec_.heads, m).to(weights_.dtype());
-  } else if (spec_.architecture->position == model::PositionKind::kRelative) {
-    const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
-    const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
-    position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
-  }
-  if (!position.defined()) return bias;
+  const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
+  const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
+  const at::Tensor position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
   return bias.defined() ? bias + position : position;
 }
 
@@ -140,7 +102,7 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
     at::Tensor vs = by_head(v.narrow(0, row, n), spec_.value_dim).transpose(0, 1);
     if (seen > 0) ks = at::cat({entry->k, ks}, 1), vs = at::cat({entry->v, vs}, 1);
     if (entry) entry->k = ks, entry->v = vs;
-    out.push_back(attend(qs.transpose(0, 1), ks, vs, score_bias(layer, seen, n, seen + n)));
+    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, seen + n)));
     row += n;
   }
   return at::cat(out);
@@ -170,7 +132,7 @@ at::Tensor AutogradOps::cross_attention(const model::LayerSpec&, const at::Tenso
       entry = batch_.cache->at(layer_, s);
     }
     const at::Tensor qs = by_head(q.narrow(0, row, batch_.lengths[s]), spec_.head_dim).transpose(0, 1);
-    out.push_back(attend(qs, entry.cross_k, entry.cross_v, {}));
+    out.push_back(attend(spec_, qs, entry.cross_k, entry.cross_v, {}));
     row += batch_.lengths[s];
   }
   return at::cat(out);

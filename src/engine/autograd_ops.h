@@ -82,11 +82,8 @@ class AutogradOps final : public model::BlockOps {
     return {module, model::in_block(module) ? layer_ : -1, model::of_expert(module) ? expert_ : -1};
   }
   const adapter::ModuleOps* operator_at(model::Site site) const;
-  // One sequence: q [heads, n, head_dim], k [kv_heads, m, head_dim], v [kv_heads, m, value_dim]; `bias` on the scores,
-  // which may be undefined, broadcasts against [heads, n, m] -> [n, heads·value_dim].
-  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias) const;
   // What positions and the layer's mask add to the scores of queries first … first+n-1 against keys 0 … m-1.
-  at::Tensor score_bias(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m);
+  at::Tensor bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m);
 
   Weights& weights_;
   const model::ModelSpec& spec_;

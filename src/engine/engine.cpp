@@ -26,7 +26,7 @@ Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variant
     for (int layer = 0; v.adapter && layer < base.spec().layer_count(); ++layer)
       most.layer = std::max(most.layer, v.adapter->layer_bytes(layer));
   }
-  return make_plan(base, layout, taps, options.precision, options.memory, most, count);
+  return make_plan(base, layout, taps, options.precision, options.device, options.memory, most, count);
 }
 
 void check_finite(RunResult& result) {
@@ -42,7 +42,8 @@ void check_finite(RunResult& result) {
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, Progress& progress) {
   const c10::InferenceMode inference;
-  const BufferScope buffers(options.memory > 0 ? options.memory : std::numeric_limits<std::size_t>::max());
+  const bool limited = options.memory > 0 && options.device.is_cpu();
+  const BufferScope buffers(limited ? options.memory : std::numeric_limits<std::size_t>::max());
   RunResult result;
   result.variants.resize(variants.size());
   std::vector<std::size_t> members;  // all but copies of the base

@@ -10,6 +10,7 @@
 #include "core/stopwatch.h"
 #include "deltascape/error.h"
 #include "deltascape/progress.h"
+#include "engine/device.h"
 #include "engine/layout.h"
 #include "engine/plan.h"
 #include "engine/taps.h"
@@ -28,6 +29,10 @@ struct RunOptions {
   Precision full_precision = Precision::kFp32;  // of full finetunes, where `precision` is kDelta: kDelta or kFp32
   std::size_t memory = 0;  // bytes for streams, a layer, its file's bytes and temporaries; 0: no limit
   Breakdown* breakdown = nullptr;
+  // Where the rows are computed: `memory` is of that device. On another than the processor with the base's layers
+  // there, which outlive the run; full finetunes take fp32 and kBf16 is not available.
+  c10::Device device = c10::kCPU;
+  DeviceLayers* layers = nullptr;
 };
 
 struct VariantResult {

@@ -17,6 +17,7 @@ struct Setting {
   const Taps& taps;
   const RunOptions& options;
 
+  at::TensorOptions options_of_rows() const { return at::TensorOptions(dtype()).device(options.device); }
   at::ScalarType dtype() const { return options.precision == Precision::kFp64 ? at::kDouble : at::kFloat; }
   bool reduced() const { return options.precision == Precision::kDelta || options.precision == Precision::kBf16; }
   // Of the blocks that are read, where the last tokens' results alone are needed.

@@ -15,7 +15,7 @@ using model::Site;
 // The operations of one expert's MLP. Rows stand variant after variant, so many of each.
 class ExpertOps final : public model::BlockOps {
  public:
-  ExpertOps(const LayerRun& run, PlainOps& block, int expert, std::vector<std::int64_t> counts)
+  ExpertOps(const LayerRun& run, model::BlockOps& block, int expert, std::vector<std::int64_t> counts)
       : run_(run), block_(block), expert_(expert), counts_(std::move(counts)) {}
 
   at::Tensor linear(Module module, const at::Tensor& x) override;
@@ -34,14 +34,15 @@ class ExpertOps final : public model::BlockOps {
   PackedWeight shared(Site site, const at::Tensor& x) const;
 
   const LayerRun& run_;
-  PlainOps& block_;
+  model::BlockOps& block_;
   int expert_;
   std::vector<std::int64_t> counts_;
 };
 
 PackedWeight ExpertOps::shared(Site site, const at::Tensor& x) const {
   const Timed timed(run_.breakdown, Work::kConvert);
-  PackedWeight weight(run_.base.load(site, model::Param::kWeight, x.scalar_type()), x.size(0), x.size(0));
+  PackedWeight weight(run_.base.load(site, model::Param::kWeight, x.scalar_type()).to(x.device()), x.size(0),
+                      x.size(0));
   run_.base.release(site, model::Param::kWeight);
   return weight;
 }
@@ -57,12 +58,13 @@ at::Tensor ExpertOps::linear(Module module, const at::Tensor& x) {
     const at::Tensor rows = x.narrow(0, first, counts_[v]);
     at::Tensor y;
     if (ops.weight.defined()) {
-      y = PackedWeight(ops.weight, rows.size(0), rows.size(0)).apply(rows, {});
+      y = PackedWeight(ops.weight.to(x.device()), rows.size(0), rows.size(0)).apply(rows, {});
     } else {
       if (!all.defined()) all = shared(site, x).apply(x, {});
       y = all.narrow(0, first, counts_[v]);
     }
-    for (const adapter::LowRank& l : ops.low_rank) y = y.addmm(product(rows, l.a), l.b.t(), 1, l.scale);
+    for (const adapter::LowRank& l : ops.low_rank)
+      y = y.addmm(product(rows, l.a.to(x.device())), l.b.to(x.device()).t(), 1, l.scale);
     parts.push_back(y);
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
@@ -70,17 +72,23 @@ at::Tensor ExpertOps::linear(Module module, const at::Tensor& x) {
 
 }  // namespace
 
-at::Tensor PlainOps::experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) {
+at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Tensor& x, const model::Routing& routing,
+                       const model::ExpertMlp& mlp) {
   at::Tensor y = at::zeros_like(x);
-  const std::int64_t each = x.size(0) / variants();
+  const std::int64_t each = x.size(0) / static_cast<std::int64_t>(run.variants.size());
   for (const model::ExpertRows& e : model::by_expert(routing)) {
-    const std::int64_t* row = e.rows.const_data_ptr<std::int64_t>();
-    std::vector<std::int64_t> counts(run_.variants.size());
-    for (std::int64_t i = 0; i < e.rows.size(0); ++i) ++counts[static_cast<std::size_t>(row[i] / each)];
-    ExpertOps ops(run_, *this, e.expert, std::move(counts));
+    std::vector<std::int64_t> counts(run.variants.size());
+    const at::Tensor rows = e.rows.cpu();
+    const std::int64_t* row = rows.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < rows.size(0); ++i) ++counts[static_cast<std::size_t>(row[i] / each)];
+    ExpertOps ops(run, block, e.expert, std::move(counts));
     y.index_add_(0, e.rows, mlp(ops, x.index_select(0, e.rows)).mul_(e.weights));
   }
   return y;
+}
+
+at::Tensor PlainOps::experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) {
+  return run_experts(run_, *this, x, routing, mlp);
 }
 
 }  // namespace deltascape::engine

@@ -100,6 +100,7 @@ std::optional<OneDnn> choose(at::ScalarType type) {
   return found;
 }
 
+// For products of the processor's tensors.
 const std::optional<OneDnn>& chosen(at::ScalarType type) {
   static const std::optional<OneDnn> kNone;
   if (type == at::kFloat) {
@@ -111,6 +112,12 @@ const std::optional<OneDnn>& chosen(at::ScalarType type) {
     return path;
   }
   return kNone;
+}
+
+const OneDnn* path_for(const at::Tensor& x) {
+  if (!x.is_cpu()) return nullptr;
+  const auto& path = chosen(x.scalar_type());
+  return path ? &*path : nullptr;
 }
 
 }  // namespace
@@ -126,13 +133,23 @@ bool bfloat16_is_fast() {
   return fast;
 }
 
+bool bfloat16_is_fast(c10::Device device) {
+  if (device.is_cpu()) return bfloat16_is_fast();
+  // Large enough that a device is not idle between calls; reading one value waits for it.
+  const auto measured = [&](at::ScalarType type) {
+    const at::Tensor x = at::ones({4096, 4096}, at::TensorOptions(type).device(device));
+    return seconds([&] { at::linear(x, x).flatten()[0].item<float>(); });
+  };
+  return measured(at::kFloat) > 1.5 * measured(at::kBFloat16);
+}
+
 bool PackedWeight::copies(at::ScalarType type, std::int64_t elements, std::int64_t all_rows) {
   return all_rows >= (elements > kLargeWeight ? kRowsForLarge : kRowsForSmall) && chosen(type).has_value();
 }
 
 PackedWeight::PackedWeight(at::Tensor weight, std::int64_t rows, std::int64_t all_rows)
     : weight_(std::move(weight)), out_(weight_.size(0)) {
-  if (!copies(weight_.scalar_type(), weight_.numel(), all_rows)) return;
+  if (!weight_.is_cpu() || !copies(weight_.scalar_type(), weight_.numel(), all_rows)) return;
   weight_ = chosen(weight_.scalar_type())->pack(weight_, rows);
   reordered_ = true;
 }
@@ -143,13 +160,13 @@ at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias) cons
     const at::Tensor padded = at::constant_pad_nd(x, {0, 0, 0, kLeastRows - rows});
     return apply(padded, bias).narrow(0, 0, rows).contiguous();
   }
-  const auto& onednn = chosen(x.scalar_type());
+  const auto* onednn = path_for(x);
   return onednn ? onednn->apply(x, weight_, bias)
                 : at::linear(x, weight_, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  const auto& onednn = chosen(x.scalar_type());
+  const auto* onednn = path_for(x);
   return onednn && x.size(0) >= kLeastRows ? onednn->apply(x, weight, {}) : at::linear(x, weight);
 }
 

@@ -35,5 +35,6 @@ double bfloat16_speedup();
 // Whether delta propagation pays: where the processor has such instructions, unless they are plainly slow; elsewhere
 // where the measurement leaves no doubt. A busy machine changes neither.
 bool bfloat16_is_fast();
+bool bfloat16_is_fast(c10::Device device);  // the same there, measured at each call
 
 }  // namespace deltascape::engine

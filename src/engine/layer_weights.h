@@ -39,6 +39,7 @@ class LayerLoader {
   ProductRows rows_;
   at::Tensor buffer_;
 };
+
 // What a norm multiplies by and adds, each as wide as what it normalises; bias undefined: nothing.
 struct Norm {
   at::Tensor weight, bias;

@@ -29,15 +29,16 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
     : setting_{base, layout, taps, options},
       plan_(plan),
       loader_(base, setting_.dtype(), product_rows(variants.size())),
-      base_stream_(base.spec(), layout, 1, setting_.dtype()) {
+      base_stream_(base.spec(), layout, 1, setting_.options_of_rows()) {
   place(variants);
-  if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.dtype());
+  if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.options_of_rows());
   for (Slot& slot : slots_) {
     if (!slot.variant->full) continue;
-    slot.own = std::make_unique<Stream>(slot.spec(setting_), layout, 1, setting_.dtype());
+    slot.own = std::make_unique<Stream>(slot.spec(setting_), layout, 1, setting_.options_of_rows());
     // Without twins of the same shape a delta has nothing to stand beside.
     if (options.precision == Precision::kDelta)
-      slot.precision = same_shapes(slot.spec(setting_), base.spec()) ? options.full_precision : Precision::kFp32;
+      slot.precision = same_shapes(slot.spec(setting_), base.spec()) && options.device.is_cpu() ? options.full_precision
+                                                                                                : Precision::kFp32;
   }
   const bool reduced = !slots_.empty() && slots_[0].precision != Precision::kFp32 && setting_.reduced();
   if (reduced && slots_[0].first_layer <= base.spec().layer_count()) check_.emplace(setting_, slots_[0]);
@@ -65,6 +66,10 @@ ProductRows Pass::product_rows(std::size_t variants) const {
           .all = tokens + (chunks + 1) * ProductRows::kLeastCounted,
           .each16 = plan_.chunk * tokens,
           .all16 = n * tokens};
+}
+
+bool Pass::resident(int layer) const {
+  return setting_.options.layers != nullptr && setting_.options.layers->resident(layer);
 }
 
 std::int64_t Pass::active(int layer) const {
@@ -95,7 +100,7 @@ std::vector<Load> Pass::loads() const {
     out.push_back({c.layer_bytes(layer), [&c, layer] { c.prefetch(layer); }, [&c, layer] { c.release(layer); }});
   };
   for (int layer = 0; layer < setting_.taps.deepest(); ++layer) {
-    add(setting_.base, layer);
+    if (!resident(layer)) add(setting_.base, layer);
     for (std::int64_t first = 0; first < active(layer); first += plan_.chunk)
       out.push_back(adapter_load(layer, first, std::min(first + plan_.chunk, active(layer))));
     for (const Slot& slot : slots_)
@@ -131,13 +136,16 @@ void Pass::start(int layer) {
 
 void Pass::run_layer(int layer, Reader& reader) {
   const bool delta = setting_.options.precision == Precision::kDelta;
-  const std::size_t bytes = reader.wait();
+  std::optional<std::size_t> bytes;
+  if (!resident(layer)) bytes = reader.wait();
   std::optional<LayerWeights> weights;
   {
     const Timed timed(setting_.options.breakdown, Work::kConvert);
-    weights.emplace(loader_.load(layer));
+    DeviceLayers* device = setting_.options.layers;
+    weights.emplace(device != nullptr ? device->load(layer, setting_.dtype(), setting_.reduced())
+                                      : loader_.load(layer));
   }
-  if (!weights->shows_file) reader.release(bytes);
+  if (bytes && !weights->shows_file) reader.release(*bytes);
   if (check_) check_->run(layer, *weights, base_stream_);  // before the base's stream moves on
   start(layer);
   Record twins;
@@ -155,7 +163,7 @@ void Pass::run_layer(int layer, Reader& reader) {
     run_full(layer, *weights, twins, slot);
     reader.release(own_bytes);
   }
-  if (weights->shows_file) reader.release(bytes);
+  if (bytes && weights->shows_file) reader.release(*bytes);
   base_stream_.pooled = setting_.last(layer);
   if (stream_) stream_->pooled = setting_.last(layer);
 }

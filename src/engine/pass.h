@@ -22,6 +22,7 @@ class Pass {
   std::vector<Load> loads() const;
   Load adapter_load(int layer, std::int64_t first, std::int64_t end) const;
   ProductRows product_rows(std::size_t variants) const;
+  bool resident(int layer) const;        // on the device already: nothing is read
   std::int64_t active(int layer) const;  // adapters that differ from the base when `layer` has run
   void embed();
   void start(int layer);  // streams of adapters that begin to differ in this layer

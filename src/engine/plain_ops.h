@@ -7,6 +7,7 @@
 
 #include "core/stopwatch.h"
 #include "engine/attention.h"
+#include "engine/device_attention.h"
 #include "engine/layer_ops.h"
 #include "engine/layer_weights.h"
 #include "model/block.h"
@@ -26,6 +27,7 @@ struct LayerRun {
   int layer = 0;
   const LayerWeights& weights;
   const Attention& attention;
+  const DeviceAttention* device_attention;  // where the rows lie on a device
   const Layout& layout;
   std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
   at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
@@ -74,6 +76,10 @@ class PlainOps : public model::BlockOps {
   model::Module shrunk_group_ = model::Module::kHead;  // the first of them: others may read the same input
   std::vector<at::Tensor> shrunk_;                     // [rows of a variant, stacked ranks]
 };
+
+// The experts of a layer, whose operations beside their linears are the block's.
+at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Tensor& x, const model::Routing& routing,
+                       const model::ExpertMlp& mlp);
 
 // The family's norm over each run of the weight's width: x [rows, n·width], norm [width].
 at::Tensor normed(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);

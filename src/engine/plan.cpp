@@ -11,14 +11,15 @@ namespace {
 constexpr std::int64_t kMostTogether = 64;
 }  // namespace
 
-std::int64_t full_chunk(std::int64_t tokens) {
-  // Rows of a product: enough for the full rate, few enough that a chunk's values stay near the processor.
-  constexpr std::int64_t kChunkRows = 1024;
-  return std::max<std::int64_t>(1, (kChunkRows + tokens - 1) / tokens);
+std::int64_t full_chunk(std::int64_t tokens, c10::Device device) {
+  // Rows of a product: enough for the full rate, few enough that a chunk's values stay near the processor. A device has
+  // thousands of lanes to fill, and each call costs.
+  const std::int64_t rows = device.is_cpu() ? 1024 : 16384;
+  return std::max<std::int64_t>(1, (rows + tokens - 1) / tokens);
 }
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
+               c10::Device device, std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
@@ -44,7 +45,8 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   plan.least = fixed + 3 * stream + running;
   const double left = memory > 0 ? static_cast<double>(memory) - fixed - stream : 1e18;
   // A chunk gets at most half of what is left, the streams the rest, and the reader what they leave.
-  plan.chunk = std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk(layout.tokens));
+  plan.chunk =
+      std::clamp(static_cast<std::int64_t>(left / 2 / running), std::int64_t{1}, full_chunk(layout.tokens, device));
   const double for_streams = left - d(plan.chunk) * running;
   const std::int64_t most = std::clamp(variants, std::int64_t{1}, kMostTogether);
   plan.group = std::clamp(static_cast<std::int64_t>(for_streams / stream), std::int64_t{1}, most);

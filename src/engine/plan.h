@@ -28,11 +28,11 @@ struct AdapterBytes {
   std::uint64_t layer = 0, scratch_elements = 0;
 };
 
-// How many variants of so many tokens a product takes where memory allows.
-std::int64_t full_chunk(std::int64_t tokens);
+// How many variants of so many tokens a product takes there where memory allows.
+std::int64_t full_chunk(std::int64_t tokens, c10::Device device = c10::kCPU);
 
-// For `memory` bytes (0: no limit) and `variants` in all.
+// For `memory` bytes of the device (0: no limit) and `variants` in all.
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, const AdapterBytes& adapters, std::int64_t variants);
+               c10::Device device, std::size_t memory, const AdapterBytes& adapters, std::int64_t variants);
 
 }  // namespace deltascape::engine

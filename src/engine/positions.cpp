@@ -16,22 +16,26 @@ Angles rope_angles(const model::RopeSpec& rope, std::int64_t first, std::int64_t
 }
 
 at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length) {
-  auto [cos, sin] = rope_angles(rope, first, x.size(0), length);
-  cos = cos.to(x.scalar_type()).unsqueeze(1), sin = sin.to(x.scalar_type()).unsqueeze(1);  // [tokens, 1, dim/2]
+  const auto [cos, sin] = rope_angles(rope, first, x.size(0), length);
+  return rotate(rope, x, {cos.to(x.scalar_type()), sin.to(x.scalar_type())});
+}
+
+at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, const Angles& angles) {
+  const at::Tensor cos = angles.cos.unsqueeze(1), sin = angles.sin.unsqueeze(1);  // [tokens, 1, dim/2]
   const std::int64_t half = rope.dim / 2;
-  const at::Tensor turning = x.narrow(2, rope.offset, rope.dim);
+  const at::Tensor turning = x.narrow(-1, rope.offset, rope.dim);
   at::Tensor a, b, turned;
   if (rope.interleaved) {
-    const at::Tensor pairs = turning.unflatten(2, {half, 2});
-    a = pairs.select(3, 0), b = pairs.select(3, 1);
-    turned = at::stack({a * cos - b * sin, b * cos + a * sin}, 3).flatten(2);
+    const at::Tensor pairs = turning.unflatten(-1, {half, 2});
+    a = pairs.select(-1, 0), b = pairs.select(-1, 1);
+    turned = at::stack({a * cos - b * sin, b * cos + a * sin}, -1).flatten(-2);
   } else {
-    a = turning.narrow(2, 0, half), b = turning.narrow(2, half, half);
-    turned = at::cat({a * cos - b * sin, b * cos + a * sin}, 2);
+    a = turning.narrow(-1, 0, half), b = turning.narrow(-1, half, half);
+    turned = at::cat({a * cos - b * sin, b * cos + a * sin}, -1);
   }
-  if (rope.dim == x.size(2)) return turned;
+  if (rope.dim == x.size(-1)) return turned;
   const std::int64_t after = rope.offset + rope.dim;
-  return at::cat({x.narrow(2, 0, rope.offset), turned, x.narrow(2, after, x.size(2) - after)}, 2);
+  return at::cat({x.narrow(-1, 0, rope.offset), turned, x.narrow(-1, after, x.size(-1) - after)}, -1);
 }
 
 at::Tensor alibi(std::int64_t heads, std::int64_t keys) {

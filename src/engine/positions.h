@@ -17,6 +17,8 @@ Angles rope_angles(const model::RopeSpec& rope, std::int64_t first, std::int64_t
 
 // Rotates x [tokens, heads, dim] at positions first … first + tokens - 1 of a sequence of `length` tokens.
 at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, std::int64_t first, std::int64_t length);
+// The same with the tokens' angles at hand, of x's type and on its device: x [..., tokens, heads, dim].
+at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, const Angles& angles);
 
 // ALiBi (arXiv 2108.12409 §3): a slope a head times the key's position, [heads, 1, keys]. The distance to the query
 // would differ by a constant a row, which the softmax does not see.

@@ -10,7 +10,7 @@ PrecisionCheck::PrecisionCheck(const Setting& setting, Slot& slot) : setting_(se
       std::min_element(probes.begin(), probes.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   probe_ = shortest - probes.begin();
   layout_ = make_layout({*shortest});
-  stream_.emplace(slot.spec(setting), layout_, rounded() ? 2 : 1, setting.dtype());
+  stream_.emplace(slot.spec(setting), layout_, rounded() ? 2 : 1, setting.options_of_rows());
 }
 
 void PrecisionCheck::embed() {

@@ -12,12 +12,10 @@ at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const
   const auto after = [&](const at::Tensor& x) {
     return tap.final_norm ? normed(spec, Module::kFinalNorm, x, norm) : x;
   };
-  const at::Tensor own = of(v);
-  if (pooled) return after(own);
+  if (pooled) return after(of(v).cpu());
   // The norm is a token's own affair, so the last position needs it for the last token alone.
-  const bool late = position == Position::kLast;
-  const at::Tensor value = pool((late ? own : after(own)).unsqueeze(0), layout, position)[0];
-  return late ? after(value) : value;
+  if (position == Position::kLast) return after(of(v).index_select(0, last).cpu());
+  return pool(after(of(v).cpu()).unsqueeze(0), layout, position)[0];
 }
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include "adapter/adapter.h"
 #include "engine/attention.h"
+#include "engine/device_attention.h"
 #include "engine/layer_weights.h"
 #include "engine/layout.h"
 #include "engine/taps.h"
@@ -17,23 +18,29 @@ namespace deltascape::engine {
 // Several variants of one shape, each with all of a layout's tokens.
 struct Stream {
   // Both must outlive the stream.
-  Stream(const model::ModelSpec& spec, const Layout& layout, std::int64_t variants, at::ScalarType dtype)
+  Stream(const model::ModelSpec& spec, const Layout& layout, std::int64_t variants, const at::TensorOptions& options)
       : spec(spec),
         layout(layout),
-        attention(spec, layout, dtype),
-        rows(at::empty({variants * layout.tokens, spec.hidden}, at::TensorOptions(dtype))) {}
+        attention(spec, layout, c10::typeMetaToScalarType(options.dtype())),
+        last(layout.last.to(options.device())),
+        rows(at::empty({variants * layout.tokens, spec.hidden}, options)) {
+    if (!options.device().is_cpu()) device_attention.emplace(spec, layout, options);
+  }
 
   std::int64_t each() const { return pooled ? layout.last.size(0) : layout.tokens; }
   // `count` variants from `first` on: [count · each(), hidden].
   at::Tensor of(std::int64_t first, std::int64_t count = 1) const {
     return rows.narrow(0, first * each(), count * each());
   }
-  // What the tap reads of variant `v`, [probes, hidden]. `norm`: the final one, where the tap lies behind it.
+  // What the tap reads of variant `v`, [probes, hidden], in the processor's memory. `norm`: the final one, where the
+  // tap lies behind it.
   at::Tensor read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const;
 
   const model::ModelSpec& spec;
   const Layout& layout;
   Attention attention;
+  std::optional<DeviceAttention> device_attention;  // where the rows lie on a device
+  at::Tensor last;                                  // the layout's, where the rows lie
   at::Tensor rows;
   bool pooled = false;  // rows are the probes' last tokens alone
 };

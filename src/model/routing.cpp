@@ -24,12 +24,13 @@ Routing route(const RoutingSpec& r, const at::Tensor& scores) {
 }
 
 std::vector<ExpertRows> by_expert(const Routing& routing) {
-  const at::Tensor ids = routing.experts.contiguous();
+  const at::Tensor ids = routing.experts.cpu().contiguous();
   const std::int64_t* first = ids.const_data_ptr<std::int64_t>();
   const std::set<std::int64_t> taken(first, first + ids.numel());
   std::vector<ExpertRows> out;
   for (const std::int64_t expert : taken) {
-    const std::vector<at::Tensor> where = (ids == expert).nonzero().unbind(1);  // a row takes an expert once
+    const std::vector<at::Tensor> where =
+        (ids == expert).nonzero().to(routing.weights.device()).unbind(1);  // a row takes an expert once
     const at::Tensor weights = routing.weights.index({where[0], where[1]}).unsqueeze(1);
     out.push_back({static_cast<int>(expert), where[0], weights});
   }

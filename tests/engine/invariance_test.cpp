@@ -5,51 +5,10 @@
 
 #include <numeric>
 
-#include "engine/engine.h"
-#include "goldens.h"
-#include "io/json.h"
+#include "engine/golden_run.h"
 
 namespace deltascape::engine {
 namespace {
-
-struct Fixture {
-  std::shared_ptr<const model::Checkpoint> base;
-  std::vector<Variant> variants;
-  std::vector<std::string> names;
-  Layout layout;
-  Taps taps;
-  std::vector<double> reference;  // [variants, rows, dim]
-};
-
-Fixture load(const std::string& name) {
-  for (const auto& golden : testing::golden_cases()) {
-    if (golden.name != name) continue;
-    Fixture f;
-    f.base = model::Checkpoint::open(golden.base);
-    for (const auto& [variant, path] : golden.variants) {
-      f.names.push_back(variant);
-      if (adapter::holds_adapter(path)) f.variants.push_back({adapter::Adapter::open(path, *f.base), nullptr});
-      else f.variants.push_back({nullptr, model::Checkpoint::open(path)});
-    }
-    const auto arrays = io::read_npz(golden.npz);
-    const auto tokens = io::parse_json(std::get<std::vector<std::string>>(arrays.at("tokens").values).at(0), "tokens");
-    f.layout = make_layout(tokens.get<std::vector<std::vector<std::int64_t>>>());
-    f.taps = {parse_layer("all", f.base->spec().layer_count()), Position::kLast};
-    f.reference = testing::doubles(arrays.at("embeddings"));
-    return f;
-  }
-  throw std::runtime_error("no golden " + name);
-}
-
-constexpr std::size_t kAmple = std::size_t{1} << 30;
-
-RunResult run_all(const Fixture& f, const std::vector<Variant>& variants, std::size_t memory, Precision precision) {
-  RunResult r = run(*f.base, variants, f.layout, f.taps,
-                    {.precision = precision, .full_precision = precision, .memory = memory}, silent_progress());
-  for (const VariantResult& v : r.variants)
-    if (v.error) ADD_FAILURE() << v.error->what();
-  return r;
-}
 
 at::Tensor embedding(const RunResult& r, std::size_t i) {
   return r.variants[i].delta.to(at::kDouble).mean(1);  // [rows, dim]

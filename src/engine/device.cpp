@@ -1,0 +1,96 @@
+#include "engine/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/CachingDeviceAllocator.h>
+
+#include <charconv>
+
+#include "deltascape/error.h"
+
+namespace deltascape::engine {
+
+using model::Param;
+using model::Site;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& why, const std::string& expected, const std::string& found) {
+  throw Error(ErrorCode::kUsage, why, {.field = "--device", .expected = expected, .found = found});
+}
+
+}  // namespace
+
+c10::Device parse_device(const std::string& name) {
+  if (name == "auto" || name == "cpu") return c10::kCPU;
+  int place = 0;
+  const char* end = name.data() + name.size();
+  if (name != "cuda") {
+    const bool numbered = name.starts_with("cuda:");
+    const auto [stop, error] = std::from_chars(name.data() + std::min<std::size_t>(5, name.size()), end, place);
+    if (!numbered || error != std::errc() || stop != end || place < 0 || place > 127)
+      refuse("no such device", "auto, cpu, cuda or cuda:N", name);
+  }
+  const int count = at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+  if (count == 0)
+    refuse("no GPU can be used here: this LibTorch is built without CUDA, or sees none", "auto or cpu", name);
+  if (place >= count) refuse("no such GPU", "cuda:0 to cuda:" + std::to_string(count - 1), name);
+  at::globalContext().lazyInitDevice(c10::kCUDA);
+  // Products in full float32, as parity asks for: neither TF32 nor sums in bfloat16.
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  return {c10::kCUDA, static_cast<c10::DeviceIndex>(place)};
+}
+
+std::size_t free_bytes(c10::Device device) {
+  try {
+    return c10::getDeviceAllocator(device.type())->getMemoryInfo(device.index()).first;
+  } catch (const c10::Error&) {
+    return 0;
+  }
+}
+
+at::Tensor DeviceLayers::sent(Site site, Param param, at::ScalarType dtype) {
+  const at::Tensor place = staging_.place(checkpoint_.spec().shape(site.module), dtype);
+  return staging_.send(checkpoint_.load(site, param, dtype, place));
+}
+
+// A bfloat16 file's bytes go over as they are, half as many as what they become there.
+void DeviceLayers::load_linear(Site site, at::ScalarType dtype, bool half, LayerWeights& out) {
+  const std::size_t m = model::index(site.module);
+  if (checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
+    const at::Tensor stored = checkpoint_.view(site, Param::kWeight, at::kBFloat16);
+    const at::Tensor weight = staging_.send(staging_.place(stored.sizes(), at::kBFloat16).copy_(stored));
+    out.linear[m] = PackedWeight(weight.to(dtype), 0, 0);
+    if (half) out.linear16[m] = PackedWeight(weight, 0, 0);
+    return;
+  }
+  const at::Tensor weight = sent(site, Param::kWeight, dtype);
+  if (half) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), 0, 0);
+  out.linear[m] = PackedWeight(weight, 0, 0);
+}
+
+LayerWeights DeviceLayers::load(int layer, at::ScalarType dtype, bool half) {
+  const auto found = resident_.find(layer);
+  if (found != resident_.end()) return found->second;
+  LayerWeights out;
+  const model::ModelSpec& spec = checkpoint_.spec();
+  std::size_t bytes = 0;
+  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
+    const Site site{model::module_at(m), layer};
+    if (!spec.has(site) || model::of_expert(site.module)) continue;
+    const auto elements = static_cast<std::size_t>(c10::multiply_integers(spec.shape(site.module)));
+    bytes += elements * (c10::elementSize(dtype) + (half ? 2 : 0));
+    if (spec.shape(site.module).size() == 1) out.norm[m] = norm_weight(spec, sent(site, Param::kWeight, dtype));
+    else load_linear(site, dtype, half, out);
+    if (spec.has_bias(site.module)) out.bias[m] = staging_.send(checkpoint_.load(site, Param::kBias, dtype));
+  }
+  staging_.end_layer();
+  if (bytes <= room_) {
+    room_ -= bytes;
+    resident_.emplace(layer, out);
+  }
+  return out;
+}
+
+}  // namespace deltascape::engine

@@ -1,0 +1,144 @@
+#include "engine/device_ops.h"
+
+#include <algorithm>
+
+#include "engine/aten_math.h"
+#include "engine/device_attention.h"
+
+namespace deltascape::engine {
+
+using model::Module;
+
+namespace {
+
+adapter::InputChange on(const c10::Device device, adapter::InputChange change) {
+  for (at::Tensor* t : {&change.scale, &change.a, &change.b, &change.blocks})
+    if (t->defined()) *t = t->to(device);
+  return change;
+}
+
+adapter::Product on(const c10::Device device, adapter::Product product) {
+  for (at::Tensor* t : {&product.left, &product.right, &product.left2, &product.right2})
+    if (t->defined()) *t = t->to(device);
+  return product;
+}
+
+}  // namespace
+
+at::Tensor DeviceOps::moved_linear(Module module, const at::Tensor& x) const {
+  const std::size_t m = model::index(module);
+  const Twin& twin = (*twins_)[m];
+  const at::Tensor difference = by_variant(x) - twin.x;  // [variants, tokens, in]
+  const at::Tensor moved = run_.weights.linear16[m].apply(difference.flatten(0, 1).to(at::kBFloat16), {});
+  const at::Tensor y = by_variant(moved).to(x.scalar_type()) + twin.y;
+  if (run_.exact.defined()) {
+    const at::Tensor read = difference.index_select(1, run_.exact).flatten(0, 1);
+    const at::Tensor exact = by_variant(run_.weights.linear[m].apply(read, {})) + twin.y.index_select(0, run_.exact);
+    y.index_copy_(1, run_.exact, exact);
+  }
+  return y.flatten(0, 1);
+}
+
+at::Tensor DeviceOps::own_linear(Module module, const at::Tensor& x) const {
+  const std::size_t m = model::index(module);
+  const std::vector<at::Tensor> rows = by_variant(x).unbind(0);
+  std::vector<at::Tensor> parts;
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const LayerOps& ops = run_.variants[v];
+    const at::Tensor read = ops.input(module) ? on(x.device(), *ops.input(module)).apply(rows[v]) : rows[v];
+    at::Tensor y = ops.replaces_weight(module) ? at::linear(read, ops.weight(module).to(x.device()))
+                                               : run_.weights.linear[m].apply(read, {});
+    if (ops.out_scale(module).defined()) y = y * ops.out_scale(module).to(x.device());
+    const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : run_.weights.bias[m];
+    parts.push_back(bias.defined() ? y + bias.to(x.device()) : y);
+  }
+  return at::cat(parts);
+}
+
+void DeviceOps::add_operators(Module module, const at::Tensor& x, const at::Tensor& y) const {
+  std::int64_t rank = 0;  // the most of any variant
+  for (const LayerOps& v : run_.variants) {
+    std::int64_t own = 0;
+    for (const Expand& e : v.expand(module)) own += e.rank;
+    rank = std::max(rank, own);
+  }
+  if (rank > 0) {
+    const at::TensorOptions host(x.scalar_type());
+    const at::Tensor shrink = at::zeros({variants(), rank, x.size(1)}, host);
+    const at::Tensor expand = at::zeros({variants(), rank, y.size(1)}, host);
+    for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+      const auto place = static_cast<std::int64_t>(v);
+      std::int64_t first = 0;
+      for (const Expand& e : run_.variants[v].expand(module)) {
+        shrink[place].narrow(0, first, e.rank).copy_(run_.variants[v].shrink(module).narrow(0, e.first, e.rank));
+        expand[place].narrow(0, first, e.rank).copy_(e.b);
+        first += e.rank;
+      }
+    }
+    const at::Tensor inner = at::bmm(by_variant(x), shrink.to(x.device()).transpose(1, 2));
+    by_variant(y).baddbmm_(inner, expand.to(x.device()));
+  }
+  for (std::size_t v = 0; v < run_.variants.size(); ++v)
+    for (const adapter::Product& p : run_.variants[v].products(module)) {
+      const auto place = static_cast<std::int64_t>(v);
+      by_variant(y)[place].add_(on(x.device(), p).apply(by_variant(x)[place]));
+    }
+}
+
+at::Tensor DeviceOps::linear(Module module, const at::Tensor& x) {
+  const auto simple = [&](const LayerOps& v) {
+    return !v.replaces_weight(module) && !v.replaces_bias(module) && !v.out_scale(module).defined() && !v.input(module);
+  };
+  const std::size_t m = model::index(module);
+  at::Tensor y;
+  if (!std::ranges::all_of(run_.variants, simple)) {
+    y = own_linear(module, x);
+  } else {
+    const at::Tensor* twin = twins_ != nullptr ? &(*twins_)[m].x : nullptr;
+    const bool has_twins = twin != nullptr && twin->defined() && x.size(0) == variants() * twin->size(0) &&
+                           twin->size(0) == run_.layout.tokens;
+    y = has_twins ? moved_linear(module, x) : run_.weights.linear[m].apply(x, run_.weights.bias[m]);
+  }
+  add_operators(module, x, y);
+  if (record_ != nullptr) (*record_)[m] = {x, y};
+  return y;
+}
+
+at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) {
+  const model::ModelSpec& spec = run_.spec;
+  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
+  const auto normed_by = [&](const at::Tensor& rows, const Norm& norm) {
+    return normalised(spec.architecture->norm, rows, norm, spec.eps(module));
+  };
+  const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
+  if (std::ranges::none_of(run_.variants, brings_own)) return normed_by(x, shared);
+  const std::vector<at::Tensor> rows = by_variant(x).unbind(0);
+  std::vector<at::Tensor> parts;
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const LayerOps& ops = run_.variants[v];
+    at::Tensor weight = ops.weight(module), bias = ops.bias(module);
+    if (weight.defined()) weight = weight.to(x.device());
+    if (bias.defined()) bias = bias.to(x.device());
+    parts.push_back(normed_by(rows[v], replaced(spec, shared, weight, bias)));
+  }
+  return at::cat(parts);
+}
+
+at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                const at::Tensor& v) {
+  return (*run_.device_attention)(layer, by_variant(q), by_variant(k), by_variant(v)).flatten(0, 1);
+}
+
+at::Tensor DeviceOps::needed(const at::Tensor& x) {
+  return run_.tapped.defined() ? by_variant(x).index_select(1, run_.tapped).flatten(0, 1) : x;
+}
+
+at::Tensor DeviceOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
+  return gated(activation, gate, up);
+}
+
+at::Tensor DeviceOps::experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) {
+  return run_experts(run_, *this, x, routing, mlp);
+}
+
+}  // namespace deltascape::engine
