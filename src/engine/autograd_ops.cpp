@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "deltascape/error.h"
+#include "engine/layer_weights.h"
 #include "engine/positions.h"
 
 namespace deltascape::engine {
@@ -51,17 +52,15 @@ at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const
 
 at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
   const model::ModelSpec& spec = weights.spec();
-  at::Tensor weight = ops && ops->weight.defined() ? ops->weight : weights(site);
-  if (spec.architecture->norm_plus_one) weight = weight + 1;
-  const at::Tensor runs = x.view({-1, weight.size(0)});
-  if (spec.architecture->norm == model::NormKind::kLayer) {
-    at::Tensor bias;
-    if (ops && ops->bias.defined()) bias = ops->bias;
-    else if (spec.has_bias(site.module)) bias = weights(site, Param::kBias);
-    return at::layer_norm(runs, {weight.size(0)}, weight, bias, spec.eps(site.module)).view(x.sizes());
-  }
+  Norm norm;
+  if (ops && ops->weight.defined()) norm.weight = norm_weight(spec, ops->weight);
+  else if (spec.has(site)) norm.weight = norm_weight(spec, weights(site));
+  if (ops && ops->bias.defined()) norm.bias = ops->bias;
+  else if (spec.has(site) && spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
+  if (spec.architecture->norm != model::NormKind::kRms) return layer_normed(spec, site.module, x, norm);
+  const at::Tensor runs = x.view({-1, norm.weight.size(0)});
   const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + spec.eps(site.module));
-  return (runs * scale * weight).view(x.sizes());
+  return (runs * scale * norm.weight).view(x.sizes());
 }
 
 // [rows, heads·dim] -> [rows, heads, dim]
@@ -84,6 +83,7 @@ at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, cons
     case model::Activation::kGelu: y = at::gelu(gate, "none"); break;
     case model::Activation::kGeluTanh: y = at::gelu(gate, "tanh"); break;
     case model::Activation::kRelu: y = at::relu(gate); break;
+    case model::Activation::kReluSquared: y = at::relu(gate).square(); break;
   }
   return up.defined() ? y * up : y;
 }
@@ -110,9 +110,9 @@ at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t f
                .masked_fill(hidden, -std::numeric_limits<double>::infinity());
   }
   at::Tensor position;
-  if (spec_.architecture->position == model::PositionKind::kAlibi) {
-    position = alibi(spec_.heads, m).to(weights_.dtype());
-  } else if (spec_.architecture->position == model::PositionKind::kRelative) {
+  if (spec_.position == model::PositionKind::kAlibi) {
+    position = alibi(spec_, m).to(weights_.dtype());
+  } else if (spec_.position == model::PositionKind::kRelative) {
     const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
     const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
     position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
@@ -123,7 +123,7 @@ at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t f
 
 at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v) {
-  const bool rotary = spec_.architecture->position == model::PositionKind::kRotary && layer.rope >= 0;
+  const bool rotary = spec_.position == model::PositionKind::kRotary && layer.rope >= 0;
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {

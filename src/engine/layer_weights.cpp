@@ -11,6 +11,7 @@ at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored) {
 }
 
 Norm loaded_norm(const model::Checkpoint& model, Site site, at::ScalarType dtype) {
+  if (!model.spec().has(site)) return {};
   Norm norm{norm_weight(model.spec(), model.load(site, Param::kWeight, dtype)), {}};
   if (model.spec().has_bias(site.module)) norm.bias = model.load(site, Param::kBias, dtype);
   return norm;
@@ -20,6 +21,16 @@ Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight,
   if (weight.defined()) base.weight = norm_weight(spec, weight);
   if (bias.defined()) base.bias = bias;
   return base;
+}
+
+at::Tensor layer_normed(const model::ModelSpec& spec, Module module, const at::Tensor& x, const Norm& norm) {
+  const std::int64_t width = spec.norm_width(module);
+  const at::Tensor runs = x.contiguous().view({-1, width});
+  const double eps = spec.eps(module);
+  if (!norm.weight.defined() || norm.weight.size(0) == width)
+    return at::layer_norm(runs, {width}, norm.weight, norm.bias, eps).view(x.sizes());
+  const at::Tensor own = at::layer_norm(runs, {width}, {}, {}, eps).view({-1, norm.weight.size(0)}) * norm.weight;
+  return (norm.bias.defined() ? own + norm.bias : own).view(x.sizes());
 }
 
 void LayerLoader::load_linear(Site site, LayerWeights& out) {

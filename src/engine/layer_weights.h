@@ -39,13 +39,16 @@ class LayerLoader {
   ProductRows rows_;
   at::Tensor buffer_;
 };
-// What a norm multiplies by and adds, each as wide as what it normalises; bias undefined: nothing.
+// What a norm multiplies by and adds, each as wide as what it normalises, or where heads have weights of their own as
+// wide as all of them; undefined: nothing.
 struct Norm {
   at::Tensor weight, bias;
 };
 // A norm's weight as it multiplies, [hidden] or [head_dim].
 at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored);
 Norm loaded_norm(const model::Checkpoint& model, model::Site site, at::ScalarType dtype);
+// Of the kinds that subtract the mean.
+at::Tensor layer_normed(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);
 // The norm of a variant that brings a stored weight or bias of its own; undefined: the base's.
 Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight, const at::Tensor& bias);
 

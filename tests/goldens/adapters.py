@@ -73,16 +73,25 @@ TARGETS = {
     "gpt_neox": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
     "bloom": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
     "gpt2": ["c_attn", "c_proj", "c_fc"],
+    "falcon": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
+    "arcee": ATTENTION + ["up_proj", "down_proj"],
+    "nemotron": ATTENTION + ["up_proj", "down_proj"],
+    "glm": ATTENTION + ["gate_up_proj", "down_proj"],
+    "glm4": ATTENTION + ["gate_up_proj", "down_proj"],
     "starcoder2": ATTENTION + ["c_fc", "c_proj"],
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
     "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
     "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
     # PEFT turns LoRA on these families' experts into target_parameters.
     "qwen3_moe": ATTENTION,
+    "olmoe": ATTENTION,
+    "granitemoe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
 }
 # Parts other than linears that adapters of these families replace: norms, tables, biases.
 SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_embeddings_layernorm", "ln_f"],
+         "falcon": ["ln_f", "dense_4h_to_h"],
+         "cohere2": ["input_layernorm", "norm"], "nemotron": ["post_attention_layernorm", "norm"], "glm4": ["post_mlp_layernorm"],
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
          "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
 
@@ -231,7 +240,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.(mlp\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):

@@ -22,7 +22,7 @@ def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
     options = {"attn_implementation": "eager" if family in ("gemma2", "bloom") else "sdpa"}
-    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe"):  # the fused kernels know no float64
+    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options)
 
