@@ -63,8 +63,9 @@ def make_base(shape, folder):
 
 def load(shape, folder):
     # Without fused kernels: they know no float64.
-    experts = {"experts_implementation": "eager"} if shape.family in ("mixtral", "deepseek_v2", "qwen2_moe") else {}
-    return loader(shape).from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **experts).eval()
+    experts = {"experts_implementation": "eager"} if shape.family in ("mixtral", "deepseek_v2", "qwen2_moe", "granitemoe") else {}
+    attention = "sdpa" if shape.family == "falcon" else "eager"  # Falcon's eager path adds ALiBi twice
+    return loader(shape).from_pretrained(folder, dtype=torch.float64, attn_implementation=attention, **experts).eval()
 
 
 def fresh(model):

@@ -37,6 +37,7 @@ constexpr Component kComponents[] = {
     {"miss_block", Role::kMiss, {}},
     {"oft_R", Role::kOft, {}},
     {"ln_tuning_layers", Role::kWeight, Role::kBias},
+    {"token_adapter.base_layer", Role::kWeight, Role::kBias, false},
     {"base_layer", Role::kWeight, Role::kBias, false},
     {"modules_to_save", Role::kWeight, Role::kBias, false},
 };

@@ -13,16 +13,25 @@ at::Tensor gated(model::Activation activation, const at::Tensor& gate, const at:
     case model::Activation::kGelu: y = at::gelu(gate, "none"); break;
     case model::Activation::kGeluTanh: y = at::gelu(gate, "tanh"); break;
     case model::Activation::kRelu: y = at::relu(gate); break;
+    case model::Activation::kReluSquared: y = at::relu(gate).square(); break;
   }
   return up.defined() ? y * up : y;
 }
 
-at::Tensor normalised(model::NormKind kind, const at::Tensor& x, const Norm& norm, double eps) {
-  const at::Tensor runs = x.reshape({-1, norm.weight.size(0)});
-  if (kind == model::NormKind::kLayer)
-    return at::layer_norm(runs, {norm.weight.size(0)}, norm.weight, norm.bias, eps).view(x.sizes());
-  const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + eps);
-  return (runs * scale * norm.weight).view(x.sizes());
+at::Tensor normalised(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm) {
+  const double eps = spec.eps(module);
+  if (spec.architecture->norm == model::NormKind::kRms) {
+    const at::Tensor runs = x.reshape({-1, norm.weight.size(0)});
+    const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + eps);
+    return (runs * scale * norm.weight).view(x.sizes());
+  }
+  const std::int64_t width = spec.norm_width(module);
+  const at::Tensor runs = x.reshape({-1, width});
+  if (!norm.weight.defined() || norm.weight.size(0) == width)
+    return at::layer_norm(runs, {width}, norm.weight, norm.bias, eps).view(x.sizes());
+  // Heads with weights of their own.
+  const at::Tensor own = at::layer_norm(runs, {width}, {}, {}, eps).view({-1, norm.weight.size(0)}) * norm.weight;
+  return (norm.bias.defined() ? own + norm.bias : own).view(x.sizes());
 }
 
 at::Tensor score_bias(const model::ModelSpec& spec, const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
@@ -34,8 +43,8 @@ at::Tensor score_bias(const model::ModelSpec& spec, const model::LayerSpec& laye
     if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
     bias = at::zeros({n, m}, at::TensorOptions(dtype)).masked_fill(hidden, -std::numeric_limits<double>::infinity());
   }
-  if (spec.architecture->position != model::PositionKind::kAlibi) return bias;
-  const at::Tensor slopes = alibi(spec.heads, m).to(dtype);
+  if (spec.position != model::PositionKind::kAlibi) return bias;
+  const at::Tensor slopes = alibi(spec, m).to(dtype);
   return bias.defined() ? bias + slopes : slopes;
 }
 

@@ -12,8 +12,8 @@ namespace deltascape::engine {
 // activation(gate) * up, or activation(gate) alone where `up` is undefined.
 at::Tensor gated(model::Activation activation, const at::Tensor& gate, const at::Tensor& up);
 
-// The norm over each run of the weight's width: x [rows, n·width] -> the same.
-at::Tensor normalised(model::NormKind kind, const at::Tensor& x, const Norm& norm, double eps);
+// The family's norm over each run of what the module normalises: x [rows, n·width] -> the same.
+at::Tensor normalised(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);
 
 // What the layer's mask and ALiBi add to the scores of queries first … first+n-1 against keys 0 … m-1: broadcasts
 // against [heads, n, m]; undefined where nothing is added.

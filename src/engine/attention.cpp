@@ -21,10 +21,10 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::Sca
     }
     angles_.push_back({at::cat(cos).to(dtype).contiguous(), at::cat(sin).to(dtype).contiguous()});
   }
-  if (spec.architecture->position != model::PositionKind::kAlibi) return;
+  if (spec.position != model::PositionKind::kAlibi) return;
   std::int64_t longest = 0;
   for (const auto& probe : layout.probes) longest = std::max(longest, static_cast<std::int64_t>(probe.size()));
-  bias_ = alibi(spec.heads, longest).view({spec.heads, longest}).to(dtype).contiguous();
+  bias_ = alibi(spec, longest).view({spec.heads, longest}).to(dtype).contiguous();
 }
 
 at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,

@@ -49,10 +49,12 @@ at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const
 
 at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
   const model::ModelSpec& spec = weights.spec();
-  Norm norm{norm_weight(spec, ops && ops->weight.defined() ? ops->weight : weights(site)), {}};
+  Norm norm;
+  if (ops && ops->weight.defined()) norm.weight = norm_weight(spec, ops->weight);
+  else if (spec.has(site)) norm.weight = norm_weight(spec, weights(site));
   if (ops && ops->bias.defined()) norm.bias = ops->bias;
-  else if (spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
-  return normalised(spec.architecture->norm, x, norm, spec.eps(site.module));
+  else if (spec.has(site) && spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
+  return normalised(spec, site.module, x, norm);
 }
 
 // [rows, heads·dim] -> [rows, heads, dim]
@@ -75,7 +77,7 @@ at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, cons
 at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
                                        std::int64_t m) {
   const at::Tensor bias = score_bias(spec_, layer, first, n, m, weights_.dtype());
-  if (spec_.architecture->position != model::PositionKind::kRelative) return bias;
+  if (spec_.position != model::PositionKind::kRelative) return bias;
   const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
   const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
   const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
@@ -85,7 +87,7 @@ at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64
 
 at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v) {
-  const bool rotary = spec_.architecture->position == model::PositionKind::kRotary && layer.rope >= 0;
+  const bool rotary = spec_.position == model::PositionKind::kRotary && layer.rope >= 0;
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {

@@ -11,6 +11,7 @@ at::Tensor norm_weight(const model::ModelSpec& spec, const at::Tensor& stored) {
 }
 
 Norm loaded_norm(const model::Checkpoint& model, Site site, at::ScalarType dtype) {
+  if (!model.spec().has(site)) return {};
   Norm norm{norm_weight(model.spec(), model.load(site, Param::kWeight, dtype)), {}};
   if (model.spec().has_bias(site.module)) norm.bias = model.load(site, Param::kBias, dtype);
   return norm;

@@ -40,7 +40,8 @@ class LayerLoader {
   at::Tensor buffer_;
 };
 
-// What a norm multiplies by and adds, each as wide as what it normalises; bias undefined: nothing.
+// What a norm multiplies by and adds, each as wide as what it normalises, or where heads have weights of their own as
+// wide as all of them; undefined: nothing.
 struct Norm {
   at::Tensor weight, bias;
 };

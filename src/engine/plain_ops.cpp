@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/aten_math.h"
 #include "engine/kernels.h"
 
 namespace deltascape::engine {
@@ -119,8 +120,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 
 at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor& x, const Norm& norm) {
   if (spec.architecture->norm == model::NormKind::kRms) return rms_norm(x, norm.weight, spec.eps(module));
-  const at::Tensor runs = x.contiguous().view({-1, norm.weight.size(0)});
-  return at::layer_norm(runs, {norm.weight.size(0)}, norm.weight, norm.bias, spec.eps(module)).view(x.sizes());
+  return normalised(spec, module, x, norm);
 }
 
 at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
@@ -128,7 +128,8 @@ at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   const model::ModelSpec& spec = run_.spec;
   const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
   const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
-  if (std::ranges::none_of(run_.variants, brings_own)) return normed(spec, module, x, shared);
+  if (!shared.weight.defined() || std::ranges::none_of(run_.variants, brings_own))
+    return normed(spec, module, x, shared);
   std::vector<at::Tensor> parts;
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
@@ -168,6 +169,7 @@ at::Tensor PlainOps::gate(model::Activation activation, at::Tensor gate, const a
     case model::Activation::kGelu: at::gelu_(gate, "none"); break;
     case model::Activation::kGeluTanh: at::gelu_(gate, "tanh"); break;
     case model::Activation::kRelu: at::relu_(gate); break;
+    case model::Activation::kReluSquared: at::relu_(gate).square_(); break;
   }
   return up.defined() ? gate.mul_(up) : gate;
 }

@@ -38,7 +38,8 @@ at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, const Angles
   return at::cat({x.narrow(-1, 0, rope.offset), turned, x.narrow(-1, after, x.size(-1) - after)}, -1);
 }
 
-at::Tensor alibi(std::int64_t heads, std::int64_t keys) {
+at::Tensor alibi(const model::ModelSpec& spec, std::int64_t keys) {
+  const std::int64_t heads = spec.heads;
   // float32, as BLOOM computes it. Powers of one base for the largest power of two of heads; the heads beyond take
   // every second power of the base of twice as many.
   const auto whole = static_cast<std::int64_t>(std::exp2(std::floor(std::log2(static_cast<double>(heads)))));
@@ -48,7 +49,11 @@ at::Tensor alibi(std::int64_t heads, std::int64_t keys) {
   };
   at::Tensor slopes = powers(whole, whole, 1);
   if (whole != heads) slopes = at::cat({slopes, powers(2 * whole, heads - whole, 2)});
-  return slopes.view({heads, 1, 1}) * at::arange(keys, at::kFloat);
+  slopes = slopes.view({heads, 1, 1});
+  if (!spec.alibi.rounded) return slopes * at::arange(keys, at::kFloat) * spec.alibi.scale;
+  // Falcon's factor is rounded to what the product is computed in: it stays double until then.
+  const at::Tensor bias = slopes.to(at::kBFloat16) * at::arange(keys, at::kLong);
+  return bias.to(at::kDouble) * spec.alibi.scale;
 }
 
 at::Tensor relative_buckets(const model::RelativeSpec& spec, bool causal, std::int64_t first, std::int64_t n,

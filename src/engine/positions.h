@@ -22,7 +22,7 @@ at::Tensor rotate(const model::RopeSpec& rope, const at::Tensor& x, const Angles
 
 // ALiBi (arXiv 2108.12409 §3): a slope a head times the key's position, [heads, 1, keys]. The distance to the query
 // would differ by a constant a row, which the softmax does not see.
-at::Tensor alibi(std::int64_t heads, std::int64_t keys);
+at::Tensor alibi(const model::ModelSpec& spec, std::int64_t keys);
 
 // T5's bucket of each distance (arXiv 1910.10683 §2.1): queries first … first + n - 1, keys 0 … m - 1 -> int64 [n, m].
 // Half the buckets are for exact distances, the others grow with the logarithm; `causal` knows no key after the query.

@@ -22,15 +22,13 @@ std::string fill(std::string_view pattern, Site site) {
   return out.append(pattern);
 }
 
-const TensorName* row_of(const Architecture& a, Module module, int stack) {
-  const TensorName* outside = nullptr;  // the parts outside the blocks belong to no stack
+// The rows of a module in a stack, the one that is written first. The parts outside the blocks belong to no stack.
+std::vector<const TensorName*> rows_of(const Architecture& a, Module module, int stack) {
+  std::vector<const TensorName*> out;
   for (const auto& names : {a.names, a.norms})
-    for (const TensorName& n : names) {
-      if (n.module != module) continue;
-      if (n.stack == stack) return &n;
-      if (!in_block(module)) outside = &n;
-    }
-  return outside;
+    for (const TensorName& n : names)
+      if (n.module == module && (n.stack == stack || !in_block(module))) out.push_back(&n);
+  return out;
 }
 
 // "layers.12.mlp.up_proj" against "layers.{}.mlp.up_proj": the numbers in the holes, -1 for a hole that is not there.
@@ -71,13 +69,22 @@ std::string architecture_list() {
 }
 
 std::string hf_name(const Architecture& a, Site site, int stack) {
-  const TensorName* row = row_of(a, site.module, stack);
-  return row ? fill(row->hf, site) : "";
+  const std::vector<std::string> names = hf_names(a, site, stack);
+  return names.empty() ? "" : names.front();
 }
 
-std::string gguf_name(const Architecture& a, Site site) {
-  const TensorName* row = row_of(a, site.module, 0);
-  return row ? fill(row->gguf, site) : "";
+std::vector<std::string> hf_names(const Architecture& a, Site site, int stack) {
+  std::vector<std::string> out;
+  for (const TensorName* row : rows_of(a, site.module, stack))
+    if (!row->hf.empty()) out.push_back(fill(row->hf, site));
+  return out;
+}
+
+std::vector<std::string> gguf_names(const Architecture& a, Site site) {
+  std::vector<std::string> out;
+  for (const TensorName* row : rows_of(a, site.module, 0))
+    if (!row->gguf.empty()) out.push_back(fill(row->gguf, site));
+  return out;
 }
 
 std::optional<Site> site_of(const Architecture& a, std::string_view module_path, std::span<const int> stack_first) {
@@ -87,7 +94,7 @@ std::optional<Site> site_of(const Architecture& a, std::string_view module_path,
     for (const auto& names : {a.names, a.norms})
       for (const TensorName& n : names) {
         const auto stack = static_cast<std::size_t>(n.stack);
-        if (stack > 0 && stack >= stack_first.size()) continue;
+        if (n.hf.empty() || (stack > 0 && stack >= stack_first.size())) continue;
         const auto numbers = match(n.hf, path);
         if (!numbers) continue;
         const auto [layer, expert] = *numbers;

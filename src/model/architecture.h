@@ -6,12 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/module.h"
 
 namespace deltascape::model {
 
-enum class Activation { kSilu, kGelu, kGeluTanh, kRelu };
+enum class Activation { kSilu, kGelu, kGeluTanh, kRelu, kReluSquared };
 // A yes or no: what the config says under `key`, else `otherwise`; without a key it is always `otherwise`.
 struct Switch {
   std::string_view key = "";
@@ -24,15 +25,26 @@ inline constexpr Switch Switch::kAttentionBias{"attention_bias"};
 inline constexpr Switch Switch::kMlpBias{"mlp_bias"};
 // Which layers see only the last `sliding_window` positions, when the config gives no layer_types.
 enum class WindowRule {
-  kNone,           // full attention everywhere
-  kEveryLayer,     // Mistral
-  kAlternate,      // Gemma 2: layers 0, 2, 4 …
-  kFiveOfSix,      // Gemma 3: all but every sixth (or sliding_window_pattern)
-  kFromMaxWindow,  // Qwen2/3: from max_window_layers on, where use_sliding_window says so
-  kRefused,        // none, and a config with use_sliding_window is refused
+  kNone,            // full attention everywhere
+  kEveryLayer,      // Mistral: whatever layer_types says
+  kAlternate,       // Gemma 2: layers 0, 2, 4 …
+  kAllButEvery,     // all but every sixth (Gemma 3), every fourth (Cohere 2): Architecture::window_pattern
+  kFromMaxWindow,   // Qwen2/3: from max_window_layers on
+  kBelowMaxWindow,  // Qwen2-MoE: 0, 2, 4 … below max_window_layers
+  kUnrotated,       // SmolLM 3: the layers whose positions do not turn
 };
 
-enum class NormKind { kRms, kLayer };  // LayerNorm subtracts the mean and has a bias
+enum class NormKind {
+  kRms,
+  kLayer,  // subtracts the mean, and has a bias
+  kBare,   // the same without any parameters (OLMo)
+};
+// What a norm of q and k takes together.
+enum class QkNorm {
+  kByHead,   // each head alone, with one weight for all
+  kOwnHead,  // each head alone, with a weight of its own
+  kWhole,    // all heads together (OLMo 2)
+};
 enum class AttentionKind {
   kGrouped,  // MHA, GQA and MQA: q, k, v of their own
   kFused,    // one linear for q, k and v (kQkv)
@@ -40,8 +52,8 @@ enum class AttentionKind {
 };
 // The order of kQkv's rows.
 enum class QkvLayout {
-  kByHead,  // q, k and v of a head beside each other (BLOOM, GPT-NeoX)
-  kBlocks,  // every head's q, then every k, then every v
+  kByGroup,  // the q of the heads that share one k and v, then these (BLOOM, GPT-NeoX: heads of their own; Falcon)
+  kBlocks,   // every head's q, then every k, then every v
 };
 enum class PositionKind {
   kRotary,
@@ -53,12 +65,22 @@ enum class MlpKind { kGated, kPlain, kExperts, kFusedGated };  // fused: one lin
 enum class StackKind { kDecoder, kEncoderDecoder };
 
 // One tensor name: `hf` below the checkpoint's prefix ("model."), `gguf` whole; the first "{}" stands for the layer,
-// counted in its stack, the second for the expert.
+// counted in its stack, the second for the expert. A module with several rows goes by several names; the first is the
+// one that is written.
 struct TensorName {
   Module module;
   std::string_view hf;
   std::string_view gguf;
   int stack = 0;
+};
+
+// One tensor with a module's weights of all experts, [experts, parts·out, in], where a checkpoint has them so: this
+// module's rows are the `part`-th of `parts`. Whole names, `hf` below the prefix; the hole stands for the layer.
+struct FusedName {
+  Module module;
+  std::string_view hf;
+  std::string_view gguf;
+  int part = 0, parts = 1;
 };
 
 // The config keys that families name differently.
@@ -67,7 +89,8 @@ struct ConfigKeys {
   std::string_view intermediate = "intermediate_size";  // empty: four times hidden
   std::string_view layers = "num_hidden_layers";
   std::string_view heads = "num_attention_heads";
-  std::string_view head_dim = "head_dim";  // empty: hidden / heads
+  std::string_view kv_heads = "num_key_value_heads";  // empty: as many as heads
+  std::string_view head_dim = "head_dim";             // empty: hidden / heads
   std::string_view norm_eps = "rms_norm_eps";
   std::string_view rope_theta = "rope_theta";
   std::string_view rope_part = "partial_rotary_factor";
@@ -80,31 +103,34 @@ struct Architecture {
   std::string_view title;             // for people
   std::span<const TensorName> names;  // the projections and the norms that all families name alike
   std::span<const TensorName> norms;  // the others
+  std::span<const FusedName> fused = {};
 
   StackKind stacks = StackKind::kDecoder;
   NormKind norm = NormKind::kRms;
   AttentionKind attention = AttentionKind::kGrouped;
-  QkvLayout qkv = QkvLayout::kByHead;
+  QkvLayout qkv = QkvLayout::kByGroup;
   PositionKind position = PositionKind::kRotary;
   MlpKind mlp = MlpKind::kGated;
   bool embeds = true;  // `embed` runs it; false: the model room and the differentiable execution alone
   ConfigKeys keys = {};
-  bool embed_norm = false;             // a norm after the token embedding
-  bool norm_plus_one = false;          // RMSNorm multiplies by 1 + weight (Gemma)
-  bool scale_embeddings = false;       // token embeddings times sqrt(hidden)
-  bool norm_bias = true;               // LayerNorms have a bias
-  bool fourfold = false;               // the MLP's width is four times hidden where the config names none
-  bool multipliers = false;            // embedding_, attention_ and residual_multiplier, logits_scaling (Granite)
-  bool unrotated_layers = false;       // no_rope_layers, or every no_rope_layer_interval-th: no positions (SmolLM 3)
-  bool partial_rope = false;           // a head's first features may turn alone
-  bool interleaved_rope = false;       // neighbouring features turn together
-  int position_offset = 0;             // of the first learned position in its table (OPT)
-  bool transposed = false;             // the blocks' linears are stored [in, out] (GPT-2's Conv1D)
-  Switch parallel = Switch::kNever;    // attention and MLP read one residual, and both are added to it
-  bool shared_norm = false;            // where parallel: they read one norm of it
-  bool tied_head = false;              // where the config does not say
-  bool qk_norm = false;                // RMSNorm over each head of q and k
-  bool whole_qk_norm = false;          // over all heads together (OLMo 2)
+  bool embed_norm = false;           // a norm after the token embedding
+  bool norm_plus_one = false;        // RMSNorm multiplies by 1 + weight (Gemma)
+  bool scale_embeddings = false;     // token embeddings times sqrt(hidden)
+  bool norm_bias = true;             // LayerNorms have a bias
+  bool fourfold = false;             // the MLP's width is four times hidden where the config names none
+  bool multipliers = false;          // embedding_, attention_ and residual_multiplier, logits_scaling (Granite)
+  bool full_unrotated = false;       // positions count in windowed layers alone, where there is a window (Cohere 2)
+  bool unrotated_layers = false;     // no_rope_layers, or every no_rope_layer_interval-th: no positions (SmolLM 3)
+  bool partial_rope = false;         // a head's first features may turn alone
+  bool interleaved_rope = false;     // neighbouring features turn together
+  int position_offset = 0;           // of the first learned position in its table (OPT)
+  bool transposed = false;           // the blocks' linears are stored [in, out] (GPT-2's Conv1D)
+  Switch parallel = Switch::kNever;  // attention and MLP read one residual, and both are added to it
+  bool shared_norm = false;          // where parallel: they read one norm of it
+  bool tied_head = false;            // where the config does not say
+  Switch qk_norm = Switch::kNever;   // norms of q and k before they turn
+  QkNorm qk_norm_kind = QkNorm::kByHead;
+  bool qk_norm_bias = false;           // where these are LayerNorms
   bool pre_norms = true;               // norms before attention and MLP
   bool post_norms = false;             // norms after attention and MLP too
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
@@ -116,6 +142,8 @@ struct Architecture {
   Switch mlp_bias = Switch::kNever;
   bool head_bias = false;
   WindowRule window = WindowRule::kNone;
+  Switch windows = Switch::kAlways;  // whether there are any
+  int window_pattern = 6;
   int window_size = 4096;  // when the config names none; 0: no window then
   std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";  // when the config names none
@@ -138,7 +166,9 @@ std::string architecture_list();
 
 // Of a model with one stack, or of a site in the first; ModelSpec::hf_name knows the stacks.
 std::string hf_name(const Architecture& a, Site site, int stack = 0);  // "layers.3.self_attn.q_proj"
-std::string gguf_name(const Architecture& a, Site site);               // "blk.3.attn_q"
+// All names that a part goes by, the first one first.
+std::vector<std::string> hf_names(const Architecture& a, Site site, int stack = 0);
+std::vector<std::string> gguf_names(const Architecture& a, Site site);  // "blk.3.attn_q"
 // The inverse of hf_name for a module path with any of the published prefixes ("model.", "language_model.model.").
 // `stack_first`: each stack's first layer; without it only sites of the first stack are found.
 std::optional<Site> site_of(const Architecture& a, std::string_view module_path, std::span<const int> stack_first = {});

@@ -20,10 +20,13 @@ Heads grouped(BlockOps& ops, const at::Tensor& h) {
 
 Heads fused(const ModelSpec& s, BlockOps& ops, const at::Tensor& h) {
   const at::Tensor all = ops.linear(Module::kQkv, h);
-  if (s.architecture->qkv == QkvLayout::kByHead) {
-    const at::Tensor heads = all.view({h.size(0), s.heads, 3, s.head_dim});
-    const auto part = [&](std::int64_t i) { return heads.select(2, i).reshape({h.size(0), -1}).contiguous(); };
-    return {ops.needed(part(0)), part(1), part(2)};
+  if (s.architecture->qkv == QkvLayout::kByGroup) {
+    const std::int64_t share = s.heads / s.kv_heads;
+    const at::Tensor groups = all.view({h.size(0), s.kv_heads, share + 2, s.head_dim});
+    const auto part = [&](std::int64_t first, std::int64_t count) {
+      return groups.narrow(2, first, count).reshape({h.size(0), -1}).contiguous();
+    };
+    return {ops.needed(part(0, share)), part(share, 1), part(share + 1, 1)};
   }
   const std::int64_t q = s.heads * s.head_dim, k = s.kv_heads * s.head_dim;
   const auto part = [&](std::int64_t first, std::int64_t width) { return all.narrow(1, first, width).contiguous(); };
@@ -121,14 +124,16 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   Heads h = project(spec, ops, read);
   x = ops.needed(x);
   const auto added = [&](const at::Tensor& y) { return spec.residual_scale == 1 ? y : y * spec.residual_scale; };
-  if (a.qk_norm) {
+  if (spec.qk_norm) {
     h.q = ops.norm(Module::kQNorm, h.q);
     h.k = ops.norm(Module::kKNorm, h.k);
   }
+  if (spec.clip_qkv > 0)
+    for (at::Tensor* part : {&h.q, &h.k, &h.v}) *part = part->clamp(-spec.clip_qkv, spec.clip_qkv);
   at::Tensor y = ops.linear(Module::kO, ops.attention(l, h.q, h.k, h.v));
   if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
   if (spec.parallel) {
-    const at::Tensor beside = mlp(spec, l, ops, a.shared_norm ? ops.needed(read) : ops.norm(Module::kMlpNorm, x));
+    const at::Tensor beside = mlp(spec, l, ops, spec.shared_norm ? ops.needed(read) : ops.norm(Module::kMlpNorm, x));
     return ops.add(ops.add(std::move(x), y), beside);
   }
   x = ops.add(std::move(x), added(y));

@@ -12,6 +12,7 @@
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "model/rearranged_file.h"
 
 namespace deltascape::model {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kWindow = 4096;
 constexpr std::size_t kWindows = 64;
+constexpr std::string_view kNoPrefix[] = {""};
 
 std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
   // In transformers' order: a single file wins over an index that an earlier save left behind.
@@ -151,6 +153,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool a
                 io::exists(path) ? "not a model" : "no such file or directory",
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
+  c->file_ = rearranged(std::move(c->file_), c->spec_, c->gguf_ != nullptr);
   c->index_tensors();
   for (const auto& [key, t] : c->tensors_)  // experts are read and released one by one
     if (key.first.expert < 0) c->blocks_[key.first.layer].push_back(t);
@@ -165,22 +168,23 @@ void Checkpoint::index_tensors() {
   }
 }
 
-// Finds the tensor under any published prefix and checks its shape.
-void Checkpoint::require(Site site, Param param) {
-  const Architecture& a = *spec_.architecture;
+// Under any of the names and published prefixes; `name` becomes what is missing otherwise.
+const io::TensorInfo* Checkpoint::find(Site site, Param param, std::string& name) const {
   const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
-  std::string name;
-  const io::TensorInfo* found = nullptr;
-  if (gguf_ != nullptr) {
-    name = gguf_name(a, site) + suffix;
-    found = file_->find(name);
-  } else {
-    for (const std::string_view prefix : hf_prefixes()) {
-      const std::string candidate = std::string(prefix) + spec_.hf_name(site) + suffix;
+  const auto names = gguf_ != nullptr ? gguf_names(*spec_.architecture, site) : spec_.hf_names(site);
+  for (const std::string& bare : names)
+    for (const std::string_view prefix : gguf_ != nullptr ? kNoPrefix : hf_prefixes()) {
+      const std::string candidate = std::string(prefix) + bare + suffix;
       if (name.empty()) name = candidate;
-      if ((found = file_->find(candidate)) != nullptr) break;
+      if (const io::TensorInfo* found = file_->find(candidate)) return found;
     }
-  }
+  return nullptr;
+}
+
+// Finds a tensor and checks its shape.
+void Checkpoint::require(Site site, Param param) {
+  std::string name;
+  const io::TensorInfo* found = find(site, param, name);
   if (found == nullptr) {
     if (site.module == Module::kHead) return;  // checkpoints of the body alone; nothing that is computed needs it
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = path_.string(), .field = name});
@@ -192,6 +196,9 @@ void Checkpoint::require(Site site, Param param) {
     throw Error(ErrorCode::kUnsupported, "weights of this type are not computed: give the model in BF16, F16 or F32",
                 {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
   std::vector<std::int64_t> expected = spec_.shape(site.module);
+  const bool of_heads = (site.module == Module::kQNorm || site.module == Module::kKNorm) &&
+                        spec_.architecture->qk_norm_kind == QkNorm::kOwnHead;
+  if (of_heads) expected = {expected[0] / spec_.head_dim, spec_.head_dim};
   if (param == Param::kBias) expected.resize(1);
   else if (spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
@@ -213,6 +220,7 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
 }
 
 Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
+  if (tensor(site, param).shape.size() > spec_.shape(site.module).size()) return Convention::kFlat;  // norms of heads
   if (gguf_ == nullptr)
     return param == Param::kWeight && spec_.transposed(site.module) ? Convention::kTransposed : Convention::kSame;
   const Architecture& a = *spec_.architecture;
@@ -225,6 +233,7 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   const io::TensorInfo& t = tensor(site, param);
   switch (convention(site, param)) {
     case Convention::kSame: break;
+    case Convention::kFlat: return decode_tensor(*file_, t, dtype).flatten();
     case Convention::kTransposed: return decode_tensor(*file_, t, dtype).t().contiguous();
     case Convention::kUnpermute:
       return unpermute(decode_tensor(*file_, t, dtype), site.module == Module::kQ ? spec_.heads : spec_.kv_heads);

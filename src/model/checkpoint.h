@@ -66,10 +66,11 @@ class Checkpoint {
  private:
   Checkpoint() = default;
   void index_tensors();
+  const io::TensorInfo* find(Site site, Param param, std::string& name) const;
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  enum class Convention { kSame, kUnpermute, kMinusOne, kTransposed };
+  enum class Convention { kSame, kFlat, kUnpermute, kMinusOne, kTransposed };
   Convention convention(Site site, Param param) const;
   std::span<const io::TensorInfo* const> block(int layer) const;
 

@@ -44,6 +44,9 @@ std::string ModelSpec::fingerprint() const {
     for (const auto& factors : {r.short_factors, r.long_factors})
       for (const float f : factors) add(f);
   if (parallel) out += " parallel";
+  if (position != architecture->position) out += " other positions";
+  if (shared_norm != architecture->shared_norm) out += " other norms";
+  if (clip_qkv > 0) out += " clipped", add(clip_qkv);
   if (residual_scale != 1) add(residual_scale);
   if (architecture->multipliers) add(embedding_scale);
   if (positions) add(static_cast<double>(positions));
@@ -102,14 +105,20 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kPositions: return {positions, hidden};
     case Module::kEmbed:
     case Module::kHead: return {vocabulary, hidden};
-    case Module::kQNorm: return {architecture->whole_qk_norm ? q : head_dim};
-    case Module::kKNorm: return {architecture->whole_qk_norm ? k : head_dim};
+    case Module::kQNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : q};
+    case Module::kKNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : k};
     default: return {hidden};
   }
 }
 
+std::int64_t ModelSpec::norm_width(Module m) const {
+  const bool by_head = (m == Module::kQNorm || m == Module::kKNorm) && architecture->qk_norm_kind != QkNorm::kWhole;
+  return by_head ? head_dim : shape(m)[0];
+}
+
 bool ModelSpec::has(Site site) const {
   const Architecture& a = *architecture;
+  if (a.norm == NormKind::kBare && shape(site.module).size() == 1) return false;
   switch (site.module) {
     case Module::kEmbedNorm: return a.embed_norm;
     case Module::kPositions: return positions > 0;
@@ -134,15 +143,15 @@ bool ModelSpec::has(Site site) const {
     case Module::kKvDownNorm:
     case Module::kKvUp: return latent.kv_rank > 0;
     case Module::kQNorm:
-    case Module::kKNorm: return a.qk_norm;
-    case Module::kRelativeBias: return a.position == PositionKind::kRelative && site.layer == stack.first;
+    case Module::kKNorm: return qk_norm;
+    case Module::kRelativeBias: return position == PositionKind::kRelative && site.layer == stack.first;
     case Module::kCrossNorm:
     case Module::kCrossQ:
     case Module::kCrossK:
     case Module::kCrossV:
     case Module::kCrossO: return stack.cross;
     case Module::kAttnNorm: return a.pre_norms;
-    case Module::kMlpNorm: return a.pre_norms && !(parallel && a.shared_norm);
+    case Module::kMlpNorm: return a.pre_norms && !(parallel && shared_norm);
     case Module::kAttnPostNorm:
     case Module::kMlpPostNorm: return a.post_norms;
     case Module::kGate:
@@ -171,6 +180,7 @@ bool ModelSpec::has(Module m) const {
 
 bool ModelSpec::has_bias(Module m) const {
   if (m == Module::kRelativeBias) return false;
+  if (m == Module::kQNorm || m == Module::kKNorm) return architecture->qk_norm_bias;
   if (shape(m).size() == 1) return architecture->norm == NormKind::kLayer && architecture->norm_bias;
   switch (m) {
     case Module::kQ: return qkv_bias && !latent.kv_rank;
@@ -217,13 +227,18 @@ std::vector<Site> ModelSpec::sites() const {
   return out;
 }
 
-std::string ModelSpec::hf_name(Site site) const {
+std::vector<std::string> ModelSpec::hf_names(Site site) const {
   int stack = 0;
   if (site.layer >= 0 && site.layer < layer_count()) {
     stack = layers[static_cast<std::size_t>(site.layer)].stack;
     site.layer -= stack_of(site.layer).first;
   }
-  return model::hf_name(*architecture, site, stack);
+  return model::hf_names(*architecture, site, stack);
+}
+
+std::string ModelSpec::hf_name(Site site) const {
+  const std::vector<std::string> names = hf_names(site);
+  return names.empty() ? "" : names.front();
 }
 
 std::optional<Site> ModelSpec::site_of(std::string_view module_path) const {

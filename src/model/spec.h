@@ -67,6 +67,12 @@ struct RoutingSpec {
   std::int64_t shared_intermediate = 0;        // of the expert that every row takes; 0: none
 };
 
+// What is done to ALiBi's biases before they are added to the scores.
+struct AlibiSpec {
+  bool rounded = false;  // to bfloat16 (Falcon)
+  double scale = 1;
+};
+
 struct RelativeSpec {
   std::int64_t buckets = 0, max_distance = 0;
 };
@@ -87,10 +93,15 @@ struct ModelSpec {
   double attention_softcap = 0;  // 0: none
   double final_softcap = 0;
   double logit_scale = 1;
-  double embedding_scale = 1;    // of token embeddings
-  double residual_scale = 1;     // of what attention and MLP add
-  std::int64_t positions = 0;    // rows of the table of learned positions
-  bool parallel = false;         // Architecture::parallel
+  double embedding_scale = 1;  // of token embeddings
+  double residual_scale = 1;   // of what attention and MLP add
+  std::int64_t positions = 0;  // rows of the table of learned positions
+  double clip_qkv = 0;         // q, k and v lie within ± this; 0: wherever they lie
+  bool parallel = false;       // Architecture::parallel
+  bool shared_norm = false;    // Architecture::shared_norm
+  bool qk_norm = false;        // Architecture::qk_norm
+  PositionKind position = PositionKind::kRotary;
+  AlibiSpec alibi;
   std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
   bool tied_head = false;
@@ -107,9 +118,11 @@ struct ModelSpec {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }
   std::vector<std::int64_t> shape(Module module) const;    // of its weight
+  std::int64_t norm_width(Module norm) const;              // how many features it takes together
   std::vector<std::vector<std::int64_t>> linears() const;  // shapes [out, in] of a block's, each kind once
   std::vector<Site> sites() const;                         // every part with a weight, each expert's too
   std::string hf_name(Site site) const;
+  std::vector<std::string> hf_names(Site site) const;  // all that it goes by, hf_name() first
   std::optional<Site> site_of(std::string_view module_path) const;
   std::string fingerprint() const;  // every number that decides results, as text
 };
@@ -125,9 +138,8 @@ void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
 void read_latent(const io::JsonFields& config, ModelSpec& spec);
 void read_experts(const io::JsonFields& config, ModelSpec& spec);
 void read_t5(const io::JsonFields& config, ModelSpec& spec);
-// Factors on embeddings, residuals, scores and logits; layers without positions.
+// Factors on embeddings, residuals, scores and logits, and the bounds of q, k and v.
 void read_scales(const io::JsonFields& config, ModelSpec& spec);
-void read_unrotated(const io::JsonFields& config, ModelSpec& spec);
 // Shared by both: "gelu_pytorch_tanh" -> kGeluTanh.
 Activation activation_named(const std::string& name, const std::filesystem::path& file);
 

@@ -123,7 +123,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   const std::int64_t window = k.integer("attention.sliding_window", a.window == WindowRule::kNone ? 0 : 4096);
   for (int i = 0; i < count; ++i) {
     const bool local = a.window == WindowRule::kEveryLayer || (a.window == WindowRule::kAlternate && i % 2 == 0) ||
-                       (a.window == WindowRule::kFiveOfSix && (i + 1) % 6 != 0);
+                       (a.window == WindowRule::kAllButEvery && (i + 1) % 6 != 0);
     if (!local) continue;
     s.layers[static_cast<std::size_t>(i)].window = static_cast<int>(std::min<std::int64_t>(window, 1 << 30));
     if (a.local_rope) s.layers[static_cast<std::size_t>(i)].rope = 1;

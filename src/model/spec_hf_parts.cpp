@@ -1,23 +1,14 @@
-// Owns config.json's fields that few families have (latent attention, experts, T5, factors, layers without positions),
+// Owns config.json's fields that few families have (latent attention, experts, T5, Falcon, factors),
 // into a ModelSpec that has the rest.
 #include <cmath>
 
 #include "deltascape/error.h"
-#include "model/spec.h"
+#include "model/spec_hf.h"
 
 namespace deltascape::model {
 namespace {
 
 using io::JsonFields;
-
-std::int64_t within(const JsonFields& c, std::string_view key, std::int64_t least, std::int64_t most,
-                    std::optional<std::int64_t> otherwise = {}) {
-  const auto value = c.integer(key);
-  if (!value && otherwise) return *otherwise;
-  if (!value || *value < least || *value > most)
-    c.fail(key, "a number from " + std::to_string(least) + " to " + std::to_string(most));
-  return *value;
-}
 
 constexpr std::int64_t kMost = std::int64_t{1} << 24;
 constexpr std::int64_t kMostExperts = 4096;
@@ -50,6 +41,14 @@ void read_qwen_experts(const JsonFields& c, ModelSpec& s) {
   }
 }
 
+void read_olmoe(const JsonFields& c, ModelSpec& s) {
+  RoutingSpec& r = s.routing;
+  r.experts = within(c, "num_experts", 1, kMostExperts, 64);
+  r.chosen = within(c, "num_experts_per_tok", 1, r.experts, 8);
+  r.normalised = c.boolean("norm_topk_prob").value_or(false);
+  r.intermediate = s.intermediate;
+}
+
 }  // namespace
 
 void read_latent(const JsonFields& c, ModelSpec& s) {
@@ -69,7 +68,8 @@ void read_scales(const JsonFields& c, ModelSpec& s) {
     if (!(std::abs(value) > 0) || !std::isfinite(value)) c.fail(key, "a number other than 0");
     return value;
   };
-  if (s.architecture->model_type == "cohere") s.logit_scale = factor("logit_scale", 0.0625);
+  if (s.architecture->model_type.starts_with("cohere")) s.logit_scale = factor("logit_scale", 0.0625);
+  if (c.has("clip_qkv")) s.clip_qkv = std::abs(factor("clip_qkv", 1));
   if (!s.architecture->multipliers) return;
   s.embedding_scale = factor("embedding_multiplier", 1);
   s.residual_scale = factor("residual_multiplier", 1);
@@ -77,22 +77,24 @@ void read_scales(const JsonFields& c, ModelSpec& s) {
   s.logit_scale = 1 / factor("logits_scaling", 1);
 }
 
-void read_unrotated(const JsonFields& c, ModelSpec& s) {
-  const io::Json* list = c.has("no_rope_layers") ? c.find("no_rope_layers") : nullptr;  // 1 where the layer turns
-  if (list != nullptr && (!list->is_array() || list->size() < s.layers.size()))
-    c.fail("no_rope_layers", "a list of " + std::to_string(s.layers.size()) + " numbers 0 or 1");
-  const auto interval = static_cast<std::size_t>(within(c, "no_rope_layer_interval", 1, kMost, 4));
-  for (std::size_t i = 0; i < s.layers.size(); ++i) {
-    const bool plain = list != nullptr ? (*list)[i] == 0 : (i + 1) % interval == 0;
-    if (list != nullptr && !plain && (*list)[i] != 1) c.fail("no_rope_layers", "numbers 0 or 1");
-    if (plain) s.layers[i].rope = -1;
-  }
+void read_falcon(const JsonFields& c, ModelSpec& s) {
+  const bool grown = c.boolean("new_decoder_architecture").value_or(false);
+  if (!grown) s.kv_heads = c.boolean("multi_query").value_or(true) ? 1 : s.heads;
+  const bool parallel = c.boolean("parallel_attn").value_or(true);
+  s.parallel = grown || parallel;
+  s.shared_norm = parallel && (!grown || within(c, "num_ln_in_parallel_attn", 1, 2, 2) == 1);
+  if (!c.boolean("alibi").value_or(false)) return;
+  s.position = PositionKind::kAlibi;
+  s.ropes.clear();
+  s.alibi = {.rounded = true, .scale = s.attention_scale};
 }
 
 void read_experts(const JsonFields& c, ModelSpec& s) {
   if (s.architecture->model_type.starts_with("qwen")) return read_qwen_experts(c, s);
+  if (s.architecture->model_type == "olmoe") return read_olmoe(c, s);
   RoutingSpec& r = s.routing;
-  const bool mixtral = s.architecture->model_type == "mixtral";
+  const std::string_view family = s.architecture->model_type;
+  const bool mixtral = family == "mixtral" || family == "granitemoe";
   r.experts = within(c, mixtral ? "num_local_experts" : "n_routed_experts", 1, kMostExperts);
   r.chosen = within(c, "num_experts_per_tok", 1, r.experts, mixtral ? std::optional<std::int64_t>(2) : std::nullopt);
   r.normalised = mixtral;

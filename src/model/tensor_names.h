@@ -1,7 +1,15 @@
-// Owns the tensor names of every family (architecture.h says what a row is).
+// Owns the tensor names that families share (architecture.h says what a row is), and the parts of their table.
 #pragma once
 
 #include "model/architecture.h"
+
+namespace deltascape::model {
+
+std::span<const Architecture> gated_families();
+std::span<const Architecture> plain_families();
+std::span<const Architecture> mixture_families();
+
+}  // namespace deltascape::model
 
 namespace deltascape::model::names {
 
@@ -35,9 +43,10 @@ inline constexpr TensorName kSandwichNorms[] = {
 inline constexpr TensorName kMixtral[] = {
     {M::kMlpNorm, "layers.{}.post_attention_layernorm", "blk.{}.ffn_norm"},
     {M::kRouter, "layers.{}.block_sparse_moe.gate", "blk.{}.ffn_gate_inp"},
-    {M::kExpertGate, "layers.{}.block_sparse_moe.experts.{}.w1", ""},
-    {M::kExpertUp, "layers.{}.block_sparse_moe.experts.{}.w3", ""},
-    {M::kExpertDown, "layers.{}.block_sparse_moe.experts.{}.w2", ""},
+    {M::kRouter, "layers.{}.mlp.gate", ""},
+    {M::kExpertGate, "layers.{}.block_sparse_moe.experts.{}.w1", "blk.{}.ffn_gate.{}"},
+    {M::kExpertUp, "layers.{}.block_sparse_moe.experts.{}.w3", "blk.{}.ffn_up.{}"},
+    {M::kExpertDown, "layers.{}.block_sparse_moe.experts.{}.w2", "blk.{}.ffn_down.{}"},
 };
 
 inline constexpr TensorName kDeepseekV2[] = {
@@ -49,9 +58,9 @@ inline constexpr TensorName kDeepseekV2[] = {
     {M::kKvDownNorm, "layers.{}.self_attn.kv_a_layernorm", "blk.{}.attn_kv_a_norm"},
     {M::kKvUp, "layers.{}.self_attn.kv_b_proj", "blk.{}.attn_kv_b"},
     {M::kRouter, "layers.{}.mlp.gate", "blk.{}.ffn_gate_inp"},
-    {M::kExpertGate, "layers.{}.mlp.experts.{}.gate_proj", ""},
-    {M::kExpertUp, "layers.{}.mlp.experts.{}.up_proj", ""},
-    {M::kExpertDown, "layers.{}.mlp.experts.{}.down_proj", ""},
+    {M::kExpertGate, "layers.{}.mlp.experts.{}.gate_proj", "blk.{}.ffn_gate.{}"},
+    {M::kExpertUp, "layers.{}.mlp.experts.{}.up_proj", "blk.{}.ffn_up.{}"},
+    {M::kExpertDown, "layers.{}.mlp.experts.{}.down_proj", "blk.{}.ffn_down.{}"},
     {M::kSharedGate, "layers.{}.mlp.shared_experts.gate_proj", "blk.{}.ffn_gate_shexp"},
     {M::kSharedUp, "layers.{}.mlp.shared_experts.up_proj", "blk.{}.ffn_up_shexp"},
     {M::kSharedDown, "layers.{}.mlp.shared_experts.down_proj", "blk.{}.ffn_down_shexp"},
@@ -104,9 +113,9 @@ inline constexpr TensorName kGpt2[] = {
 inline constexpr TensorName kQwenMoe[] = {
     {M::kMlpNorm, "layers.{}.post_attention_layernorm", "blk.{}.ffn_norm"},
     {M::kRouter, "layers.{}.mlp.gate", "blk.{}.ffn_gate_inp"},
-    {M::kExpertGate, "layers.{}.mlp.experts.{}.gate_proj", ""},
-    {M::kExpertUp, "layers.{}.mlp.experts.{}.up_proj", ""},
-    {M::kExpertDown, "layers.{}.mlp.experts.{}.down_proj", ""},
+    {M::kExpertGate, "layers.{}.mlp.experts.{}.gate_proj", "blk.{}.ffn_gate.{}"},
+    {M::kExpertUp, "layers.{}.mlp.experts.{}.up_proj", "blk.{}.ffn_up.{}"},
+    {M::kExpertDown, "layers.{}.mlp.experts.{}.down_proj", "blk.{}.ffn_down.{}"},
     {M::kSharedGate, "layers.{}.mlp.shared_expert.gate_proj", "blk.{}.ffn_gate_shexp"},
     {M::kSharedUp, "layers.{}.mlp.shared_expert.up_proj", "blk.{}.ffn_up_shexp"},
     {M::kSharedDown, "layers.{}.mlp.shared_expert.down_proj", "blk.{}.ffn_down_shexp"},
@@ -138,6 +147,8 @@ inline constexpr TensorName kPhi[] = {
     {M::kQ, "layers.{}.self_attn.q_proj", "blk.{}.attn_q"},
     {M::kK, "layers.{}.self_attn.k_proj", "blk.{}.attn_k"},
     {M::kV, "layers.{}.self_attn.v_proj", "blk.{}.attn_v"},
+    {M::kQNorm, "layers.{}.self_attn.q_layernorm", "blk.{}.attn_q_norm"},
+    {M::kKNorm, "layers.{}.self_attn.k_layernorm", "blk.{}.attn_k_norm"},
     {M::kO, "layers.{}.self_attn.dense", "blk.{}.attn_output"},
     {M::kFc, "layers.{}.mlp.fc1", "blk.{}.ffn_up"},
     {M::kDown, "layers.{}.mlp.fc2", "blk.{}.ffn_down"},

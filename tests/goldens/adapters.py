@@ -24,6 +24,7 @@ class Adapter:
     zero: bool = False  # the tap does not move
     word: str = ""  # for refused ones: what the message has to name
     only: tuple = ()  # base names it is for; empty: all
+    grown: int = 0  # tokens added to the base's vocabulary before training
 
 
 FEW = [Adapter("lora_linears", dict(target_modules=LINEARS))]
@@ -73,16 +74,25 @@ TARGETS = {
     "gpt_neox": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
     "bloom": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
     "gpt2": ["c_attn", "c_proj", "c_fc"],
+    "falcon": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
+    "arcee": ATTENTION + ["up_proj", "down_proj"],
+    "nemotron": ATTENTION + ["up_proj", "down_proj"],
+    "glm": ATTENTION + ["gate_up_proj", "down_proj"],
+    "glm4": ATTENTION + ["gate_up_proj", "down_proj"],
     "starcoder2": ATTENTION + ["c_fc", "c_proj"],
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
     "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
     "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
     # PEFT turns LoRA on these families' experts into target_parameters.
     "qwen3_moe": ATTENTION,
+    "olmoe": ATTENTION,
+    "granitemoe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
 }
 # Parts other than linears that adapters of these families replace: norms, tables, biases.
 SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_embeddings_layernorm", "ln_f"],
+         "falcon": ["ln_f", "dense_4h_to_h"],
+         "cohere2": ["input_layernorm", "norm"], "nemotron": ["post_attention_layernorm", "norm"], "glm4": ["post_mlp_layernorm"],
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
          "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
 
@@ -107,6 +117,11 @@ KINDS = [
     Adapter("lora_tokens", dict(target_modules=["v_proj"], trainable_token_indices=TOKENS)),
     Adapter("lora_tokens_named", dict(target_modules=["v_proj"], trainable_token_indices={"embed_tokens": TOKENS[::-1]})),
     Adapter("tokens", dict(token_indices=TOKENS), kind="TRAINABLE_TOKENS"),
+    # PEFT saves embedding and head whole where rows were added.
+    Adapter("lora_grown", dict(target_modules=["q_proj", "v_proj"]), grown=4),
+    Adapter("lora_grown_saved", dict(target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"]), grown=3),
+    Adapter("lora_grown_embedding", dict(target_modules=["q_proj", "embed_tokens"]), grown=4),
+    Adapter("lora_grown_tokens", dict(target_modules=["v_proj"], trainable_token_indices=TOKENS), grown=4),
     Adapter("lora_own_bias", dict(target_modules=["q_proj", "k_proj"], lora_bias=True), only=("qwen2", "llama_biases")),
     Adapter("lora_own_bias_all", dict(target_modules=["q_proj", "v_proj"], lora_bias=True, bias="all"), only=("qwen2", "llama_biases")),
     Adapter("pissa", dict(target_modules=LINEARS, init_lora_weights="pissa")),
@@ -203,7 +218,10 @@ def make_adapter(adapter, base, folder, tiny_name):
     """Random weights with an effect of the size that training has; saved by PEFT."""
     torch.manual_seed(0)
     config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
-    model = peft.get_peft_model(load_base(base), config)
+    whole = load_base(base)
+    if adapter.grown:
+        whole.resize_token_embeddings(whole.get_input_embeddings().num_embeddings + adapter.grown, mean_resizing=False)
+    model = peft.get_peft_model(whole, config)
     for key, value in model.named_parameters():
         if value.requires_grad:
             noise = torch.randn(value.shape, generator=seeded(tiny_name, adapter.name, key))
@@ -214,7 +232,7 @@ def make_adapter(adapter, base, folder, tiny_name):
             k.removeprefix("base_model.model."): [(i + n) % 3 != 0 for i in range(6)] for n, k in enumerate(names)}
     if adapter.name == "lora_bf16":
         model.to(torch.bfloat16)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_embedding_layers=bool(adapter.grown) or "auto")
     if adapter.binary:
         (folder / "adapter_model.safetensors").unlink()
         torch.save(peft.get_peft_model_state_dict(model), folder / "adapter_model.bin")
@@ -231,7 +249,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.(mlp\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):

@@ -8,7 +8,7 @@ class Tiny:
     family: str  # transformers' model_type
     tokenizer: str  # a kind of tokenizers_.KINDS
     config: dict
-    storage: str = "f32"  # f32 | bf16 | f16 | sharded | bin
+    storage: str = "f32"  # f32 | bf16 | f16 | sharded | bin | fused (experts in one tensor, as transformers 5 has them)
     old_config: bool = False  # field names as published models of 2023-24 have them
     adapters: str = "few"  # which list of adapters it gets: few | all | bias
     gguf: str = ""  # quantisation of the GGUF form; the case's base is then the GGUF file
@@ -46,6 +46,7 @@ LONG = SMALL | dict(
                           short_factor=[1.0, 1.1, 1.2, 1.4, 1.7, 2.1], long_factor=[1.0, 1.3, 2.0, 3.5, 6.0, 11.0]))
 LAYER_NORM = {k: v for k, v in SMALL.items() if k != "rms_norm_eps"}
 NEOX = {k: v for k, v in LAYER_NORM.items() if k != "num_key_value_heads"} | dict(layer_norm_eps=1e-5)
+FALCON = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8)
 EXPERTS = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=28)
 
 MODELS = [
@@ -126,6 +127,50 @@ MODELS = [
     Tiny("cohere", "cohere", "llama3", LAYER_NORM | dict(layer_norm_eps=1e-5, logit_scale=0.3, tie_word_embeddings=True)),
     Tiny("opt", "opt", "qwen2", dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)),
     Tiny("bloom", "bloom", "llama3", dict(hidden_size=48, n_layer=3, n_head=6), adapters="bias"),
+    Tiny("falcon", "falcon", "qwen2", FALCON, adapters="bias", features={"heads": {"multi_query": False}}),
+    Tiny("falcon_rw", "falcon", "qwen2", FALCON | dict(alibi=True, bias=True, parallel_attn=False, multi_query=False), adapters="bias",
+         features={"rotary": {"alibi": False}}),
+    Tiny("falcon_alibi", "falcon", "qwen2", FALCON | dict(num_attention_heads=6, hidden_size=48, alibi=True, tie_word_embeddings=False),
+         storage="bf16"),
+    Tiny("falcon_40b", "falcon", "qwen2", FALCON | dict(new_decoder_architecture=True, num_kv_heads=2, ffn_hidden_size=96), storage="bin"),
+    Tiny("falcon_11b", "falcon", "qwen2",
+         FALCON | dict(new_decoder_architecture=True, num_kv_heads=4, num_ln_in_parallel_attn=1, rope_parameters=_rope("default", 5e5))),
+    Tiny("olmo", "olmo", "llama3", LAYER_NORM | dict(clip_qkv=1.5), adapters="bias", features={"no bounds": {"clip_qkv": None}}),
+    Tiny("olmoe", "olmoe", "llama3", SMALL | EXPERTS | dict(intermediate_size=28, clip_qkv=1.5)),
+    Tiny("phi_qk", "phi", "qwen2",
+         LAYER_NORM | dict(layer_norm_eps=1e-5, qk_layernorm=True, rope_parameters=_rope("default", partial_rotary_factor=0.5))),
+    Tiny("stablelm_qk", "stablelm", "llama3",
+         LAYER_NORM | dict(layer_norm_eps=1e-5, qk_layernorm=True, use_parallel_residual=True,
+                           rope_parameters=_rope("default", partial_rotary_factor=0.25)), storage="sharded"),
+    Tiny("cohere_qk", "cohere", "llama3", LAYER_NORM | dict(layer_norm_eps=1e-5, use_qk_norm=True, tie_word_embeddings=True)),
+    Tiny("cohere2", "cohere2", "llama3", LAYER_NORM | dict(layer_norm_eps=1e-5, sliding_window=WINDOW, tie_word_embeddings=True,
+                                                           num_hidden_layers=5),
+         features={"no window": {"layer_types": ["full_attention"] * 5}}),
+    Tiny("smollm3_window", "smollm3", "llama3", SMALL | dict(no_rope_layer_interval=2, use_sliding_window=True, sliding_window=WINDOW),
+         old_config=True, features={"no window": {"use_sliding_window": False}}),
+    Tiny("qwen2_moe_window", "qwen2_moe", "qwen2",
+         SMALL | EXPERTS | dict(shared_expert_intermediate_size=56, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=2),
+         old_config=True, features={"no window": {"use_sliding_window": False}}),
+    Tiny("qwen3_moe_window", "qwen3_moe", "qwen2", SMALL | EXPERTS | dict(head_dim=24, use_sliding_window=True, sliding_window=WINDOW),
+         storage="fused", features={"no window": {"use_sliding_window": False}}),
+    Tiny("mixtral_fused", "mixtral", "llama2", SMALL | dict(num_local_experts=5, num_experts_per_tok=2), storage="fused"),
+    Tiny("granitemoe", "granitemoe", "llama3",
+         SMALL | dict(num_local_experts=5, num_experts_per_tok=3, embedding_multiplier=3.0, attention_multiplier=0.4,
+                      residual_multiplier=0.6, logits_scaling=4.0)),
+    Tiny("granitemoe_fused", "granitemoe", "llama3", SMALL | dict(num_local_experts=4, num_experts_per_tok=2), storage="fused"),
+    Tiny("arcee", "arcee", "llama3", SMALL),
+    Tiny("nemotron", "nemotron", "llama3", LAYER_NORM | dict(norm_eps=1e-5, head_dim=24)),
+    Tiny("seed_oss", "seed_oss", "llama3", SMALL | dict(head_dim=24), storage="bf16"),
+    Tiny("helium", "helium", "llama2", SMALL | dict(head_dim=16)),
+    Tiny("glm", "glm", "qwen2", SMALL | dict(head_dim=24)),
+    Tiny("glm4", "glm4", "qwen2", SMALL | dict(head_dim=16, rope_parameters=_rope("default", partial_rotary_factor=0.25))),
+    Tiny("exaone4", "exaone4", "llama3", SMALL | dict(sliding_window=WINDOW, num_hidden_layers=5),
+         features={"no window": {"layer_types": ["full_attention"] * 5}}),
+    Tiny("exaone4_full", "exaone4", "llama3", SMALL | dict(sliding_window=None, layer_types=["full_attention"] * 4)),
+    Tiny("ernie4_5", "ernie4_5", "llama2", SMALL | dict(head_dim=16, use_bias=True)),
+    Tiny("ministral", "ministral", "llama2",
+         SMALL | dict(head_dim=16, sliding_window=WINDOW, layer_types=["full_attention", "sliding_attention"] * 2),
+         features={"no window": {"layer_types": ["full_attention"] * 4}}),
     Tiny("deepseek_v2", "deepseek_v2", "llama3",
          SMALL | dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
                       n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, n_shared_experts=2, first_k_dense_replace=1,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 TEMPLATES = (
@@ -22,14 +23,27 @@ def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
     options = {"attn_implementation": "eager" if family in ("gemma2", "bloom") else "sdpa"}
-    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe"):  # the fused kernels know no float64
+    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options)
 
 
+def _saved_rows(file):
+    """How many tokens the adapter's own embedding has; 0: it brings none."""
+    if not file.exists():
+        return 0
+    with safe_open(file, "pt") as tensors:
+        return max([tensors.get_slice(k).get_shape()[0] for k in tensors.keys() if k.endswith(
+            ("embed_tokens.weight", "embed_tokens.base_layer.weight", "embed_tokens.token_adapter.base_layer.weight"))] or [0])
+
+
 def load_variant(base, path):
     if (Path(path) / "adapter_config.json").exists():
-        return PeftModel.from_pretrained(load_base(base), path)
+        whole = load_base(base)
+        rows = _saved_rows(Path(path) / "adapter_model.safetensors")
+        if rows > whole.get_input_embeddings().num_embeddings:
+            whole.resize_token_embeddings(rows, mean_resizing=False)
+        return PeftModel.from_pretrained(whole, path)
     return load_base(path)
 
 

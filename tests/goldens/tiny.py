@@ -38,7 +38,7 @@ def new_model(tiny, vocabulary, changes=None):
 def save(model, folder, storage):
     dtype = {"bf16": torch.bfloat16, "f16": torch.float16}.get(storage, torch.float32)
     model.to(dtype)
-    model.save_pretrained(folder, max_shard_size="150KB" if storage == "sharded" else "5GB")
+    model.save_pretrained(folder, max_shard_size="150KB" if storage == "sharded" else "5GB", save_original_format=storage != "fused")
     if storage == "bin":
         state = {k: v.clone() for k, v in model.state_dict().items()}
         if model.config.tie_word_embeddings:

@@ -56,6 +56,24 @@ TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {
   EXPECT_THAT(error_of(model), HasSubstr("I32"));
 }
 
+TEST_F(Checkpoints, ExpertsInOneTensorAreCheckedAsAWhole) {
+  const fs::path model = copy("mixtral_fused/base");
+  const auto checkpoint = Checkpoint::open(model);
+  const at::Tensor up = checkpoint->load({Module::kExpertUp, 1, 4}, Param::kWeight, at::kFloat);
+  EXPECT_EQ(up.sizes(), (std::vector<std::int64_t>{96, 64}));
+  EXPECT_TRUE(checkpoint->can_view({Module::kExpertUp, 1, 4}, Param::kWeight, at::kFloat));
+  edit(model / "config.json", [](io::Json& j) { j["num_local_experts"] = 4; });
+  EXPECT_THAT(error_of(model), ::testing::AllOf(HasSubstr("gate_up_proj"), HasSubstr("[5, 192, 64]")));
+}
+
+TEST_F(Checkpoints, ANormForEachHeadIsThereWhole) {
+  const fs::path model = copy("stablelm_qk/base");
+  EXPECT_EQ(Checkpoint::open(model)->load({Module::kQNorm, 0}, Param::kWeight, at::kFloat).numel(), 64);
+  edit(model / "model.safetensors.index.json",
+       [](io::Json& j) { j["weight_map"].erase("model.layers.1.self_attn.q_layernorm.norms.2.weight"); });
+  EXPECT_THAT(error_of(model), HasSubstr("norms.2"));
+}
+
 TEST_F(Checkpoints, ASingleFileWinsOverAnOldIndex) {
   const fs::path model = copy("llama/base");
   std::ofstream(model / "model.safetensors.index.json")

@@ -43,7 +43,7 @@ io::Json config(const std::string& family) {
                 {"ffn_dim", 48},
                 {"max_position_embeddings", 64},
                 {"num_experts", 8}};
-  if (family == "mixtral") c["num_key_value_heads"] = 2;
+  if (family == "mixtral" || family == "exaone4") c["num_key_value_heads"] = 2;
   if (family == "stablelm") c["num_key_value_heads"] = 4;
   return c;
 }
@@ -123,6 +123,70 @@ TEST(FamilySpecs, SomeLayersDoNotTurnOrHaveNoExperts) {
   EXPECT_EQ(read(c).layers[0].mlp, MlpKind::kExperts);
 }
 
+TEST(FamilySpecs, FalconIsThreeBlocks) {
+  io::Json c = config("falcon");
+  const ModelSpec seven = read(c);
+  EXPECT_EQ(seven.kv_heads, 1);
+  EXPECT_TRUE(seven.parallel && seven.shared_norm);
+  EXPECT_FALSE(seven.has(Site{Module::kMlpNorm, 0}));
+  EXPECT_EQ(seven.shape(Module::kQkv), (std::vector<std::int64_t>{32 + 8 + 8, 32}));
+  c["new_decoder_architecture"] = true, c["num_kv_heads"] = 2;
+  EXPECT_TRUE(read(c).has(Site{Module::kMlpNorm, 0}));
+  EXPECT_EQ(read(c).shape(Module::kQkv), (std::vector<std::int64_t>{32 + 16 + 16, 32}));
+  EXPECT_EQ(read(c).site_of("transformer.h.2.ln_mlp"), (Site{Module::kMlpNorm, 2}));
+  c["num_ln_in_parallel_attn"] = 1;
+  EXPECT_TRUE(read(c).shared_norm);
+  c = config("falcon");
+  c["alibi"] = true, c["multi_query"] = false, c["parallel_attn"] = false;
+  EXPECT_EQ(read(c).kv_heads, 4);
+  EXPECT_FALSE(read(c).parallel);
+  EXPECT_TRUE(read(c).ropes.empty());
+  EXPECT_NE(read(c).fingerprint(), seven.fingerprint());
+}
+
+TEST(FamilySpecs, WindowsAndTurningLayersBelongTogether) {
+  io::Json c = config("cohere2");
+  c["sliding_window"] = 5, c["num_hidden_layers"] = 4;
+  EXPECT_EQ(read(c).layers[0].window, 5);
+  EXPECT_EQ(read(c).layers[0].rope, 0);
+  EXPECT_EQ(read(c).layers[3].window, 0);
+  EXPECT_EQ(read(c).layers[3].rope, -1);
+  c = config("exaone4");
+  c["sliding_window"] = nullptr;
+  for (const LayerSpec& l : read(c).layers) EXPECT_EQ(l.rope, 0);
+  c = config("smollm3");
+  c["sliding_window"] = 5, c["no_rope_layers"] = {1, 0, 1};
+  EXPECT_EQ(read(c).layers[1].window, 0);
+  c["use_sliding_window"] = true;
+  EXPECT_EQ(read(c).layers[1].window, 5);
+  EXPECT_EQ(read(c).layers[0].window, 0);
+  c = config("qwen2_moe");
+  c["sliding_window"] = 5, c["use_sliding_window"] = true, c["max_window_layers"] = 2;
+  c["num_key_value_heads"] = 2, c["shared_expert_intermediate_size"] = 8;
+  EXPECT_EQ(read(c).layers[0].window, 5);
+  EXPECT_EQ(read(c).layers[1].window, 0);
+  EXPECT_EQ(read(c).layers[2].window, 0);
+}
+
+TEST(FamilySpecs, NormsWithoutParametersHaveNoTensor) {
+  const ModelSpec s = read(config("olmo"));
+  for (const Module m : {Module::kAttnNorm, Module::kMlpNorm}) EXPECT_FALSE(s.has(Site{m, 0}));
+  EXPECT_FALSE(s.has(Module::kFinalNorm));
+}
+
+TEST(FamilySpecs, NormsOfQAndKAreAnOption) {
+  io::Json c = config("cohere");
+  EXPECT_FALSE(read(c).has(Module::kQNorm));
+  c["use_qk_norm"] = true;
+  EXPECT_EQ(read(c).shape(Module::kQNorm), (std::vector<std::int64_t>{32}));
+  EXPECT_EQ(read(c).norm_width(Module::kQNorm), 8);
+  EXPECT_FALSE(read(c).has_bias(Module::kQNorm));
+  c = config("phi");
+  c["qk_layernorm"] = true;
+  EXPECT_EQ(read(c).shape(Module::kQNorm), (std::vector<std::int64_t>{8}));
+  EXPECT_TRUE(read(c).has_bias(Module::kKNorm));
+}
+
 TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
   for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
 }
@@ -151,9 +215,16 @@ TEST(FamilySpecs, BadValuesAreNamed) {
               HasSubstr("num_experts_per_tok"));
   EXPECT_THAT(error_of("bloom", set("apply_residual_connection_post_layernorm", true)), HasSubstr("residual"));
   EXPECT_THAT(error_of("bloom", set("n_head", 0)), HasSubstr("n_head"));
-  EXPECT_THAT(error_of("bloom", set("num_key_value_heads", 2)), HasSubstr("num_key_value_heads"));
-  EXPECT_THAT(error_of("phi", set("qk_layernorm", true)), HasSubstr("qk_layernorm"));
-  EXPECT_THAT(error_of("cohere", set("use_qk_norm", true)), HasSubstr("use_qk_norm"));
+  EXPECT_THAT(error_of("gpt_neox", set("qk_layernorm", true)), HasSubstr("qk_layernorm"));
+  EXPECT_THAT(error_of("llama", set("use_qk_norm", true)), HasSubstr("use_qk_norm"));
+  EXPECT_THAT(error_of("falcon", [](io::Json& c) { c["new_decoder_architecture"] = true, c["num_kv_heads"] = 3; }),
+              HasSubstr("num_kv_heads"));
+  EXPECT_THAT(
+      error_of("falcon", [](io::Json& c) { c["new_decoder_architecture"] = true, c["num_ln_in_parallel_attn"] = 3; }),
+      HasSubstr("num_ln_in_parallel_attn"));
+  EXPECT_THAT(error_of("olmo", set("clip_qkv", 0)), HasSubstr("clip_qkv"));
+  EXPECT_THAT(error_of("cohere2", set("layer_types", {"full_attention"})), HasSubstr("layer_types"));
+  EXPECT_THAT(error_of("olmoe", set("num_experts", 0)), HasSubstr("num_experts"));
   EXPECT_THAT(error_of("gpt2", set("scale_attn_weights", false)), HasSubstr("scale_attn_weights"));
   EXPECT_THAT(error_of("gpt2", set("n_positions", 0)), HasSubstr("n_positions"));
   EXPECT_THAT(error_of("opt", set("do_layer_norm_before", false)), HasSubstr("do_layer_norm_before"));
@@ -162,7 +233,6 @@ TEST(FamilySpecs, BadValuesAreNamed) {
   EXPECT_THAT(error_of("llama", set("partial_rotary_factor", 0.5)), HasSubstr("partial_rotary_factor"));
   EXPECT_THAT(error_of("smollm3", set("no_rope_layers", {1, 0})), HasSubstr("no_rope_layers"));
   EXPECT_THAT(error_of("smollm3", set("no_rope_layers", {1, 0, 2})), HasSubstr("no_rope_layers"));
-  EXPECT_THAT(error_of("smollm3", set("use_sliding_window", true)), HasSubstr("use_sliding_window"));
   EXPECT_THAT(error_of("qwen3_moe", set("mlp_only_layers", {3})), HasSubstr("mlp_only_layers"));
   EXPECT_THAT(error_of("granite", set("residual_multiplier", 0)), HasSubstr("residual_multiplier"));
   const io::Json rope = {{"type", "longrope"}, {"short_factor", {1, 1, 1, 1}}, {"long_factor", {1, 1, 1}}};
