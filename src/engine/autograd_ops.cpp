@@ -114,7 +114,9 @@ at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t f
     position = alibi(spec_.heads, m).to(weights_.dtype());
   } else if (spec_.architecture->position == model::PositionKind::kRelative) {
     const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
-    const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
+    const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
+    const ModuleOps* ops = operator_at(own);
+    const at::Tensor& table = ops && ops->weight.defined() ? ops->weight : weights_(own);  // [buckets, heads]
     position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
   }
   if (!position.defined()) return bias;

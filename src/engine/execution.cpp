@@ -5,11 +5,26 @@
 
 namespace deltascape::engine {
 
-at::Tensor run_rows(const Setting& setting, const Stream& stream, const at::Tensor& rows, const BlockCall& call) {
-  const at::Tensor tapped = setting.last(call.layer) ? stream.layout.last : at::Tensor();
-  const at::Tensor exact = setting.taps.position == Position::kLast ? stream.layout.last : at::Tensor();
-  const LayerRun run{setting.base,  stream.spec, call.layer, call.weights, stream.attention,
-                     stream.layout, call.ops,    tapped,     exact,        setting.options.breakdown};
+using model::Module;
+
+at::Tensor run_rows(const Setting& setting, Stream& stream, const BlockCall& call) {
+  const auto count = static_cast<std::int64_t>(call.ops.size());
+  const bool table = stream.spec.has(model::Site{Module::kRelativeBias, call.layer});
+  for (std::int64_t v = 0; v < count && table; ++v)
+    if (const LayerOps& ops = call.ops[static_cast<std::size_t>(v)]; ops.replaces_weight(Module::kRelativeBias))
+      stream.attention.set_relative(call.layer, ops.weight(Module::kRelativeBias), call.first + v, 1);
+  const at::Tensor rows = stream.of(call.first, count);
+  const LayerRun run{.base = setting.base,
+                     .spec = stream.spec,
+                     .layer = call.layer,
+                     .weights = call.weights,
+                     .stream = stream,
+                     .first = call.first,
+                     .variants = call.ops,
+                     .memory = stream.encoded ? stream.encoded_of(call.first, count) : at::Tensor(),
+                     .tapped = setting.last(call.layer) ? stream.layout->last : at::Tensor(),
+                     .exact = setting.reads_last() ? stream.layout->last : at::Tensor(),
+                     .breakdown = setting.options.breakdown};
   if (call.precision == Precision::kDelta) {
     DeltaOps execution(run, *call.twins);
     return model::run_block(stream.spec, call.layer, execution, rows);

@@ -16,8 +16,29 @@ at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const
   if (pooled) return after(own);
   // The norm is a token's own affair, so the last position needs it for the last token alone.
   const bool late = position == Position::kLast;
-  const at::Tensor value = pool((late ? own : after(own)).unsqueeze(0), layout, position)[0];
+  const at::Tensor value = pool((late ? own : after(own)).unsqueeze(0), *layout, position)[0];
   return late ? after(value) : value;
+}
+
+void Stream::branch(std::int64_t v, const Stream& base, std::optional<std::int64_t> probe) {
+  const auto of_probe = [&](const at::Tensor& all, const Layout& l) {
+    return probe ? all.narrow(0, l.starts[static_cast<std::size_t>(*probe)], l.length(*probe)) : all;
+  };
+  of(v).copy_(of_probe(base.rows, *base.layout));
+  if (encoded) encoded_of(v).copy_(of_probe(base.encoded->rows, *base.encoded->layout));
+}
+
+void Stream::switch_to(const Layout& decoder) {
+  encoded = Encoded{layout, std::move(attention), rows};
+  layout = &decoder;
+  attention = Attention(spec, decoder, variants, rows.scalar_type());
+  rows = at::empty({variants * decoder.tokens, spec.hidden}, rows.options());
+}
+
+void Stream::start_decoder(std::int64_t v, const Norm& encoder_norm, const at::Tensor& first_rows) {
+  const at::Tensor own = encoded_of(v);
+  own.copy_(normed(spec, Module::kEncoderNorm, own, encoder_norm));
+  of(v).copy_(first_rows);
 }
 
 namespace {

@@ -77,6 +77,7 @@ TARGETS = {
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
     "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
     "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
+    "t5": ["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"],
     # PEFT turns LoRA on these families' experts into target_parameters.
     "qwen3_moe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
@@ -84,7 +85,24 @@ TARGETS = {
 # Parts other than linears that adapters of these families replace: norms, tables, biases.
 SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_embeddings_layernorm", "ln_f"],
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
-         "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
+         "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"],
+         "t5": ["relative_attention_bias", "layer_norm", "final_layer_norm", "o"]}
+for _name in ("mt5", "umt5"):
+    TARGETS[_name], SAVED[_name] = TARGETS["t5"], SAVED["t5"]
+
+# Beside plain LoRA: where the encoder and the decoder begin to differ.
+T5_KINDS = [
+    Adapter("lora_cross", dict(target_modules=r".*decoder.*EncDecAttention\.[kv]", r=4)),
+    Adapter("lora_late", dict(target_modules=r".*decoder\.block\.1\.layer\.2\..*\.(wi|wi_0|wo)")),
+    Adapter("lora_encoder", dict(target_modules=r".*encoder\.block\.1\.layer\.0\.SelfAttention\.[qv]")),
+    Adapter("encoder_norm", dict(target_modules=r".*encoder\.final_layer_norm"), kind="LN_TUNING"),
+    Adapter("cross_distances", dict(target_modules=r".*decoder.*EncDecAttention\.o",
+                                    modules_to_save=["encoder.block.0.layer.0.SelfAttention.relative_attention_bias"])),
+    Adapter("dora", dict(target_modules=["q", "v", "wo"], use_dora=True)),
+    Adapter("ia3", dict(target_modules=["k", "v", "wo"], feedforward_modules=["wo"]), kind="IA3"),
+    Adapter("loha", dict(target_modules=["v", "wo"]), kind="LOHA"),
+    Adapter("oft", dict(target_modules=["v", "o"], oft_block_size=4), kind="OFT"),
+]
 
 # Every kind of adapter beside plain LoRA.
 TOKENS = list(range(20, 120, 3))
@@ -145,6 +163,7 @@ CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
            "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
            "DELORA": peft.DeloraConfig}
+TASKS = {"t5": "SEQ_2_SEQ_LM", "mt5": "SEQ_2_SEQ_LM", "umt5": "SEQ_2_SEQ_LM"}
 DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR": dict(r=4, alpha=8)}
 
 
@@ -170,6 +189,8 @@ def named_otherwise(tiny):
         own.append(Adapter("lora_saved", dict(target_modules=targets[:1], modules_to_save=SAVED[tiny.family], **conv)))
     if tiny.adapters == "bias":
         own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
+    if tiny.family == "t5":
+        own += T5_KINDS
     return own
 
 
@@ -202,8 +223,9 @@ def noise_for(adapter, key, value, noise):
 def make_adapter(adapter, base, folder, tiny_name):
     """Random weights with an effect of the size that training has; saved by PEFT."""
     torch.manual_seed(0)
-    config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
-    model = peft.get_peft_model(load_base(base), config)
+    model = load_base(base)
+    config = CONFIGS[adapter.kind](task_type=TASKS.get(model.config.model_type, "CAUSAL_LM"), **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
+    model = peft.get_peft_model(model, config)
     for key, value in model.named_parameters():
         if value.requires_grad:
             noise = torch.randn(value.shape, generator=seeded(tiny_name, adapter.name, key))
@@ -231,7 +253,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.(mlp\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.(mlp\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):
