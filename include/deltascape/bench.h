@@ -41,7 +41,7 @@ struct BenchReport {
   std::string family, precision;      // precision: what `auto` chose
   std::int64_t variants = 0;          // N that were embedded
   std::int64_t tokens = 0;            // S, of all probes
-  std::int64_t block_parameters = 0;  // P, of all blocks' linears
+  std::int64_t block_parameters = 0;  // P, of all blocks' linears that read every token
   std::int64_t base_bytes = 0;        // of the blocks, on disk
   std::int64_t variant_bytes = 0;     // of all variants, on disk
   // what it took

@@ -24,14 +24,14 @@ struct ModelRef {
 struct EmbedOptions {
   std::string base;                            // empty: each variant's own base_model_name_or_path
   std::string representation = "activations";  // see representations()
-  std::string layer = "last";                  // last | all | N | FRACTION | L-pre
-  std::string position = "last";               // last | mean | weighted
-  std::string probes_file;                     // empty: the paper's five
-  std::string precision = "auto";              // auto | delta | fp32 | bf16 | fp64; auto: delta where bf16 is fast
-  std::string device = "auto";                 // auto | cpu | cuda | cuda:N
-  std::size_t memory = 0;                      // bytes beside LibTorch's own; 0: half of the machine's free memory
-  int threads = 0;                             // 0: all cores this process may use
-  Breakdown* breakdown = nullptr;              // where the time goes, when somebody asks
+  std::string layer = "last";      // last | all | N | FRACTION | L-pre; of an encoder-decoder: its decoder's
+  std::string position = "last";   // last | mean | weighted
+  std::string probes_file;         // empty: the paper's five
+  std::string precision = "auto";  // auto | delta | fp32 | bf16 | fp64; auto: delta where bf16 is fast
+  std::string device = "auto";     // auto | cpu | cuda | cuda:N
+  std::size_t memory = 0;          // bytes beside LibTorch's own; 0: half of the machine's free memory
+  int threads = 0;                 // 0: all cores this process may use
+  Breakdown* breakdown = nullptr;  // where the time goes, when somebody asks
 };
 
 struct EmbedFailure {

@@ -82,10 +82,11 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   first_layer_ = last + 1;
   for (const auto& [site, parts] : parts_) {
     if (parts.idle && has_no_effect(parts)) continue;
-    const int from = at_start(site.module)               ? 0
-                     : site.module == Module::kFinalNorm ? last
-                     : site.module == Module::kHead      ? last + 1
-                                                         : site.layer;
+    const int from = at_start(site.module)                 ? 0
+                     : site.module == Module::kEncoderNorm ? base.spec().decoder_first()
+                     : site.module == Module::kFinalNorm   ? last
+                     : site.module == Module::kHead        ? last + 1
+                                                           : site.layer;
     first_layer_ = std::min(first_layer_, from);
   }
 }
@@ -101,7 +102,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (!key || !belongs(config_, key->role))
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
                 {.path = file_->path().string(), .field = t.name});
-  if (!site || !base.spec().has(site->module) || site->layer >= base.spec().layer_count()) {
+  if (!site || !base.spec().has(*site)) {
     if (site && site->module == Module::kHead) return;  // a tied head: nothing that is read depends on it
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),

@@ -227,13 +227,18 @@ void Checker::run() const {
   replaced();
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
-    if (site_.module == Module::kEmbed) fail(ErrorCode::kUnsupported, "not computed on the token embedding", *t);
+    if (model::is_table(site_.module)) fail(ErrorCode::kUnsupported, "not computed on a table of rows", *t);
     if (site_.expert >= 0 && (c_.config.peft_type != "LORA" || c_.config.dora || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);
   }
   for (const Role role : {Role::kEmbedA, Role::kEmbedB, Role::kTokens})
     if (has(role) && site_.module != Module::kEmbed && site_.module != Module::kHead)
       fail(ErrorCode::kUnsupported, "only a token embedding takes this", *p_[role]);
+  // PEFT changes one of the names that the table goes by, and not what the stacks read.
+  if (site_.module == Module::kEmbed && c_.spec.encodes_first())
+    for (const io::TensorInfo* t : p_.tensors)
+      if (t != nullptr)
+        fail(ErrorCode::kUnsupported, "the embedding that encoder and decoder share is not adapted", *t);
   lora();
   if (site_.module == Module::kEmbed) embedding();
   hadamard();

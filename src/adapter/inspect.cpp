@@ -46,6 +46,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   out.targets.assign(targets.begin(), targets.end());
   for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
   out.verdict = config.refusal.empty() ? "exact" : "refused";
+  if (config.refusal.empty()) out.precision = "delta";  // on a base that propagates deltas (engine/delta_ops.h)
   out.reason = config.refusal;
 }
 
@@ -57,6 +58,7 @@ void inspect_checkpoint(const fs::path& path, Inspection& out) {
   out.bytes = static_cast<std::int64_t>(checkpoint->bytes());
   out.dtype = checkpoint->dtypes();
   out.verdict = "exact";
+  out.precision = checkpoint->spec().propagates_deltas() ? "delta" : "fp32";
 }
 
 }  // namespace
@@ -69,8 +71,6 @@ Inspection inspect(const std::string& path) {
     const fs::path local = hub::resolve(path).path;
     if (adapter::holds_adapter(local)) inspect_adapter(local, out);
     else inspect_checkpoint(local, out);
-    // Whatever is embedded propagates deltas (engine/delta_ops.h).
-    if (out.verdict != "refused") out.precision = "delta";
   } catch (const std::exception& e) {
     out.verdict = "refused";
     out.reason = one_line(e.what(), 390);

@@ -85,10 +85,13 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
   verb.add_option("--base", o.base, "HF directory, .gguf file or hub id; left out: the base each adapter names")
       ->type_name("BASE");
   verb.add_option("--representation", o.representation, "What is read")->type_name("NAME")->capture_default_str();
-  verb.add_option("--layer", o.layer, "last, all, N (after block N, 0 = embeddings), a fraction as 0.5, or L-pre")
+  verb.add_option("--layer", o.layer,
+                  "last, all, N (after block N, 0 = embeddings), a fraction as 0.5, or L-pre; of an encoder-decoder: "
+                  "the decoder's")
       ->type_name("LAYER")
       ->capture_default_str();
-  verb.add_option("--position", o.position, "Token that is read: last, mean or weighted")
+  verb.add_option("--position", o.position,
+                  "Token that is read: last, mean or weighted; of an encoder-decoder: the decoder's first")
       ->check(CLI::IsMember({"last", "mean", "weighted"}))
       ->type_name("NAME")
       ->capture_default_str();

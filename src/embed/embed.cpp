@@ -147,8 +147,7 @@ class Job {
     Hasher hasher;
     for (const std::string& text : texts) hasher.update(text);
     layout_ = engine::make_layout(embedding::probe_ids(*tokenizer, texts));
-    taps_.taps = engine::parse_layer(options.layer, base_->spec().layer_count());
-    taps_.position = engine::parse_position(options.position);
+    taps_ = engine::parse_taps(options.layer, options.position, base_->spec());
     comparable_ = {.base = base_->identity(),
                    .base_name = base,
                    .tokenizer = tokenizer->identity(),
@@ -180,12 +179,15 @@ class Job {
 };
 
 void Job::run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report) {
-  const engine::RunOptions how{.precision = precision_named(options_.precision, device_),
-                               .full_precision = full_precision_named(options_.precision),
-                               .memory = budget(),
-                               .breakdown = options_.breakdown,
-                               .device = device_,
-                               .layers = layers_ ? &*layers_ : nullptr};
+  const engine::RunOptions asked{.precision = precision_named(options_.precision, device_),
+                                 .full_precision = full_precision_named(options_.precision),
+                                 .memory = budget(),
+                                 .breakdown = options_.breakdown,
+                                 .device = device_,
+                                 .layers = layers_ ? &*layers_ : nullptr};
+  const engine::RunOptions how = engine::computed(asked, base_->spec());
+  if (options_.precision == "delta" && how.precision != asked.precision)
+    progress_.note("deltas are not propagated through an encoder and a decoder: running in fp32");
   // Groups that one pass takes: while one runs, the next is read, checked and hashed.
   const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
   const auto part = [&](std::size_t first) {

@@ -48,7 +48,7 @@ std::string layer_name(const std::string& option, const engine::Taps& taps) {
   if (option == "all") return "all";
   const engine::Tap& tap = taps.taps.front();
   if (tap.final_norm) return "last";
-  return std::to_string(tap.block) + (option.ends_with("-pre") ? "-pre" : "");
+  return std::to_string(tap.block - taps.first) + (option.ends_with("-pre") ? "-pre" : "");
 }
 
 }  // namespace deltascape::embedding

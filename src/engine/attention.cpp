@@ -9,8 +9,19 @@
 
 namespace deltascape::engine {
 
-Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::ScalarType dtype)
-    : spec_(spec), layout_(layout) {
+using model::PositionKind;
+
+// What of positions counts in one call.
+struct Attention::Positions {
+  const model::RopeSpec* rope = nullptr;  // null: nothing turns
+  const Angles* angles = nullptr;
+  bool biased = false;
+  bool causal = true;
+  std::int64_t window = 0;
+};
+
+Attention::Attention(const model::ModelSpec& spec, const Layout& layout, std::int64_t variants, at::ScalarType dtype)
+    : spec_(&spec), layout_(&layout) {
   for (const model::RopeSpec& rope : spec.ropes) {
     std::vector<at::Tensor> cos, sin;
     for (const auto& probe : layout.probes) {
@@ -21,49 +32,75 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::Sca
     }
     angles_.push_back({at::cat(cos).to(dtype).contiguous(), at::cat(sin).to(dtype).contiguous()});
   }
-  if (spec.position != model::PositionKind::kAlibi) return;
-  std::int64_t longest = 0;
-  for (const auto& probe : layout.probes) longest = std::max(longest, static_cast<std::int64_t>(probe.size()));
-  bias_ = alibi(spec, longest).view({spec.heads, longest}).to(dtype).contiguous();
+  for (const auto& probe : layout.probes) longest_ = std::max(longest_, static_cast<std::int64_t>(probe.size()));
+  const PositionKind kind = spec.position;
+  if (kind == PositionKind::kAlibi)
+    bias_ = alibi(spec, longest_).view({1, spec.heads, longest_}).to(dtype).contiguous();
+  if (kind == PositionKind::kRelative)
+    bias_ = at::zeros({variants, spec.heads, 2 * longest_ - 1}, at::TensorOptions(dtype));
 }
 
-at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
-                                 const at::Tensor& v) const {
-  const std::int64_t dim = spec_.head_dim, values = spec_.value_dim, heads = spec_.heads, kv_heads = spec_.kv_heads;
-  const auto probes = static_cast<std::int64_t>(layout_.probes.size());
-  const bool last = q.size(1) != layout_.tokens;  // the last token of each probe asks alone
-  const bool turns = !angles_.empty() && layer.rope >= 0;
-  const model::RopeSpec none, &rope = turns ? spec_.ropes[static_cast<std::size_t>(layer.rope)] : none;
-  const Angles angles = turns ? angles_[static_cast<std::size_t>(layer.rope)] : Angles();
-  const std::int64_t half = turns ? angles.cos.size(1) : 0;
+void Attention::set_relative(int layer, const at::Tensor& table, std::int64_t first, std::int64_t count) {
+  // From the last token of the longest probe every distance there is, the farthest before it first.
+  const at::Tensor buckets =
+      relative_buckets(spec_->relative, spec_->stack_of(layer).causal, longest_ - 1, 1, 2 * longest_ - 1);
+  bias_.narrow(0, first, count).copy_(table.index_select(0, buckets.flatten()).t());
+}
+
+at::Tensor Attention::operator()(const model::LayerSpec& layer, const AttentionRows& rows) const {
+  Positions p{.biased = bias_.defined(),
+              .causal = spec_->stacks[static_cast<std::size_t>(layer.stack)].causal,
+              .window = layer.window};
+  if (!angles_.empty() && layer.rope >= 0) {
+    p.rope = &spec_->ropes[static_cast<std::size_t>(layer.rope)];
+    p.angles = &angles_[static_cast<std::size_t>(layer.rope)];
+  }
+  return run(p, rows);
+}
+
+at::Tensor Attention::cross(const AttentionRows& rows) const { return run({.causal = false}, rows); }
+
+at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows) const {
+  const at::Tensor &q = rows.q, &k = rows.k, &v = rows.v;
+  const std::int64_t dim = spec_->head_dim, values = spec_->value_dim, heads = spec_->heads, kv_heads = spec_->kv_heads;
+  const auto probes = static_cast<std::int64_t>(layout_->probes.size());
+  const bool one = q.size(1) != layout_->tokens;  // one token of each probe asks alone
+  const model::RopeSpec none, &rope = positions.rope ? *positions.rope : none;
+  const std::int64_t half = positions.rope ? positions.angles->cos.size(1) : 0;
+  const bool by_distance = spec_->position == PositionKind::kRelative;
   at::Tensor out = at::empty({q.size(0), q.size(1), heads * values}, q.options());
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "attention", [&] {
     const scalar_t *from_q = q.const_data_ptr<scalar_t>(), *from_k = k.const_data_ptr<scalar_t>();
     const scalar_t* from_v = v.const_data_ptr<scalar_t>();
-    const scalar_t* cos = turns ? angles.cos.const_data_ptr<scalar_t>() : nullptr;
-    const scalar_t* sin = turns ? angles.sin.const_data_ptr<scalar_t>() : nullptr;
-    const scalar_t* bias = bias_.defined() ? bias_.const_data_ptr<scalar_t>() : nullptr;
-    const std::int64_t longest = bias_.defined() ? bias_.size(1) : 0;
+    const scalar_t* cos = half ? positions.angles->cos.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* sin = half ? positions.angles->sin.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* biases = positions.biased ? bias_.const_data_ptr<scalar_t>() : nullptr;
     scalar_t* to = out.data_ptr<scalar_t>();
     at::parallel_for(0, q.size(0) * probes * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<scalar_t> scratch;
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t head = task % kv_heads, probe = task / kv_heads % probes, variant = task / kv_heads / probes;
-        const std::int64_t start = layout_.starts[static_cast<std::size_t>(probe)];
-        const std::int64_t token = variant * layout_.tokens + start;
-        const kernels::AttentionShape shape{.keys = layout_.length(probe),
+        const std::int64_t start = layout_->starts[static_cast<std::size_t>(probe)];
+        const std::int64_t token = variant * layout_->tokens + start;
+        const kernels::AttentionShape shape{.keys = layout_->length(probe),
                                             .dim = dim,
                                             .values = values,
                                             .turned = 2 * half,
                                             .offset = rope.offset,
                                             .interleaved = rope.interleaved,
                                             .share = heads / kv_heads,
-                                            .scale = spec_.attention_scale,
-                                            .softcap = spec_.attention_softcap,
-                                            .window = layer.window};
-        const std::int64_t row = last ? variant * probes + probe : token;
+                                            .scale = spec_->attention_scale,
+                                            .softcap = spec_->attention_softcap,
+                                            .window = positions.window,
+                                            .causal = positions.causal};
+        const std::int64_t row = one ? variant * probes + probe : token;
         const std::int64_t first = row * heads + head * shape.share;  // query head
-        kernels::attend(shape, last ? shape.keys - 1 : 0,
+        const scalar_t* bias = nullptr;
+        if (biases != nullptr) {
+          const std::int64_t own = bias_.size(0) == 1 ? 0 : rows.first + variant;
+          bias = biases + (own * heads + head * shape.share) * bias_.size(2) + (by_distance ? longest_ - 1 : 0);
+        }
+        kernels::attend(shape, one ? shape.keys - 1 : 0,
                         kernels::Head<scalar_t>{.q = from_q + first * dim,
                                                 .k = from_k + (token * kv_heads + head) * dim,
                                                 .v = from_v + (token * kv_heads + head) * values,
@@ -73,8 +110,9 @@ at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor
                                                 .out_stride = heads * values,
                                                 .cos = cos + start * half,
                                                 .sin = sin + start * half,
-                                                .bias = bias ? bias + head * shape.share * longest : nullptr,
-                                                .bias_stride = longest,
+                                                .bias = bias,
+                                                .bias_stride = bias ? bias_.size(2) : 0,
+                                                .bias_step = by_distance ? 1 : 0,
                                                 .out = to + first * values},
                         scratch);
       }

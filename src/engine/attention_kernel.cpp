@@ -101,7 +101,8 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
         return shape.window > 0 && query - shape.window + 1 > 0 ? query - shape.window + 1 : 0;
       };
       const std::int64_t from = lowest(i) / kLanes<T> * kLanes<T>;
-      const std::int64_t to = (last + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+      const std::int64_t seen = shape.causal ? last : keys;  // one behind the block's last key
+      const std::int64_t to = (seen + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;  // the end repeats its last query
         rotated(shape, head.q + (query - first) * head.q_stride + h * dim, head.cos + query * half,
@@ -111,10 +112,10 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
       T sums[kQueries];
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;
-        sums[r] =
-            softmax(s.scores + r * s.padded, from, to, lowest(query), query + 1, static_cast<T>(shape.softcap), bias);
+        sums[r] = softmax(s.scores + r * s.padded, from, to, lowest(query), shape.causal ? query + 1 : keys,
+                          static_cast<T>(shape.softcap), bias != nullptr ? bias - query * head.bias_step : nullptr);
       }
-      weigh(s, from, last);
+      weigh(s, from, seen);
       for (std::int64_t query = i; query < last; ++query) {
         const T* result = s.result + (query - i) * s.values_padded;
         T* out = head.out + (query - first) * head.out_stride + h * values;

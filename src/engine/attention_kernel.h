@@ -18,20 +18,22 @@ struct AttentionShape {
   double scale = 1;          // of scores
   double softcap = 0;        // scores become cap · tanh(score / cap); 0: none
   std::int64_t window = 0;   // a query sees keys j > i − window; 0: all before it
+  bool causal = true;        // and none behind it
 };
 
 // One key head's rows; `stride` values lie between tokens. cos and sin: [keys, turned/2]. bias: added to the scores of
-// each key, [share, …] with bias_stride between query heads; null: none.
+// each key, [share, …] with bias_stride between query heads; it moves back by bias_step from one query to the next, so
+// that with 1 it goes by the distance; null: none.
 template <class T>
 struct Head {
   const T *q, *k, *v;
   std::int64_t q_stride, k_stride, v_stride, out_stride;
   const T *cos, *sin, *bias;
-  std::int64_t bias_stride;
+  std::int64_t bias_stride = 0, bias_step = 0;
   T* out;  // a row for each of q's, `values` a head
 };
 
-// Causal. Queries are the tokens from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.
+// Queries are the tokens from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.
 void attend(const AttentionShape& shape, std::int64_t first, const Head<float>& head, std::vector<float>& scratch);
 void attend(const AttentionShape& shape, std::int64_t first, const Head<double>& head, std::vector<double>& scratch);
 

@@ -80,7 +80,9 @@ at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64
   if (spec_.position != model::PositionKind::kRelative) return bias;
   const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
   const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
-  const at::Tensor& table = weights_({Module::kRelativeBias, stack.first});  // [buckets, heads]
+  const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
+  const ModuleOps* ops = operator_at(own);
+  const at::Tensor& table = ops && ops->weight.defined() ? ops->weight : weights_(own);  // [buckets, heads]
   const at::Tensor position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
   return bias.defined() ? bias + position : position;
 }

@@ -42,9 +42,9 @@ Module reader_of(Module norm, const Record& base) {
 }  // namespace
 
 DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {
-  for (std::size_t p = 0; p < run.layout.probes.size(); ++p) {
-    const std::int64_t count = run.layout.length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
-    runs_.push_back({run.layout.starts[p], count, rounded_});
+  for (std::size_t p = 0; p < run.stream.layout->probes.size(); ++p) {
+    const std::int64_t count = run.stream.layout->length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
+    runs_.push_back({run.stream.layout->starts[p], count, rounded_});
     rounded_ += count;
   }
   std::vector<std::int64_t> tokens;
@@ -54,14 +54,14 @@ DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), bas
 }
 
 bool DeltaOps::has_twins(const at::Tensor& t, const at::Tensor& x) const {
-  return t.defined() && t.size(0) == run_.layout.tokens && x.size(0) == variants() * t.size(0) &&
+  return t.defined() && t.size(0) == run_.stream.layout->tokens && x.size(0) == variants() * t.size(0) &&
          x.size(1) == t.size(1);
 }
 
 template <class Row>
 void DeltaOps::make_difference(const at::Tensor& x, const Row& row) {
   const Timed timed(run_.breakdown, Work::kElementwise);
-  const std::int64_t width = x.size(1), each = run_.layout.tokens;
+  const std::int64_t width = x.size(1), each = run_.stream.layout->tokens;
   difference_.of = x;
   difference_.value = at::empty({variants() * rounded_, width}, x.options().dtype(at::kBFloat16));
   kernels::bf16* to = data16(difference_.value);

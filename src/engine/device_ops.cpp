@@ -96,7 +96,7 @@ at::Tensor DeviceOps::linear(Module module, const at::Tensor& x) {
   } else {
     const at::Tensor* twin = twins_ != nullptr ? &(*twins_)[m].x : nullptr;
     const bool has_twins = twin != nullptr && twin->defined() && x.size(0) == variants() * twin->size(0) &&
-                           twin->size(0) == run_.layout.tokens;
+                           twin->size(0) == run_.stream.layout->tokens;
     y = has_twins ? moved_linear(module, x) : run_.weights.linear[m].apply(x, run_.weights.bias[m]);
   }
   add_operators(module, x, y);
@@ -124,7 +124,7 @@ at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) {
 
 at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                 const at::Tensor& v) {
-  return (*run_.device_attention)(layer, by_variant(q), by_variant(k), by_variant(v)).flatten(0, 1);
+  return (*run_.stream.device_attention)(layer, by_variant(q), by_variant(k), by_variant(v)).flatten(0, 1);
 }
 
 at::Tensor DeviceOps::needed(const at::Tensor& x) {

@@ -15,7 +15,8 @@ namespace {
 std::string mebibytes(double bytes) { return std::to_string(static_cast<long long>(bytes / (1 << 20)) + 1) + " MiB"; }
 
 bool fits(const model::ModelSpec& a, const model::ModelSpec& b) {
-  return a.hidden == b.hidden && a.layer_count() == b.layer_count();
+  return a.hidden == b.hidden && a.layer_count() == b.layer_count() && a.stacks.size() == b.stacks.size() &&
+         a.decoder_first() == b.decoder_first();
 }
 
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
@@ -39,8 +40,15 @@ void check_finite(RunResult& result) {
 
 }  // namespace
 
+RunOptions computed(RunOptions options, const model::ModelSpec& spec) {
+  if (options.precision == Precision::kDelta && !spec.propagates_deltas())
+    options.precision = options.full_precision = Precision::kFp32;
+  return options;
+}
+
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
-              const Taps& taps, const RunOptions& options, Progress& progress) {
+              const Taps& taps, const RunOptions& given, Progress& progress) {
+  const RunOptions options = computed(given, base.spec());
   const c10::InferenceMode inference;
   const bool limited = options.memory > 0 && options.device.is_cpu();
   const BufferScope buffers(limited ? options.memory : std::numeric_limits<std::size_t>::max());
@@ -81,7 +89,7 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
 std::size_t group_size(const model::Checkpoint& base, const Layout& layout, const Taps& taps,
                        const RunOptions& options) {
   return static_cast<std::size_t>(
-      plan_for(base, {}, layout, taps, options, std::numeric_limits<std::int64_t>::max()).group);
+      plan_for(base, {}, layout, taps, computed(options, base.spec()), std::numeric_limits<std::int64_t>::max()).group);
 }
 
 }  // namespace deltascape::engine

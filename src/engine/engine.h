@@ -49,6 +49,9 @@ struct RunResult {
   std::optional<double> numeric_error;
 };
 
+// What run() makes of the options: fp32 in place of delta for a model that does not propagate deltas.
+RunOptions computed(RunOptions options, const model::ModelSpec& spec);
+
 // Hidden states at the taps for the base, and what every variant changes in them. `layout` and `taps` hold for all of
 // them. Throws Error when the base itself fails.
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,

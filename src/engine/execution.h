@@ -20,20 +20,24 @@ struct Setting {
   at::TensorOptions options_of_rows() const { return at::TensorOptions(dtype()).device(options.device); }
   at::ScalarType dtype() const { return options.precision == Precision::kFp64 ? at::kDouble : at::kFloat; }
   bool reduced() const { return options.precision == Precision::kDelta || options.precision == Precision::kBf16; }
+  // Where a probe's last token is read, of several.
+  bool reads_last() const { return taps.position == Position::kLast && !base.spec().encodes_first(); }
   // Of the blocks that are read, where the last tokens' results alone are needed.
-  bool last(int layer) const { return layer + 1 == taps.deepest() && taps.position == Position::kLast; }
+  bool last(int layer) const { return layer + 1 == taps.deepest() && reads_last(); }
 };
 
 struct BlockCall {
   int layer = 0;
+  std::int64_t first = 0;  // of the stream's variants
   const LayerWeights& weights;
-  std::span<const LayerOps> ops;  // of the variants in the rows
+  std::span<const LayerOps> ops;  // one a variant
   Precision precision = Precision::kFp32;
   const Record* twins = nullptr;  // delta: what the base's pass recorded
   Record* record = nullptr;       // fp32: where to record
 };
 
-// Runs one block for `rows` of the stream: [variants · tokens, hidden] -> the same, or the last tokens alone.
-at::Tensor run_rows(const Setting& setting, const Stream& stream, const at::Tensor& rows, const BlockCall& call);
+// Runs one block for the stream's rows of call.ops' variants: [variants · tokens, hidden], or the last tokens alone.
+// The rows may be overwritten.
+at::Tensor run_rows(const Setting& setting, Stream& stream, const BlockCall& call);
 
 }  // namespace deltascape::engine

@@ -7,7 +7,8 @@ using model::Param;
 using model::Site;
 
 std::span<const Module> same_input(Module module) {
-  static constexpr Module kAttention[] = {Module::kQ, Module::kK, Module::kV}, kMlp[] = {Module::kGate, Module::kUp};
+  static constexpr Module kAttention[] = {Module::kQ, Module::kK, Module::kV}, kMlp[] = {Module::kGate, Module::kUp},
+                          kCross[] = {Module::kCrossK, Module::kCrossV};
   static constexpr auto kAlone = [] {
     std::array<Module, model::kModules> all{};
     for (std::size_t m = 0; m < all.size(); ++m) all[m] = model::module_at(m);
@@ -19,6 +20,8 @@ std::span<const Module> same_input(Module module) {
     case Module::kV: return kAttention;
     case Module::kGate:
     case Module::kUp: return kMlp;
+    case Module::kCrossK:
+    case Module::kCrossV: return kCross;
     default: return std::span(kAlone).subspan(model::index(module), 1);
   }
 }

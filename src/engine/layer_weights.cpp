@@ -25,24 +25,25 @@ Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight,
 
 void LayerLoader::load_linear(Site site, LayerWeights& out) {
   const std::size_t m = model::index(site.module);
+  const ProductRows& rows = checkpoint_.spec().reads_text(site) ? rows_ : few_;
   const std::vector<std::int64_t> shape = checkpoint_.spec().shape(site.module);
   const std::int64_t elements = shape[0] * shape[1];
-  const bool copies = PackedWeight::copies(dtype_, elements, rows_.all);
+  const bool copies = PackedWeight::copies(dtype_, elements, rows.all);
   if (copies && (!buffer_.defined() || buffer_.numel() < elements))
     buffer_ = at::empty({elements}, at::TensorOptions(dtype_));
   const at::Tensor place =
       copies ? buffer_.narrow(0, 0, elements).view(shape) : at::empty(shape, at::TensorOptions(dtype_));
   at::Tensor weight;
-  if (rows_.all16 > 0 && checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
+  if (rows.all16 > 0 && checkpoint_.can_view(site, Param::kWeight, at::kBFloat16)) {
     const at::Tensor stored = checkpoint_.view(site, Param::kWeight, at::kBFloat16);
     weight = place.copy_(stored);
-    out.linear16[m] = PackedWeight(stored, rows_.each16, rows_.all16);
-    out.shows_file |= !PackedWeight::copies(at::kBFloat16, elements, rows_.all16);
+    out.linear16[m] = PackedWeight(stored, rows.each16, rows.all16);
+    out.shows_file |= !PackedWeight::copies(at::kBFloat16, elements, rows.all16);
   } else {
     weight = checkpoint_.load(site, Param::kWeight, dtype_, place);
-    if (rows_.all16 > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows_.each16, rows_.all16);
+    if (rows.all16 > 0) out.linear16[m] = PackedWeight(weight.to(at::kBFloat16), rows.each16, rows.all16);
   }
-  out.linear[m] = PackedWeight(std::move(weight), rows_.each, rows_.all);
+  out.linear[m] = PackedWeight(std::move(weight), rows.each, rows.all);
 }
 
 LayerWeights LayerLoader::load(int layer) {
@@ -51,7 +52,8 @@ LayerWeights LayerLoader::load(int layer) {
   for (std::size_t m = 0; m < model::kBlockModules; ++m) {
     const Site site{model::module_at(m), layer};
     if (!spec.has(site) || model::of_expert(site.module)) continue;
-    if (spec.shape(site.module).size() == 1)
+    if (site.module == Module::kRelativeBias) out.relative = checkpoint_.load(site, Param::kWeight, dtype_);
+    else if (spec.shape(site.module).size() == 1)
       out.norm[m] = norm_weight(spec, checkpoint_.load(site, Param::kWeight, dtype_));
     else load_linear(site, out);
     if (spec.has_bias(site.module)) out.bias[m] = checkpoint_.load(site, Param::kBias, dtype_);

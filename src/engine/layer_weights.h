@@ -13,6 +13,7 @@ struct LayerWeights {
   model::PerModule<PackedWeight> linear16;  // the same in bfloat16, for delta propagation; else empty
   model::PerModule<at::Tensor> bias;
   model::PerModule<at::Tensor> norm;  // as it multiplies: Gemma's one is added
+  at::Tensor relative;                // table of relative positions, [buckets, heads], where the layer has one
   bool shows_file = false;            // some of linear16 are the checkpoint's own bytes: keep them in memory
 };
 
@@ -26,8 +27,9 @@ struct ProductRows {
 // Reads layers of one checkpoint; keeps one buffer for what is decoded before it is reordered.
 class LayerLoader {
  public:
-  LayerLoader(const model::Checkpoint& checkpoint, at::ScalarType dtype, ProductRows rows)
-      : checkpoint_(checkpoint), dtype_(dtype), rows_(rows) {}
+  // `few`: of the linears that read less than the text (ModelSpec::reads_text).
+  LayerLoader(const model::Checkpoint& checkpoint, at::ScalarType dtype, ProductRows rows, ProductRows few)
+      : checkpoint_(checkpoint), dtype_(dtype), rows_(rows), few_(few) {}
   // Throws Error naming the tensor.
   LayerWeights load(int layer);
 
@@ -36,7 +38,7 @@ class LayerLoader {
 
   const model::Checkpoint& checkpoint_;
   at::ScalarType dtype_;
-  ProductRows rows_;
+  ProductRows rows_, few_;
   at::Tensor buffer_;
 };
 

@@ -21,4 +21,8 @@ Layout make_layout(std::vector<std::vector<std::int64_t>> probes) {
   return l;
 }
 
+Layout decoder_layout(const Layout& layout, std::int64_t start_token) {
+  return make_layout(std::vector<std::vector<std::int64_t>>(layout.probes.size(), {start_token}));
+}
+
 }  // namespace deltascape::engine

@@ -21,5 +21,7 @@ struct Layout {
 
 // Throws Error(kUsage) for a probe without tokens.
 Layout make_layout(std::vector<std::vector<std::int64_t>> probes);
+// What the decoder of an encoder-decoder begins with: one start token for each of the layout's probes.
+Layout decoder_layout(const Layout& layout, std::int64_t start_token);
 
 }  // namespace deltascape::engine

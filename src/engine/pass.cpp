@@ -28,7 +28,9 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
            const RunOptions& options, const Plan& plan)
     : setting_{base, layout, taps, options},
       plan_(plan),
-      loader_(base, setting_.dtype(), product_rows(variants.size())),
+      decoder_(decoder_layout(layout, base.spec().start_token)),
+      loader_(base, setting_.dtype(), product_rows(variants.size(), layout.tokens),
+              product_rows(variants.size(), decoder_.tokens)),
       base_stream_(base.spec(), layout, 1, setting_.options_of_rows()) {
   place(variants);
   if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.options_of_rows());
@@ -57,9 +59,8 @@ void Pass::place(const std::vector<const Variant*>& variants) {
   });
 }
 
-ProductRows Pass::product_rows(std::size_t variants) const {
+ProductRows Pass::product_rows(std::size_t variants, std::int64_t tokens) const {
   const auto n = static_cast<std::int64_t>(variants);
-  const std::int64_t tokens = setting_.layout.tokens;
   if (!setting_.reduced()) return {.each = plan_.chunk * tokens, .all = (n + 1) * tokens};
   const std::int64_t chunks = (n + plan_.chunk - 1) / plan_.chunk;  // each has its exact tokens, and there is the check
   return {.each = tokens,
@@ -130,8 +131,33 @@ void Pass::embed() {
 void Pass::start(int layer) {
   for (std::int64_t i = 0; i < adapters_; ++i) {
     const Slot& slot = slots_[static_cast<std::size_t>(i)];
-    if (slot.first_layer == layer && layer > 0) stream_->of(i).copy_(base_stream_.rows);
+    if (slot.first_layer == layer && layer > 0) stream_->branch(i, base_stream_);
   }
+  if (check_) check_->start(layer, base_stream_);
+}
+
+void Pass::start_decoder() {
+  const bool rounded = setting_.options.precision == Precision::kBf16;
+  const auto start = [&](Stream& stream, std::int64_t v, const Norm& norm, const at::Tensor& rows) {
+    stream.start_decoder(v, norm, rows);
+    if (rounded)
+      for (const at::Tensor& made : {stream.encoded_of(v), stream.of(v)}) made.copy_(RoundedOps::rounded(made));
+  };
+  const Norm base_norm = loaded_norm(setting_.base, {Module::kEncoderNorm}, setting_.dtype());
+  const at::Tensor first = embedded(setting_.base, decoder_, setting_.dtype());
+  base_stream_.switch_to(decoder_);
+  start(base_stream_, 0, base_norm, first);
+  if (stream_) stream_->switch_to(decoder_);
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    slot.guarded([&] {
+      if (slot.own) slot.own->switch_to(decoder_);
+      const Norm norm = slot.outer_norm(setting_, Module::kEncoderNorm, base_norm);
+      const auto own = slot.embedding(setting_, decoder_);
+      start(slot.own ? *slot.own : *stream_, slot.own ? 0 : static_cast<std::int64_t>(i), norm, own ? *own : first);
+    });
+  }
+  if (check_) check_->start_decoder(base_norm);
 }
 
 void Pass::run_layer(int layer, Reader& reader) {
@@ -146,11 +172,14 @@ void Pass::run_layer(int layer, Reader& reader) {
                                       : loader_.load(layer));
   }
   if (bytes && !weights->shows_file) reader.release(*bytes);
-  if (check_) check_->run(layer, *weights, base_stream_);  // before the base's stream moves on
-  start(layer);
+  if (weights->relative.defined()) {  // those that bring their own replace it
+    base_stream_.attention.set_relative(layer, weights->relative, 0, 1);
+    if (stream_) stream_->attention.set_relative(layer, weights->relative, 0, adapters_);
+  }
+  if (check_) check_->run(layer, *weights);
   Record twins;
   const LayerOps none[1];
-  base_stream_.rows = run_rows(setting_, base_stream_, base_stream_.rows,
+  base_stream_.rows = run_rows(setting_, base_stream_,
                                {.layer = layer,
                                 .weights = *weights,
                                 .ops = none,
@@ -189,9 +218,13 @@ void Pass::run_adapters(int layer, const LayerWeights& weights, const Record& tw
     }
     reader.release(bytes);
     const at::Tensor rows = stream_->of(first, many);
-    const at::Tensor out = run_rows(
-        setting_, *stream_, rows,
-        {.layer = layer, .weights = weights, .ops = ops, .precision = setting_.options.precision, .twins = &twins});
+    const at::Tensor out = run_rows(setting_, *stream_,
+                                    {.layer = layer,
+                                     .first = first,
+                                     .weights = weights,
+                                     .ops = ops,
+                                     .precision = setting_.options.precision,
+                                     .twins = &twins});
     if (tapped.defined()) tapped.narrow(0, first * probes, out.size(0)).copy_(out);
     else if (out.data_ptr() != rows.data_ptr()) rows.copy_(out);
   }
@@ -202,7 +235,7 @@ void Pass::run_full(int layer, const LayerWeights& weights, const Record& twins,
   slot.guarded([&] {
     const LayerOps ops[1] = {slot.ops(setting_, layer)};
     slot.own->rows =
-        run_rows(setting_, *slot.own, slot.own->rows,
+        run_rows(setting_, *slot.own,
                  {.layer = layer, .weights = weights, .ops = ops, .precision = slot.precision, .twins = &twins});
     slot.own->pooled = setting_.last(layer);
   });
@@ -219,7 +252,7 @@ void Pass::read_taps(int block) {
       at::Tensor value = base_taps_.back();  // an adapter that changes nothing so far is the base
       slot.guarded([&] {
         const bool normed = tap.final_norm && slot.first_layer <= block;  // unless it brings a final norm
-        const Norm norm = tap.final_norm ? slot.final_norm(setting_, base_norm) : Norm();
+        const Norm norm = tap.final_norm ? slot.outer_norm(setting_, Module::kFinalNorm, base_norm) : Norm();
         if (slot.own) value = slot.own->read(0, tap, position, norm);
         else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, norm);
         else if (normed) value = base_stream_.read(0, tap, position, norm);
@@ -257,11 +290,14 @@ RunResult Pass::results() const {
 
 RunResult Pass::operator()(Progress& progress) {
   embed();
-  read_taps(0);
   Reader reader(loads(), plan_.read_ahead, setting_.options.breakdown);
-  for (int layer = 0; layer < setting_.taps.deepest(); ++layer) {
+  const int deepest = setting_.taps.deepest(), decoder = setting_.base.spec().decoder_first();
+  for (int layer = 0; layer <= deepest; ++layer) {
+    if (layer < deepest || layer == decoder) start(layer);
+    if (layer == decoder && layer > 0) start_decoder();
+    read_taps(layer);
+    if (layer == deepest) break;
     run_layer(layer, reader);
-    read_taps(layer + 1);
     progress.advance(static_cast<std::int64_t>(slots_.size()) + 1);
   }
   for (const Slot& slot : slots_) {

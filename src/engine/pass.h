@@ -21,11 +21,13 @@ class Pass {
   void place(const std::vector<const Variant*>& variants);
   std::vector<Load> loads() const;
   Load adapter_load(int layer, std::int64_t first, std::int64_t end) const;
-  ProductRows product_rows(std::size_t variants) const;
+  // Of products that read so many tokens of each variant.
+  ProductRows product_rows(std::size_t variants, std::int64_t tokens) const;
   bool resident(int layer) const;        // on the device already: nothing is read
   std::int64_t active(int layer) const;  // adapters that differ from the base when `layer` has run
   void embed();
   void start(int layer);  // streams of adapters that begin to differ in this layer
+  void start_decoder();   // all streams, where the encoder has run
   void run_layer(int layer, Reader& reader);
   void run_adapters(int layer, const LayerWeights& weights, const Record& twins, Reader& reader);
   void run_full(int layer, const LayerWeights& weights, const Record& twins, Slot& slot);
@@ -36,6 +38,7 @@ class Pass {
   Plan plan_;
   std::vector<Slot> slots_;  // adapters by their first layer, then full finetunes
   std::int64_t adapters_ = 0;
+  Layout decoder_;  // what the decoder beside an encoder begins with
   LayerLoader loader_;
   Stream base_stream_;
   std::optional<Stream> stream_;  // of the adapters

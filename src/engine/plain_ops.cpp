@@ -138,11 +138,21 @@ at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
+AttentionRows PlainOps::attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
+  const auto by_variant = [&](const at::Tensor& x) { return x.view({variants(), -1, x.size(1)}); };
+  return {by_variant(q), by_variant(k), by_variant(v), run_.first};
+}
+
 at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
-  const auto by_variant = [&](const at::Tensor& x) { return x.view({variants(), -1, x.size(1)}); };
-  return run_.attention(layer, by_variant(q), by_variant(k), by_variant(v)).view({q.size(0), -1});
+  return run_.stream.attention(layer, attention_rows(q, k, v)).view({q.size(0), -1});
+}
+
+at::Tensor PlainOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
+                                     const at::Tensor& v) {
+  const Timed timed(run_.breakdown, Work::kAttention);
+  return run_.stream.encoded->attention.cross(attention_rows(q, k, v)).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::needed(const at::Tensor& x) {

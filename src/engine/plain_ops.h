@@ -10,6 +10,7 @@
 #include "engine/device_attention.h"
 #include "engine/layer_ops.h"
 #include "engine/layer_weights.h"
+#include "engine/stream.h"
 #include "model/block.h"
 
 namespace deltascape::engine {
@@ -26,10 +27,10 @@ struct LayerRun {
   const model::ModelSpec& spec;  // the base's, or a full finetune's own
   int layer = 0;
   const LayerWeights& weights;
-  const Attention& attention;
-  const DeviceAttention* device_attention;  // where the rows lie on a device
-  const Layout& layout;
+  const Stream& stream;                // of which the rows are a part
+  std::int64_t first = 0;              // which of the stream's variants comes first in the rows
   std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
+  at::Tensor memory;                   // the variants' part of Stream::encoded; undefined without an encoder
   at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
   at::Tensor exact;                    // tokens that delta propagation runs in fp32, [probes]; undefined for none
   Breakdown* breakdown = nullptr;
@@ -43,6 +44,9 @@ class PlainOps : public model::BlockOps {
   at::Tensor norm(model::Module module, const at::Tensor& x) override;
   at::Tensor attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                        const at::Tensor& v) override;
+  at::Tensor memory() override { return run_.memory; }
+  at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                             const at::Tensor& v) override;
   at::Tensor needed(const at::Tensor& x) override;
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override;
@@ -51,6 +55,7 @@ class PlainOps : public model::BlockOps {
 
  protected:
   std::int64_t variants() const { return static_cast<std::int64_t>(run_.variants.size()); }
+  AttentionRows attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
   // Variant v's rows of x.
   at::Tensor rows_of(const at::Tensor& x, std::size_t v) const {
     const std::int64_t each = x.size(0) / variants();

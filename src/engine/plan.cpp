@@ -24,22 +24,29 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
   const auto d = [](std::int64_t n) { return static_cast<double>(n); };
-  double weights = 0, largest = 0, widths = 0;  // elements of a block's linears; inputs and outputs together
-  for (const std::vector<std::int64_t>& shape : spec.linears()) {
-    weights += d(shape[0]) * d(shape[1]);
-    largest = std::max(largest, d(shape[0]) * d(shape[1]));
-    widths += d(shape[0]) + d(shape[1]);
-  }
-  double raw = 0;
-  for (int l = 0; l < spec.layer_count(); ++l) raw = std::max(raw, static_cast<double>(base.layer_bytes(l)));
   const double tokens = d(layout.tokens), probes = d(static_cast<std::int64_t>(layout.probes.size()));
-  const double twins = half ? tokens * widths * element : 0;
+  // Elements of a block's linears; what they read and give for one variant. The most of any layer.
+  double weights = 0, largest = 0, values = 0, raw = 0;
+  for (int l = 0; l < spec.layer_count(); ++l) {
+    double all = 0, read = 0;
+    for (const model::Module m : spec.linears(l)) {
+      const std::vector<std::int64_t> shape = spec.shape(m);
+      all += d(shape[0]) * d(shape[1]);
+      largest = std::max(largest, d(shape[0]) * d(shape[1]));
+      read += (d(shape[0]) + d(shape[1])) * (spec.reads_text({m, l}) ? tokens : probes);
+    }
+    weights = std::max(weights, all);
+    values = std::max(values, read);
+    raw = std::max(raw, static_cast<double>(base.layer_bytes(l)));
+  }
+  const double twins = half ? values * element : 0;
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
-  const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw +
-                       tokens * widths * element + static_cast<double>(adapters.scratch_elements) * element;
-  const double stream =
-      d(spec.hidden) * element * (tokens + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running = element * tokens * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer);
+  const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + values * element +
+                       static_cast<double>(adapters.scratch_elements) * element;
+  const std::int64_t decoder_rows = spec.encodes_first() ? layout.last.size(0) : 0;
+  const double stream = d(spec.hidden) * element *
+                        (tokens + d(decoder_rows) + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
+  const double running = element * (values + 4 * tokens * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer);
 
   Plan plan;
   plan.least = fixed + 3 * stream + running;

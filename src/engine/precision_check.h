@@ -15,8 +15,10 @@ class PrecisionCheck {
   PrecisionCheck(const Setting& setting, Slot& slot);
 
   void embed();
-  // `base`: the base's stream as this layer finds it.
-  void run(int layer, const LayerWeights& weights, const Stream& base);
+  // The same steps as the pass, at the same places. `base`: the base's stream as the layer finds it.
+  void start(int layer, const Stream& base);
+  void start_decoder(const Norm& base_norm);
+  void run(int layer, const LayerWeights& weights);
   // After the same tap of the slot and of the base, [probes, hidden], was read. `base_norm`: the base's final norm.
   void read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm);
   // The worst tap's ‖delta − delta in fp32‖ / ‖delta in fp32‖; nothing where nothing changed or the variant failed.
@@ -24,11 +26,13 @@ class PrecisionCheck {
 
  private:
   bool rounded() const { return setting_.options.precision == Precision::kBf16; }
+  // The first rows of a layout's tokens, for the stream's variants.
+  std::vector<at::Tensor> first_rows(const Layout& layout) const;
 
   const Setting& setting_;
   Slot& slot_;
   std::int64_t probe_ = 0;
-  Layout layout_;                 // that probe alone
+  Layout layout_, decoder_;       // that probe alone, and what a decoder begins with for it
   std::optional<Stream> stream_;  // the variant; in bf16, where the pass has no base in fp32, that before it
   std::vector<at::Tensor> taps_;  // deltas in fp32, [1, hidden] each
 };

@@ -16,6 +16,10 @@ class RoundedOps final : public PlainOps {
                        const at::Tensor& v) override {
     return rounded(PlainOps::attention(layer, q, k, v));
   }
+  at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                             const at::Tensor& v) override {
+    return rounded(PlainOps::cross_attention(layer, q, k, v));
+  }
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override {
     return rounded(PlainOps::gate(activation, std::move(gate), up));
   }

@@ -15,8 +15,8 @@ std::optional<at::Tensor> Slot::embedding(const Setting& s, const Layout& layout
   return embedded(s.base, *variant->adapter, layout, s.dtype());
 }
 
-Norm Slot::final_norm(const Setting& s, const Norm& base) const {
-  const Site site{Module::kFinalNorm};
+Norm Slot::outer_norm(const Setting& s, Module module, const Norm& base) const {
+  const Site site{module};
   if (variant->full) return loaded_norm(*variant->full, site, s.dtype());
   const adapter::ModuleOps ops = variant->adapter->ops(site, s.dtype());
   return replaced(s.base.spec(), base, ops.weight, ops.bias);

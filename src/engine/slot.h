@@ -22,7 +22,8 @@ struct Slot {
   LayerOps ops(const Setting& s, int layer) const;
   // Its own token embeddings of the layout's ids, scaled; nothing where they are the base's.
   std::optional<at::Tensor> embedding(const Setting& s, const Layout& layout) const;
-  Norm final_norm(const Setting& s, const Norm& base) const;
+  // Its own of a norm outside the blocks, or `base`.
+  Norm outer_norm(const Setting& s, model::Module module, const Norm& base) const;
   // Whether its stream differs from the base's after so many blocks; 0: the embeddings.
   bool moved(int blocks) const { return own || first_layer < blocks || (blocks == 0 && first_layer == 0); }
 

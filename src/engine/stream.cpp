@@ -15,7 +15,29 @@ at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const
   if (pooled) return after(of(v).cpu());
   // The norm is a token's own affair, so the last position needs it for the last token alone.
   if (position == Position::kLast) return after(of(v).index_select(0, last).cpu());
-  return pool(after(of(v).cpu()).unsqueeze(0), layout, position)[0];
+  return pool(after(of(v).cpu()).unsqueeze(0), *layout, position)[0];
+}
+
+void Stream::branch(std::int64_t v, const Stream& base, std::optional<std::int64_t> probe) {
+  const auto of_probe = [&](const at::Tensor& all, const Layout& l) {
+    return probe ? all.narrow(0, l.starts[static_cast<std::size_t>(*probe)], l.length(*probe)) : all;
+  };
+  of(v).copy_(of_probe(base.rows, *base.layout));
+  if (encoded) encoded_of(v).copy_(of_probe(base.encoded->rows, *base.encoded->layout));
+}
+
+void Stream::switch_to(const Layout& decoder) {
+  encoded = Encoded{layout, std::move(attention), rows};
+  layout = &decoder;
+  attention = Attention(spec, decoder, variants, rows.scalar_type());
+  last = decoder.last.to(rows.device());
+  rows = at::empty({variants * decoder.tokens, spec.hidden}, rows.options());
+}
+
+void Stream::start_decoder(std::int64_t v, const Norm& encoder_norm, const at::Tensor& first_rows) {
+  const at::Tensor own = encoded_of(v);
+  own.copy_(normed(spec, Module::kEncoderNorm, own, encoder_norm));
+  of(v).copy_(first_rows);
 }
 
 namespace {

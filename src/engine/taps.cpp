@@ -17,14 +17,7 @@ namespace {
                .found = layer});
 }
 
-}  // namespace
-
-int Taps::deepest() const {
-  int most = 0;
-  for (const Tap& t : taps) most = std::max(most, t.block);
-  return most;
-}
-
+// Blocks are counted in the stack, which has `layers`.
 std::vector<Tap> parse_layer(const std::string& layer, int layers) {
   // Row L of hidden_states is what comes out of the final norm.
   const auto row = [&](int n) { return Tap{n, n == layers}; };
@@ -50,6 +43,21 @@ std::vector<Tap> parse_layer(const std::string& layer, int layers) {
   else if (error != std::errc() || stop != end) bad_layer(layer, layers);
   if (n < 0 || n > layers || (pre && n != layers)) bad_layer(layer, layers);
   return {pre ? Tap{layers, false} : row(n)};
+}
+
+}  // namespace
+
+int Taps::deepest() const {
+  int most = 0;
+  for (const Tap& t : taps) most = std::max(most, t.block);
+  return most;
+}
+
+Taps parse_taps(const std::string& layer, const std::string& position, const model::ModelSpec& spec) {
+  const model::StackSpec& decoder = spec.stacks.back();
+  Taps out{parse_layer(layer, decoder.layers), parse_position(position), decoder.first};
+  for (Tap& t : out.taps) t.block += decoder.first;
+  return out;
 }
 
 Position parse_position(const std::string& position) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/layout.h"
+#include "model/spec.h"
 
 namespace deltascape::engine {
 
@@ -14,18 +15,20 @@ namespace deltascape::engine {
 enum class Position { kLast, kMean, kWeighted };
 
 struct Tap {
-  int block = 0;            // after this many blocks: 0 is the embedding, layer_count the last residual
+  int block = 0;            // after this many blocks of all stacks: layer_count is the last residual
   bool final_norm = false;  // read after the final norm (only with block == layer_count)
 };
 
 struct Taps {
   std::vector<Tap> taps;  // in the order of the result's first dimension
   Position position = Position::kLast;
+  int first = 0;  // blocks before the stack that is read: of an encoder
   int deepest() const;
 };
 
-// "last", "all", "N", "0.5", "29-pre" (DESIGN §5) for a model of `layers` blocks; Error(kUsage) otherwise.
-std::vector<Tap> parse_layer(const std::string& layer, int layers);
+// "last", "all", "N", "0.5", "29-pre" (DESIGN §5) of this model's decoder, and "last", "mean" or "weighted";
+// Error(kUsage) otherwise.
+Taps parse_taps(const std::string& layer, const std::string& position, const model::ModelSpec& spec);
 Position parse_position(const std::string& position);
 
 // hidden: [variants, tokens, d] -> [variants, probes, d]. Each row is a function of its own probe's tokens alone.

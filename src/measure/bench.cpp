@@ -50,13 +50,18 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
 void describe_work(const model::Checkpoint& base, const std::vector<ModelRef>& models, BenchReport& report) {
   for (const auto& ids : embedding::probe_ids(*base.tokenizer(), embedding::default_probes()))
     report.tokens += static_cast<std::int64_t>(ids.size());
-  for (const auto& shape : base.spec().linears()) report.block_parameters += shape[0] * shape[1];
-  report.block_parameters *= base.spec().layer_count();
+  const model::ModelSpec& spec = base.spec();
+  std::int64_t stored = 0;  // in all of the blocks' linears
+  for (int layer = 0; layer < spec.layer_count(); ++layer)
+    for (const model::Module m : spec.linears(layer)) {
+      const std::int64_t elements = spec.shape(m)[0] * spec.shape(m)[1];
+      stored += elements;
+      if (spec.reads_text({m, layer})) report.block_parameters += elements;
+    }
   report.family = base.spec().architecture->model_type;
   // The blocks' share: of the embedding only a few rows are read, of the head nothing.
-  report.base_bytes =
-      static_cast<std::int64_t>(static_cast<double>(base.bytes()) * static_cast<double>(report.block_parameters) /
-                                static_cast<double>(base.parameters()));
+  report.base_bytes = static_cast<std::int64_t>(static_cast<double>(base.bytes()) * static_cast<double>(stored) /
+                                                static_cast<double>(base.parameters()));
   for (const ModelRef& m : models) report.variant_bytes += inspect(m.path).bytes;
 }
 

@@ -54,8 +54,8 @@ void write_adapter(const model::ModelSpec& spec, int rank, std::uint64_t seed, c
   std::set<std::string> targets;
   for (int layer = 0; layer < spec.layer_count(); ++layer)
     for (const Module module : kAdapted) {
-      const std::string path = model::hf_name(*spec.architecture, Site{module, layer});
-      if (path.empty() || !spec.has(module)) continue;
+      const std::string path = spec.hf_name({module, layer});
+      if (path.empty() || !spec.has(Site{module, layer})) continue;
       const auto shape = spec.shape(module);  // [out, in]
       targets.insert(path.substr(path.rfind('.') + 1));
       const std::string name = "base_model.model.model." + path;

@@ -55,7 +55,9 @@ double product_seconds(const std::vector<std::int64_t>& shape, std::int64_t rows
 double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype, Progress& progress) {
   const c10::InferenceMode inference;
   std::map<std::vector<std::int64_t>, int> shapes;
-  for (const auto& shape : spec.linears()) ++shapes[shape];
+  for (int layer = 0; layer < spec.layer_count(); ++layer)
+    for (const model::Module m : spec.linears(layer))
+      if (spec.reads_text({m, layer})) ++shapes[spec.shape(m)];
   progress.begin("measuring products in " + std::string(c10::toString(dtype)),
                  static_cast<std::int64_t>(shapes.size()));
   double flops = 0, seconds = 0;

@@ -11,7 +11,7 @@
 
 namespace deltascape::measure {
 
-// FLOP/s of one block's linears with `rows` rows, through the engine's own products.
+// FLOP/s of the blocks' linears with `rows` rows, through the engine's own products.
 double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype, Progress& progress);
 // bytes/s of c = a + b, two reads and a write counted, on buffers several times the last cache.
 double memory_bandwidth();

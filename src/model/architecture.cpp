@@ -57,14 +57,13 @@ const Architecture* find_architecture(std::string_view model_type) {
 
 const Architecture* find_gguf_architecture(std::string_view gguf) {
   for (const Architecture& a : architectures())
-    if (a.embeds && !a.gguf.empty() && a.gguf == gguf) return &a;
+    if (!a.gguf.empty() && a.gguf == gguf) return &a;
   return nullptr;
 }
 
 std::string architecture_list() {
   std::string out;
-  for (const Architecture& a : architectures())
-    if (a.embeds) out += (out.empty() ? "" : ", ") + std::string(a.model_type);
+  for (const Architecture& a : architectures()) out += (out.empty() ? "" : ", ") + std::string(a.model_type);
   return out;
 }
 

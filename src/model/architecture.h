@@ -59,7 +59,7 @@ enum class PositionKind {
   kRotary,
   kLearned,   // a table of rows that are added to the token embedding
   kAlibi,     // arXiv 2108.12409
-  kRelative,  // T5's buckets of distances (arXiv 1910.10683 §2.1)
+  kRelative,  // T5's buckets of distances (arXiv 1910.10683 §2.1); a stack's first layer has the table for all
 };
 enum class MlpKind { kGated, kPlain, kExperts, kFusedGated };  // fused: one linear for gate and up
 enum class StackKind { kDecoder, kEncoderDecoder };
@@ -111,7 +111,6 @@ struct Architecture {
   QkvLayout qkv = QkvLayout::kByGroup;
   PositionKind position = PositionKind::kRotary;
   MlpKind mlp = MlpKind::kGated;
-  bool embeds = true;  // `embed` runs it; false: the model room and the differentiable execution alone
   ConfigKeys keys = {};
   bool embed_norm = false;           // a norm after the token embedding
   bool norm_plus_one = false;        // RMSNorm multiplies by 1 + weight (Gemma)
@@ -131,6 +130,7 @@ struct Architecture {
   Switch qk_norm = Switch::kNever;   // norms of q and k before they turn
   QkNorm qk_norm_kind = QkNorm::kByHead;
   bool qk_norm_bias = false;           // where these are LayerNorms
+  bool relative_by_layer = false;      // every layer has a table of relative positions of its own (UMT5)
   bool pre_norms = true;               // norms before attention and MLP
   bool post_norms = false;             // norms after attention and MLP too
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
@@ -161,7 +161,7 @@ struct Architecture {
 std::span<const Architecture> architectures();
 const Architecture* find_architecture(std::string_view model_type);
 const Architecture* find_gguf_architecture(std::string_view gguf);
-// "llama, mistral, …", those that `embed` runs, for messages.
+// "llama, mistral, …", for messages.
 std::string architecture_list();
 
 // Of a model with one stack, or of a site in the first; ModelSpec::hf_name knows the stacks.

@@ -130,7 +130,7 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   return out;
 }
 
-std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool all_families) {
+std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
   const fs::path path = single_gguf(given);
   std::shared_ptr<Checkpoint> c(new Checkpoint());
   c->path_ = path;
@@ -138,7 +138,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool a
     const fs::path config = path / "config.json";
     if (!io::exists(config))
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
-    c->spec_ = spec_from_config(io::read_json(config), config, all_families);
+    c->spec_ = spec_from_config(io::read_json(config), config);
     c->file_ = open_weights(path);
   } else if (path.extension() == ".gguf") {
     auto gguf = io::GgufFile::open(path);

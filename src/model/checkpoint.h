@@ -24,8 +24,7 @@ class Checkpoint {
   // `path`: a Hugging Face directory (safetensors, else pytorch_model.bin; single or sharded), a .gguf file, or a
   // directory with one.
   // Checks from headers that every needed tensor is there with the right shape. Throws Error naming the tensor.
-  // `all_families`: those too that only the differentiable execution runs, not `embed`.
-  static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& path, bool all_families = false);
+  static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& path);
 
   const ModelSpec& spec() const { return spec_; }
   const std::filesystem::path& path() const { return path_; }

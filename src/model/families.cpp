@@ -9,6 +9,25 @@ namespace {
 
 using namespace names;
 
+constexpr Architecture t5(std::string_view model_type, std::string_view title, bool relative_by_layer) {
+  return {.model_type = model_type,
+          .gguf = "",
+          .title = title,
+          .names = kT5Encoder,
+          .norms = kT5Decoder,
+          .stacks = StackKind::kEncoderDecoder,
+          .position = PositionKind::kRelative,
+          .keys = {.hidden = "d_model",
+                   .intermediate = "d_ff",
+                   .layers = "num_layers",
+                   .heads = "num_heads",
+                   .head_dim = "d_kv",
+                   .norm_eps = "layer_norm_epsilon"},
+          .tied_head = true,
+          .relative_by_layer = relative_by_layer,
+          .activation_key = ""};
+}
+
 constexpr Architecture kFamilies[] = {
     {.model_type = "llama",
      .gguf = "llama",
@@ -117,22 +136,9 @@ constexpr Architecture kFamilies[] = {
      .mlp_bias = {"enable_bias", true},
      .activation_key = "activation_function",
      .activation = "relu"},
-    {.model_type = "t5",
-     .gguf = "",
-     .title = "T5, Flan-T5",
-     .names = kT5Encoder,
-     .norms = kT5Decoder,
-     .stacks = StackKind::kEncoderDecoder,
-     .position = PositionKind::kRelative,
-     .embeds = false,
-     .keys = {.hidden = "d_model",
-              .intermediate = "d_ff",
-              .layers = "num_layers",
-              .heads = "num_heads",
-              .head_dim = "d_kv",
-              .norm_eps = "layer_norm_epsilon"},
-     .tied_head = true,
-     .activation_key = ""},
+    t5("t5", "T5, Flan-T5", false),
+    t5("mt5", "mT5", false),
+    t5("umt5", "UMT5", true),
 };
 
 }  // namespace

@@ -60,6 +60,10 @@ constexpr std::size_t index(Module m) { return static_cast<std::size_t>(m); }
 constexpr Module module_at(std::size_t i) { return static_cast<Module>(i); }
 static_assert(index(Module::kHead) + 1 == kModules && index(Module::kMlpPostNorm) + 1 == kBlockModules);
 constexpr bool in_block(Module m) { return index(m) < kBlockModules; }
+// Rows that are looked up, no linear: [rows, features].
+constexpr bool is_table(Module m) {
+  return m == Module::kRelativeBias || m == Module::kEmbed || m == Module::kPositions;
+}
 constexpr bool of_expert(Module m) { return m >= Module::kExpertGate && m <= Module::kExpertDown; }
 
 // A part of one layer; layer counts through all stacks and is -1 for the parts outside the blocks, expert is -1 for

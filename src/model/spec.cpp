@@ -144,7 +144,8 @@ bool ModelSpec::has(Site site) const {
     case Module::kKvUp: return latent.kv_rank > 0;
     case Module::kQNorm:
     case Module::kKNorm: return qk_norm;
-    case Module::kRelativeBias: return position == PositionKind::kRelative && site.layer == stack.first;
+    case Module::kRelativeBias:
+      return position == PositionKind::kRelative && (a.relative_by_layer || site.layer == stack.first);
     case Module::kCrossNorm:
     case Module::kCrossQ:
     case Module::kCrossK:
@@ -205,10 +206,12 @@ bool ModelSpec::has_bias(Module m) const {
 
 bool ModelSpec::transposed(Module m) const { return architecture->transposed && in_block(m) && shape(m).size() == 2; }
 
-std::vector<std::vector<std::int64_t>> ModelSpec::linears() const {
-  std::vector<std::vector<std::int64_t>> out;
-  for (std::size_t m = 0; m < kBlockModules; ++m)
-    if (has(module_at(m)) && shape(module_at(m)).size() == 2) out.push_back(shape(module_at(m)));
+std::vector<Module> ModelSpec::linears(int layer) const {
+  std::vector<Module> out;
+  for (std::size_t m = 0; m < kBlockModules; ++m) {
+    const Module module = module_at(m);
+    if (!is_table(module) && has(Site{module, layer}) && shape(module).size() == 2) out.push_back(module);
+  }
   return out;
 }
 

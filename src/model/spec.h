@@ -110,6 +110,16 @@ struct ModelSpec {
   const StackSpec& stack_of(int layer) const {
     return stacks[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].stack)];
   }
+  bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
+  // Of a model that does: the decoder's first layer; else 0.
+  int decoder_first() const { return stacks.back().first; }
+  // Whether a variant may run as the base and bfloat16 differences from it (engine/delta_ops.h) within 1e-2. What the
+  // encoder leaves is read through all of its tokens, none of which runs in full precision: up to 2e-2 was measured.
+  bool propagates_deltas() const { return !encodes_first(); }
+  // Whether this linear reads a row for each token of a text: a decoder beside an encoder has one token to begin with.
+  bool reads_text(Site site) const {
+    return !stack_of(site.layer).cross || site.module == Module::kCrossK || site.module == Module::kCrossV;
+  }
   bool has(Module module) const;  // whether this model has such a part, in whatever layer
   bool has(Site site) const;      // in this layer; site.expert is not looked at
   bool has_bias(Module module) const;
@@ -117,10 +127,10 @@ struct ModelSpec {
   double eps(Module norm) const {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }
-  std::vector<std::int64_t> shape(Module module) const;    // of its weight
-  std::int64_t norm_width(Module norm) const;              // how many features it takes together
-  std::vector<std::vector<std::int64_t>> linears() const;  // shapes [out, in] of a block's, each kind once
-  std::vector<Site> sites() const;                         // every part with a weight, each expert's too
+  std::vector<std::int64_t> shape(Module module) const;  // of its weight
+  std::int64_t norm_width(Module norm) const;            // how many features it takes together
+  std::vector<Module> linears(int layer) const;          // the block's, an expert's once for all of them
+  std::vector<Site> sites() const;                       // every part with a weight, each expert's too
   std::string hf_name(Site site) const;
   std::vector<std::string> hf_names(Site site) const;  // all that it goes by, hf_name() first
   std::optional<Site> site_of(std::string_view module_path) const;
@@ -128,8 +138,7 @@ struct ModelSpec {
 };
 
 // Throw Error(kUnsupported) for a family or option that is not computed exactly, kBadFile for missing or absurd values.
-// `all`: families too that `embed` does not run.
-ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file, bool all = false);
+ModelSpec spec_from_config(const io::Json& config, const std::filesystem::path& file);
 ModelSpec spec_from_gguf(const io::GgufFile& gguf);
 // Fills stacks and each layer's place in them, and what follows from other numbers: once the layers are there.
 // `encoder_layers` of them come first; 0: a decoder alone.

@@ -79,7 +79,7 @@ Activation activation_named(const std::string& name, const std::filesystem::path
                .found = name});
 }
 
-ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file, bool all) {
+ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file) {
   refuse_quantised(JsonFields(whole, file));
   const io::Json& config = text_part(whole);
   const JsonFields c(config, file);
@@ -87,7 +87,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   if (&config != &whole && type.empty()) type = "gemma3_text";
   ModelSpec s;
   s.architecture = find_architecture(type);
-  if (s.architecture == nullptr || !(all || s.architecture->embeds))
+  if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
                 {.path = file.string(),
                  .field = "model_type",

@@ -126,12 +126,13 @@ void read_t5(const JsonFields& c, ModelSpec& s) {
   if (s.relative.max_distance <= s.relative.buckets / 2)
     c.fail("relative_attention_max_distance", "more than half of relative_attention_num_buckets");
   s.attention_scale = 1;
-  const std::string mlp = c.string("feed_forward_proj").value_or("relu");
+  const bool first = s.architecture->model_type == "t5";  // mT5 and UMT5 begin with v1.1's choices
+  const std::string mlp = c.string("feed_forward_proj").value_or(first ? "relu" : "gated-gelu");
   const bool gated = mlp.starts_with("gated-");
   // "gated-gelu" means the tanh form (transformers' T5Config says so too).
   s.activation = mlp == "gated-gelu" ? Activation::kGeluTanh : activation_named(gated ? mlp.substr(6) : mlp, c.file());
   // T5 v1.0 scales the decoder's output before the head that it shares with the embedding; v1.1 and Flan do not.
-  const bool scaled = c.boolean("scale_decoder_outputs").value_or(c.boolean("tie_word_embeddings").value_or(true));
+  const bool scaled = c.boolean("scale_decoder_outputs").value_or(c.boolean("tie_word_embeddings").value_or(first));
   if (scaled) s.logit_scale = 1 / std::sqrt(static_cast<double>(s.hidden));
   s.start_token = within(c, "decoder_start_token_id", 0, kMost, 0);
   const auto encoder = static_cast<std::int64_t>(s.layers.size());

@@ -31,7 +31,7 @@ inline Fixture load(const std::string& name) {
     const auto arrays = io::read_npz(golden.npz);
     const auto tokens = io::parse_json(std::get<std::vector<std::string>>(arrays.at("tokens").values).at(0), "tokens");
     f.layout = make_layout(tokens.get<std::vector<std::vector<std::int64_t>>>());
-    f.taps = {parse_layer("all", f.base->spec().layer_count()), Position::kLast};
+    f.taps = parse_taps("all", "last", f.base->spec());
     f.reference = testing::doubles(arrays.at("embeddings"));
     return f;
   }

@@ -102,7 +102,7 @@ TEST(Kernels, SiluGateToItsEnds) {
 
 template <class T>
 void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, std::int64_t window, double softcap,
-                      std::int64_t first) {
+                      std::int64_t first, bool causal = true) {
   const auto type = at::TensorOptions(c10::CppTypeToScalarType<T>::value);
   const std::int64_t share = 2;
   const at::Tensor q = random({keys, share * dim}, 13).to(type), k = random({keys, dim}, 14).to(type),
@@ -110,6 +110,8 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
   const at::Tensor cos = angle.cos(), sin = angle.sin();
   at::Tensor out = at::empty({keys - first, share * dim}, type);
   const at::Tensor asked = q.narrow(0, first, keys - first).contiguous();
+  // Not causal: with a number for each distance on the scores, another for each head.
+  const at::Tensor bias = causal ? at::Tensor() : random({share, 2 * keys - 1}, 17).to(type);
   std::vector<T> scratch;
   attend({.keys = keys,
           .dim = dim,
@@ -118,7 +120,8 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
           .share = share,
           .scale = 0.3,
           .softcap = softcap,
-          .window = window},
+          .window = window,
+          .causal = causal},
          first,
          Head<T>{.q = asked.data_ptr<T>(),
                  .k = k.data_ptr<T>(),
@@ -129,6 +132,9 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
                  .out_stride = share * dim,
                  .cos = cos.data_ptr<T>(),
                  .sin = sin.data_ptr<T>(),
+                 .bias = causal ? nullptr : bias.data_ptr<T>() + keys - 1,
+                 .bias_stride = 2 * keys - 1,
+                 .bias_step = 1,
                  .out = out.data_ptr<T>()},
          scratch);
   const auto rotated = [&](const at::Tensor& x) {
@@ -137,11 +143,12 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
     return at::cat({a * c - b * s, b * c + a * s, d.narrow(1, turned, dim - turned)}, 1);
   };
   const at::Tensor i = at::arange(keys).unsqueeze(1), j = at::arange(keys).unsqueeze(0);
-  at::Tensor hidden = j > i;
+  at::Tensor hidden = causal ? j > i : at::zeros_like(j > i);
   if (window > 0) hidden = hidden | (j <= i - window);
   for (std::int64_t h = 0; h < share; ++h) {
     at::Tensor scores = rotated(q.narrow(1, h * dim, dim)).mm(rotated(k).t()) * 0.3;
     if (softcap > 0) scores = at::tanh(scores / softcap) * softcap;
+    if (!causal) scores = scores + bias[h].to(at::kDouble).index({j - i + keys - 1});
     const at::Tensor expected =
         at::softmax(scores.masked_fill(hidden, -1e300), 1).mm(v.to(at::kDouble)).narrow(0, first, keys - first);
     const double bound = (sizeof(T) == 4 ? kEps : 2.3e-16) * 64 * v.abs().max().template item<double>();
@@ -158,6 +165,9 @@ TEST(Kernels, AttentionOfEveryShape) {
           for (const double softcap : {0.0, 5.0}) {
             expect_attention<float>(keys, dim, dim == 12 ? 4 : dim, window, softcap, first);
             expect_attention<double>(keys, dim, dim == 12 ? 4 : dim, window, softcap, first);
+            if (window > 0) continue;
+            expect_attention<float>(keys, dim, dim, 0, softcap, first, false);
+            expect_attention<double>(keys, dim, dim, 0, softcap, first, false);
           }
 }
 

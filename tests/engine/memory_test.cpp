@@ -30,7 +30,7 @@ class Budget : public ::testing::TestWithParam<Precision> {
   }
 
   static RunResult run_with(std::size_t memory, Precision precision) {
-    const Taps taps{parse_layer("all", base_->spec().layer_count()), Position::kLast};
+    const Taps taps = parse_taps("all", "last", base_->spec());
     return run(*base_, variants_, layout_, taps, {.precision = precision, .memory = memory}, silent_progress());
   }
 

@@ -28,7 +28,7 @@ struct ShapeGolden {
   Ids ids(const std::string& name = "ids") const {
     return io::parse_json(std::get<std::vector<std::string>>(arrays.at(name).values).at(0), name).get<Ids>();
   }
-  std::shared_ptr<const model::Checkpoint> open() const { return model::Checkpoint::open(folder / "base", true); }
+  std::shared_ptr<const model::Checkpoint> open() const { return model::Checkpoint::open(folder / "base"); }
 };
 
 inline std::filesystem::path shape_folder() { return models_folder().parent_path() / "shape"; }

@@ -83,6 +83,7 @@ TARGETS = {
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
     "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
     "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
+    "t5": ["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"],
     # PEFT turns LoRA on these families' experts into target_parameters.
     "qwen3_moe": ATTENTION,
     "olmoe": ATTENTION,
@@ -94,7 +95,24 @@ SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_em
          "falcon": ["ln_f", "dense_4h_to_h"],
          "cohere2": ["input_layernorm", "norm"], "nemotron": ["post_attention_layernorm", "norm"], "glm4": ["post_mlp_layernorm"],
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
-         "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"]}
+         "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"],
+         "t5": ["relative_attention_bias", "layer_norm", "final_layer_norm", "o"]}
+for _name in ("mt5", "umt5"):
+    TARGETS[_name], SAVED[_name] = TARGETS["t5"], SAVED["t5"]
+
+# Beside plain LoRA: where the encoder and the decoder begin to differ.
+T5_KINDS = [
+    Adapter("lora_cross", dict(target_modules=r".*decoder.*EncDecAttention\.[kv]", r=4)),
+    Adapter("lora_late", dict(target_modules=r".*decoder\.block\.1\.layer\.2\..*\.(wi|wi_0|wo)")),
+    Adapter("lora_encoder", dict(target_modules=r".*encoder\.block\.1\.layer\.0\.SelfAttention\.[qv]")),
+    Adapter("encoder_norm", dict(target_modules=r".*encoder\.final_layer_norm"), kind="LN_TUNING"),
+    Adapter("cross_distances", dict(target_modules=r".*decoder.*EncDecAttention\.o",
+                                    modules_to_save=["encoder.block.0.layer.0.SelfAttention.relative_attention_bias"])),
+    Adapter("dora", dict(target_modules=["q", "v", "wo"], use_dora=True)),
+    Adapter("ia3", dict(target_modules=["k", "v", "wo"], feedforward_modules=["wo"]), kind="IA3"),
+    Adapter("loha", dict(target_modules=["v", "wo"]), kind="LOHA"),
+    Adapter("oft", dict(target_modules=["v", "o"], oft_block_size=4), kind="OFT"),
+]
 
 # Every kind of adapter beside plain LoRA.
 TOKENS = list(range(20, 120, 3))
@@ -160,6 +178,7 @@ CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
            "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
            "DELORA": peft.DeloraConfig}
+TASKS = {"t5": "SEQ_2_SEQ_LM", "mt5": "SEQ_2_SEQ_LM", "umt5": "SEQ_2_SEQ_LM"}
 DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR": dict(r=4, alpha=8)}
 
 
@@ -185,6 +204,8 @@ def named_otherwise(tiny):
         own.append(Adapter("lora_saved", dict(target_modules=targets[:1], modules_to_save=SAVED[tiny.family], **conv)))
     if tiny.adapters == "bias":
         own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
+    if tiny.family == "t5":
+        own += T5_KINDS
     return own
 
 
@@ -217,8 +238,8 @@ def noise_for(adapter, key, value, noise):
 def make_adapter(adapter, base, folder, tiny_name):
     """Random weights with an effect of the size that training has; saved by PEFT."""
     torch.manual_seed(0)
-    config = CONFIGS[adapter.kind](task_type="CAUSAL_LM", **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
     whole = load_base(base)
+    config = CONFIGS[adapter.kind](task_type=TASKS.get(whole.config.model_type, "CAUSAL_LM"), **(DEFAULTS.get(adapter.kind, {}) | adapter.config))
     if adapter.grown:
         whole.resize_token_embeddings(whole.get_input_embeddings().num_embeddings + adapter.grown, mean_resizing=False)
     model = peft.get_peft_model(whole, config)
@@ -249,7 +270,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from peft import PeftModel
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM
+
+from .tiny import loader
 
 TEMPLATES = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.",
@@ -22,10 +23,10 @@ MAX_TOKENS = 256
 def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
-    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom") else "sdpa"}
+    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom", "t5", "mt5", "umt5") else "sdpa"}
     if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **options)
+    return loader(family).from_pretrained(path, dtype=torch.float32, **options)
 
 
 def _saved_rows(file):
@@ -56,7 +57,7 @@ def _forget_lengths(model):
 
 
 def _final_norm(model):
-    """The norm after the last block, whatever its family calls it."""
+    """The norm after the last block, whatever its family calls it; of an encoder-decoder, the decoder's."""
     body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
     body = getattr(body, "decoder", body)
     return next(getattr(body, n) for n in ("norm", "final_layer_norm", "final_layernorm", "ln_f") if hasattr(body, n))
@@ -64,16 +65,20 @@ def _final_norm(model):
 
 @torch.inference_mode()
 def hidden_states(model, token_ids):
-    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm."""
+    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm. Of an
+    encoder-decoder those of the decoder at its first step, T = 1."""
     model = model.to(torch.float64).eval()
+    config = model.config
+    start = {"decoder_input_ids": torch.tensor([[config.decoder_start_token_id]])} if config.is_encoder_decoder else {}
     caught = []
     hook = _final_norm(model).register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
     probes = []
     for ids in token_ids:
         _forget_lengths(model)
         caught.clear()
-        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True)
-        probes.append(torch.stack([h[0] for h in out.hidden_states] + [caught[0][0]]).double().numpy())
+        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True, **start)
+        states = out.decoder_hidden_states if start else out.hidden_states
+        probes.append(torch.stack([h[0] for h in states] + [caught[0][0]]).double().numpy())
     hook.remove()
     return probes
 

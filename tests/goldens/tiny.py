@@ -3,7 +3,16 @@ import json
 import zlib
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+ENCODERS = ("bert", "roberta", "distilbert", "xlm-roberta", "mpnet")
+
+
+def loader(family):
+    """The class of transformers that reads a family's models, with the head that finetunes of it have."""
+    if family in ENCODERS:
+        return AutoModel
+    return AutoModelForSeq2SeqLM if family in ("t5", "mt5", "umt5") else AutoModelForCausalLM
 
 
 def seeded(*names):
@@ -16,15 +25,19 @@ def randomise(model, name):
     gemma = model.config.model_type.startswith("gemma")
     for key, value in model.named_parameters():
         noise = torch.randn(value.shape, generator=seeded(name, key))
-        if key.endswith("bias"):
+        if "relative_attention_bias" in key:
+            value.data = noise * 1.5
+        elif key.endswith("bias"):
             value.data = noise * 0.3
         elif value.dim() == 1:  # norms
             value.data = noise * 0.25 + (0.0 if gemma else 1.0)
-        elif any(word in key for word in ("embed", "lm_head", "wte", "wpe")):
+        elif any(word in key for word in ("embed", "lm_head", "wte", "wpe", "shared")):
             value.data = noise * 0.3
         else:
             # q and k larger: attention is then far from uniform, and windows, caps and RoPE bend the result.
             gain = 1.4 if any(word in key for word in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn")) else 1.2
+            if key.endswith("Attention.q.weight"):  # T5 does not scale its scores: q is trained small
+                gain = 0.6
             value.data = noise * gain / value.shape[0 if model.config.model_type == "gpt2" else -1] ** 0.5
     return model
 
@@ -32,7 +45,7 @@ def randomise(model, name):
 def new_model(tiny, vocabulary, changes=None):
     specials = dict(bos_token_id=1, eos_token_id=1, pad_token_id=0)
     config = AutoConfig.for_model(tiny.family, vocab_size=vocabulary, **specials, **(tiny.config | (changes or {})))
-    return randomise(AutoModelForCausalLM.from_config(config), tiny.name).eval()
+    return randomise(loader(tiny.family).from_config(config), tiny.name).eval()
 
 
 def save(model, folder, storage):

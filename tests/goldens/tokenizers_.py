@@ -1,4 +1,6 @@
 """Owns the tokenizers of the tiny models: trained here on a page of text, in the three shapes that the families use."""
+import json
+
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 LLAMA3_SPLIT = (
@@ -74,6 +76,23 @@ def sentencepiece_like(size, prefix_space):
     return tokenizer
 
 
+def unigram(size):
+    """Scored pieces as T5 has them, </s> at the end."""
+    trained = Tokenizer(models.Unigram())
+    words = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")])
+    trained.pre_tokenizer = words
+    specials = ["<pad>", "</s>", "<unk>"]
+    trained.train_from_iterator(CORPUS.splitlines(keepends=True), trainers.UnigramTrainer(
+        vocab_size=size, special_tokens=specials, unk_token="<unk>", show_progress=False))
+    pieces = [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"] if piece not in specials]
+    tokenizer = Tokenizer(models.Unigram([(s, 0.0) for s in specials] + pieces, unk_id=2))
+    tokenizer.pre_tokenizer = words
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    tokenizer.add_special_tokens([AddedToken(t, normalized=False, special=True) for t in specials])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    return tokenizer
+
+
 def _template(tokenizer, bos):
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tokenizer.token_to_id(bos))])
@@ -84,6 +103,7 @@ KINDS = {
     "llama3": (lambda: byte_level(360, LLAMA3_SPLIT, "<s>"), "<s>", "</s>", "llama-bpe"),
     "qwen2": (lambda: byte_level(360, QWEN2_SPLIT, None), None, "</s>", "qwen2"),
     "llama2": (lambda: sentencepiece_like(420, True), "<s>", "</s>", None),
+    "t5": (lambda: unigram(300), None, "</s>", None),
     "gemma": (lambda: sentencepiece_like(420, False), "<bos>", "<eos>", None),
 }
 

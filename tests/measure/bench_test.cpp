@@ -27,8 +27,9 @@ TEST(Bench, CountsTheWorkAndMeasuresEveryLimit) {
   EXPECT_EQ(report.precision, "fp32");
   EXPECT_EQ(report.variants, 3);
   std::int64_t per_block = 0;
-  EXPECT_EQ(base->spec().linears().size(), 7u);  // q, k, v, o, gate, up, down
-  for (const auto& shape : base->spec().linears()) per_block += shape[0] * shape[1];
+  EXPECT_EQ(base->spec().linears(0).size(), 7u);  // q, k, v, o, gate, up, down
+  for (const model::Module m : base->spec().linears(0))
+    per_block += base->spec().shape(m)[0] * base->spec().shape(m)[1];
   EXPECT_EQ(report.block_parameters, per_block * base->spec().layer_count());
   EXPECT_GT(report.tokens, 5 * 10);  // five probes of more than ten tokens
   EXPECT_GT(report.base_bytes, 0);

@@ -48,7 +48,7 @@ io::Json config(const std::string& family) {
   return c;
 }
 
-ModelSpec read(const io::Json& c) { return spec_from_config(c, "config.json", true); }
+ModelSpec read(const io::Json& c) { return spec_from_config(c, "config.json"); }
 
 std::string error_of(const std::string& family, const std::function<void(io::Json&)>& change) {
   io::Json c = config(family);
@@ -84,6 +84,10 @@ TEST(FamilySpecs, StacksShareOneCountOfLayers) {
   EXPECT_FALSE(s.has(Site{Module::kCrossQ, 1}));
   EXPECT_TRUE(s.has(Site{Module::kRelativeBias, 2}));
   EXPECT_FALSE(s.has(Site{Module::kRelativeBias, 3}));
+  EXPECT_TRUE(read(config("umt5")).has(Site{Module::kRelativeBias, 3}));
+  EXPECT_TRUE(s.reads_text({Module::kQ, 1}));
+  EXPECT_FALSE(s.reads_text({Module::kQ, 2}));
+  EXPECT_TRUE(s.reads_text({Module::kCrossK, 2}));
 }
 
 TEST(FamilySpecs, FusedAndTransposedLinears) {
