@@ -226,6 +226,10 @@ def save_dequantised(model, folder):
     model.to(torch.float32).save_pretrained(folder)
 
 
+# Files of ours that transformers reads to the same weights; it does not know the other families' metadata.
+READABLE = ("llama_gguf", "llama3_gguf", "qwen2_gguf", "gemma3_gguf", "falcon_gguf", "bloom_gguf", "stablelm_gguf", "starcoder2_gguf")
+
+
 def transformers_reads(path):
     """The file as transformers reads it: an independent check of the rules above."""
     return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
