@@ -173,7 +173,7 @@ def make(tiny, out, check):
     refused = make_refused(tiny, hf, folder)
     if check:
         check_features(tiny, token_ids)
-        if tiny.gguf:
+        if tiny.name in gguf_files.READABLE:
             check_gguf(tiny, hf, base_path)
     entry = {"stamp": stamp(tiny), "cases": cases,
              "refused": [row | {"base": f"{tiny.name}/{base_path.name}"} for row in refused]}

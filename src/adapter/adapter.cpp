@@ -46,6 +46,45 @@ bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
   return true;
 }
 
+// LoRA on a tensor with all experts' weights (PEFT's target_parameters): its module is the one that holds the tensor,
+// and a second such tensor's is wrapped once more.
+struct FusedTarget {
+  std::string path;         // of the tensor that is adapted, "model.layers.0.mlp.experts.down_proj"
+  std::vector<Site> sites;  // of all experts
+};
+
+std::optional<FusedTarget> fused_target(const io::TensorFile& file, const io::TensorInfo& t, const Key& key,
+                                        const model::ModelSpec& spec) {
+  if (key.role != Role::kA && key.role != Role::kB) return {};
+  const auto at = t.name.rfind(key.role == Role::kA ? ".lora_A" : ".lora_B");
+  const auto of = [&](char which) {
+    std::string name = t.name;
+    name[at + 6] = which;
+    const io::TensorInfo* found = file.find(name);
+    return found != nullptr && found->shape.size() == 2 ? found : nullptr;
+  };
+  const io::TensorInfo *a = at == std::string::npos ? nullptr : of('A'), *b = a == nullptr ? nullptr : of('B');
+  if (b == nullptr) return {};
+  std::string holder = key.module_path;
+  while (holder.ends_with(".base_layer")) holder.resize(holder.size() - std::string_view(".base_layer").size());
+  if (!holder.ends_with(".experts")) return {};
+  FusedTarget out;
+  for (const model::FusedName& fused : spec.architecture->fused) {
+    if (fused.hf.find(".experts.") == std::string_view::npos) continue;
+    const auto dot = fused.hf.rfind('.');
+    const std::vector<std::int64_t> shape = spec.shape(fused.module);
+    if (a->shape[1] != shape[1] || b->shape[0] != fused.parts * shape[0]) continue;
+    for (int layer = 0; layer < spec.layer_count(); ++layer) {
+      std::string name(fused.hf.substr(0, dot));
+      name.replace(name.find("{}"), 2, std::to_string(layer));
+      if (!spec.has(Site{fused.module, layer}) || !(holder == name || holder.ends_with("." + name))) continue;
+      out.path = holder + std::string(fused.hf.substr(dot));
+      out.sites.push_back({fused.module, layer});
+    }
+  }
+  return out.sites.empty() ? std::nullopt : std::optional(out);
+}
+
 }  // namespace
 
 bool holds_adapter(const fs::path& path) { return io::exists(path / "adapter_config.json"); }
@@ -98,6 +137,16 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     return;
   }
   const auto key = parse_key(t.name);
+  const auto fused = key && config_.peft_type == "LORA" ? fused_target(*file_, t, *key, base.spec()) : std::nullopt;
+  if (fused) {
+    for (const Site site : fused->sites) {
+      Parts& p = parts_[site];
+      p[key->role] = &t;
+      p.rank = config_.rank_of(fused->path);
+      p.scale = config_.scale_of(fused->path);
+    }
+    return;
+  }
   const auto site = key ? base.spec().site_of(key->module_path) : std::nullopt;
   if (!key || !belongs(config_, key->role))
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
@@ -204,7 +253,11 @@ std::uint64_t Adapter::scratch_elements() const {
 }
 
 ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
-  const auto it = parts_.find(site);
+  auto it = parts_.find(site);
+  if (model::of_expert(site.module)) {
+    if (site.expert < 0) return {};  // not all of them at once
+    if (it == parts_.end()) it = parts_.find(Site{site.module, site.layer});
+  }
   return it == parts_.end() ? ModuleOps() : build_ops(source(dtype), it->second, site);
 }
 

@@ -61,7 +61,40 @@ LowRank start_of(const Source& s, const Parts& p, Site site, std::int64_t rank) 
   return out;
 }
 
+// One expert's pair out of those of all (PEFT's target_parameters): A's rows stand expert by expert, while in B every
+// r-th column is of the same direction. `first`: of B's rows.
+LowRank expert_pair(const Source& s, const Parts& p, Site site, std::int64_t first) {
+  const io::TensorInfo &a = *p[Role::kA], &b = *p[Role::kB];
+  const std::int64_t experts = s.base.spec().routing.experts, rank = a.shape[0] / experts;
+  const std::int64_t rows = s.base.spec().shape(site.module)[0];
+  std::vector<std::int64_t> ids;
+  for (std::int64_t r = 0; r < rank; ++r) ids.push_back(site.expert * rank + r);
+  LowRank out{model::decode_rows(s.file, a, ids, s.dtype), at::empty({rows, rank}, at::TensorOptions(s.dtype)),
+              p.scale};
+  const auto bytes = s.file.bytes(b);
+  const std::uint64_t size = io::info(b.dtype).block_bytes;
+  AT_DISPATCH_FLOATING_TYPES(s.dtype, "expert", [&] {
+    scalar_t* to = out.b.data_ptr<scalar_t>();
+    for (std::int64_t row = first; row < first + rows; ++row)
+      for (std::int64_t r = 0; r < rank; ++r, ++to) {
+        const auto at = static_cast<std::uint64_t>((row * rank + r) * experts + site.expert);
+        if (!io::decode_finite(b.dtype, bytes.subspan(at * size, size), to, 1))
+          throw Error(ErrorCode::kNumeric, "NaN or Inf in a row that is used",
+                      {.path = s.file.path().string(), .field = b.name});
+      }
+  });
+  return out;
+}
+
 void add_lora(const Source& s, const Parts& p, Site site, ModuleOps& out) {
+  for (const model::FusedName& fused : s.base.spec().architecture->fused) {
+    const std::int64_t rows = s.base.spec().shape(fused.module)[0];
+    const bool here =
+        fused.module == site.module && p[Role::kB] != nullptr && p[Role::kB]->shape[0] == fused.parts * rows;
+    if (!here || p[Role::kB]->shape[1] != s.base.spec().routing.experts * p.rank) continue;
+    if (!p.idle) out.low_rank.push_back(expert_pair(s, p, site, fused.part * rows));
+    return;
+  }
   if (p[Role::kA] != nullptr && !p.idle) {
     LowRank pair{decoded(s, p[Role::kA]), decoded(s, p[Role::kB]), p.scale};
     if (p[Role::kE] != nullptr) pair.a.mul_(decoded(s, p[Role::kE]));  // AdaLoRA (arXiv 2303.10512): B (E ⊙ A)

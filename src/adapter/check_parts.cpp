@@ -71,6 +71,7 @@ class Checker {
   // The first tensor that belongs to a linear alone, or null.
   const io::TensorInfo* of_linear() const;
   std::int64_t rank(const io::TensorInfo& t, std::size_t dimension) const;
+  void fused() const;
   void lora() const;
   void embedding() const;
   void hadamard() const;
@@ -104,7 +105,16 @@ std::int64_t Checker::rank(const io::TensorInfo& t, std::size_t dimension) const
        .found = io::shape_text(t.shape)});
 }
 
+// The pairs of all experts beside each other: A [experts·r, in], B [parts·out, r·experts].
+void Checker::fused() const {
+  together({Role::kA, Role::kB});
+  const std::int64_t ranks = c_.spec.routing.experts * p_.rank;
+  expect(Role::kA, {ranks, weight_[1]});
+  expect(Role::kB, {p_[Role::kB]->shape[0], ranks});  // by whose rows the tensor was found
+}
+
 void Checker::lora() const {
+  if (model::of_expert(site_.module) && site_.expert < 0) return fused();
   together({Role::kA, Role::kB});
   if (!has(Role::kA)) {
     for (const Role role : {Role::kE, Role::kMagnitude, Role::kLoraBias})
@@ -228,7 +238,8 @@ void Checker::run() const {
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
     if (model::is_table(site_.module)) fail(ErrorCode::kUnsupported, "not computed on a table of rows", *t);
-    if (site_.expert >= 0 && (c_.config.peft_type != "LORA" || c_.config.dora || has(Role::kLoraBias)))
+    if (model::of_expert(site_.module) &&
+        (c_.config.peft_type != "LORA" || c_.config.dora || c_.config.start != Start::kPlain || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);
   }
   for (const Role role : {Role::kEmbedA, Role::kEmbedB, Role::kTokens})

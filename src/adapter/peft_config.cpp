@@ -29,7 +29,7 @@ constexpr Type kTypes[] = {
     {"LORA",
      " alpha_pattern bias corda_config enable_lora ensure_weight_tying eva_config fan_in_fan_out init_lora_weights "
      "loftq_config lora_alpha lora_bias lora_dropout lora_ga_config megatron_core merge_weights qalora_group_size r "
-     "rank_pattern runtime_config trainable_token_indices use_dora use_rslora "},
+     "rank_pattern runtime_config target_parameters trainable_token_indices use_dora use_rslora "},
     {"ADALORA",
      " alpha_pattern beta1 beta2 bias corda_config deltaT ensure_weight_tying eva_config fan_in_fan_out "
      "init_lora_weights init_r loftq_config lora_alpha lora_dropout lora_ga_config megatron_core orth_reg_weight "

@@ -50,6 +50,15 @@ at::Tensor unpermute(const at::Tensor& w, std::int64_t heads) {
   return w.reshape({heads, rows / heads / 2, 2, -1}).transpose(1, 2).reshape(w.sizes()).contiguous();
 }
 
+// llama.cpp stores every head's q, then every k, then every v; here the q that share a k and v stand before these.
+at::Tensor regroup(const at::Tensor& w, const ModelSpec& s) {
+  const std::int64_t q = s.heads * s.head_dim, k = s.kv_heads * s.head_dim;
+  const auto part = [&](std::int64_t first, std::int64_t rows) {
+    return w.narrow(0, first, rows).reshape({s.kv_heads, rows / s.kv_heads, -1});
+  };
+  return at::cat({part(0, q), part(q, k), part(q + k, k)}, 1).reshape(w.sizes());
+}
+
 // Runs part(bytes, first element, elements) over all of a tensor in parallel. When one of them says that it met NaN or
 // Inf, throws the Error of the first.
 template <class Part>
@@ -200,7 +209,8 @@ void Checkpoint::require(Site site, Param param) {
                         spec_.architecture->qk_norm_kind == QkNorm::kOwnHead;
   if (of_heads) expected = {expected[0] / spec_.head_dim, spec_.head_dim};
   if (param == Param::kBias) expected.resize(1);
-  else if (spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
+  else if (gguf_ == nullptr && spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
+  else if (gguf_ != nullptr && site.module == Module::kSharedScore) expected.erase(expected.begin());
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
   if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
     throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
@@ -220,11 +230,13 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
 }
 
 Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
-  if (tensor(site, param).shape.size() > spec_.shape(site.module).size()) return Convention::kFlat;  // norms of heads
+  if (param == Param::kWeight && tensor(site, param).shape.size() != spec_.shape(site.module).size())
+    return Convention::kReshaped;
   if (gguf_ == nullptr)
     return param == Param::kWeight && spec_.transposed(site.module) ? Convention::kTransposed : Convention::kSame;
   const Architecture& a = *spec_.architecture;
   if (a.gguf_permutes_qk && (site.module == Module::kQ || site.module == Module::kK)) return Convention::kUnpermute;
+  if (site.module == Module::kQkv && a.qkv == QkvLayout::kByGroup) return Convention::kRegrouped;
   const bool norm = tensor(site, param).shape.size() == 1 && param == Param::kWeight && a.norm_plus_one;
   return norm ? Convention::kMinusOne : Convention::kSame;  // llama.cpp stores Gemma's norms with the one added
 }
@@ -233,7 +245,8 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   const io::TensorInfo& t = tensor(site, param);
   switch (convention(site, param)) {
     case Convention::kSame: break;
-    case Convention::kFlat: return decode_tensor(*file_, t, dtype).flatten();
+    case Convention::kReshaped: return decode_tensor(*file_, t, dtype).view(spec_.shape(site.module));
+    case Convention::kRegrouped: return regroup(decode_tensor(*file_, t, dtype), spec_);
     case Convention::kTransposed: return decode_tensor(*file_, t, dtype).t().contiguous();
     case Convention::kUnpermute:
       return unpermute(decode_tensor(*file_, t, dtype), site.module == Module::kQ ? spec_.heads : spec_.kv_heads);

@@ -69,7 +69,7 @@ class Checkpoint {
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  enum class Convention { kSame, kFlat, kUnpermute, kMinusOne, kTransposed };
+  enum class Convention { kSame, kReshaped, kUnpermute, kRegrouped, kMinusOne, kTransposed };
   Convention convention(Site site, Param param) const;
   std::span<const io::TensorInfo* const> block(int layer) const;
 

@@ -1,81 +1,65 @@
 // Owns GGUF metadata -> ModelSpec (key names: ggml docs/gguf.md and llama.cpp's llama-arch).
+#include "model/spec_gguf.h"
+
 #include <cmath>
 
 #include "deltascape/error.h"
-#include "model/spec.h"
 
 namespace deltascape::model {
 namespace {
 
-class Keys {
- public:
-  Keys(const io::GgufFile& file, std::string architecture) : file_(file), prefix_(std::move(architecture) + ".") {}
-  std::int64_t required(const std::string& key) const {
-    const auto v = file_.integer(prefix_ + key);
-    if (!v || *v < 1 || *v > (1 << 24)) fail(key, "a number from 1 to 16777216");
-    return *v;
-  }
-  std::int64_t integer(const std::string& key, std::int64_t otherwise) const {
-    const auto v = file_.integer(prefix_ + key);
-    if (v && (*v < 1 || *v > (std::int64_t{1} << 40))) fail(key, "a positive number");
-    return v.value_or(otherwise);
-  }
-  double real(const std::string& key, double otherwise) const { return file_.real(prefix_ + key).value_or(otherwise); }
-  std::optional<std::string> string(const std::string& key) const { return file_.string(prefix_ + key); }
-  [[noreturn]] void fail(const std::string& key, const std::string& expected) const {
-    throw Error(ErrorCode::kBadFile, "bad or missing GGUF metadata",
-                {.path = file_.path().string(), .field = prefix_ + key, .expected = expected});
-  }
+const Architecture* family_of(const io::GgufFile& gguf, const std::string& name) {
+  // llama.cpp calls Mixtral a llama with experts.
+  if (name == "llama" && gguf.integer("llama.expert_count").value_or(0) > 0) return find_architecture("mixtral");
+  return find_gguf_architecture(name);
+}
 
- private:
-  const io::GgufFile& file_;
-  std::string prefix_;
-};
-
-RopeSpec rope_from(const io::GgufFile& gguf, const Keys& k, const Architecture& a, std::int64_t head_dim) {
-  RopeSpec r;
-  r.theta = k.real("rope.freq_base", a.rope_theta);
-  r.dim = static_cast<int>(k.integer("rope.dimension_count", head_dim));
-  r.max_positions = static_cast<double>(k.integer("context_length", 2048));
-  r.original_positions = static_cast<double>(
-      k.integer("rope.scaling.original_context_length", static_cast<std::int64_t>(r.max_positions)));
-  r.factor = k.real("rope.scaling.factor", k.real("rope.scale_linear", 1));
-  const std::string type = k.string("rope.scaling.type").value_or(r.factor != 1 ? "linear" : "none");
-  if (type == "linear") r.type = "linear";
-  else if (type == "yarn") r.type = "yarn";
-  else if (type != "none")
-    throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
-                {.path = gguf.path().string(),
-                 .field = "rope.scaling.type",
-                 .expected = "none, linear or yarn",
-                 .found = type});
-  if (r.type == "yarn") r.attention_factor = k.real("rope.scaling.attn_factor", 0);
-  if (r.dim != head_dim)
-    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
-                {.path = gguf.path().string(),
-                 .field = "rope.dimension_count",
-                 .expected = std::to_string(head_dim),
-                 .found = std::to_string(r.dim)});
-  // Llama 3's scaling comes as a tensor of divisors.
-  if (const io::TensorInfo* t = gguf.find("rope_freqs.weight")) {
-    if (t->elements * 2 != static_cast<std::uint64_t>(r.dim))
-      throw Error(ErrorCode::kMismatch, "wrong number of RoPE divisors",
-                  {.path = gguf.path().string(),
-                   .field = t->name,
-                   .expected = std::to_string(r.dim / 2),
-                   .found = std::to_string(t->elements)});
-    r.divisors.resize(t->elements);
-    io::decode(t->dtype, gguf.bytes(*t), r.divisors.data(), t->elements);
-  }
-  return r;
+// What shows in which tensors there are.
+void read_parts(const GgufKeys& k, ModelSpec& s) {
+  const Architecture& a = *s.architecture;
+  const auto in_first = [&](const char* name) { return k.has_tensor(std::string("blk.0.") + name); };
+  s.tied_head = !k.has_tensor("output.weight");
+  s.qkv_bias = in_first(a.attention == AttentionKind::kFused ? "attn_qkv.bias" : "attn_q.bias");
+  s.o_bias = in_first("attn_output.bias");
+  s.mlp_bias = in_first("ffn_up.bias");
+  s.qk_norm = a.qk_norm.otherwise || (!a.qk_norm.key.empty() && in_first("attn_q_norm.weight"));
+  s.shared_norm = a.shared_norm;
+  s.parallel = a.parallel.otherwise;
+  if (!a.parallel.key.empty()) s.parallel = k.boolean("use_parallel_residual").value_or(s.parallel);
+  if (a.model_type != "falcon") return;
+  s.parallel = true;
+  s.shared_norm = !in_first("attn_norm_2.weight");
 }
 
 }  // namespace
 
+void GgufKeys::fail(const std::string& key, const std::string& expected) const {
+  throw Error(ErrorCode::kBadFile, "bad or missing GGUF metadata",
+              {.path = file_.path().string(), .field = prefix_ + key, .expected = expected});
+}
+
+std::int64_t GgufKeys::required(const std::string& key) const {
+  const auto v = file_.integer(prefix_ + key);
+  if (!v || *v < 1 || *v > (1 << 24)) fail(key, "a number from 1 to 16777216");
+  return *v;
+}
+
+std::int64_t GgufKeys::integer(const std::string& key, std::int64_t otherwise) const {
+  const auto v = file_.integer(prefix_ + key);
+  if (v && (*v < 1 || *v > (std::int64_t{1} << 40))) fail(key, "a positive number");
+  return v.value_or(otherwise);
+}
+
+double GgufKeys::factor(const std::string& key, double otherwise) const {
+  const double value = real(key, otherwise);
+  if (!(std::abs(value) > 0) || !std::isfinite(value)) fail(key, "a number other than 0");
+  return value;
+}
+
 ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   const std::string name = gguf.string("general.architecture").value_or("");
   ModelSpec s;
-  s.architecture = find_gguf_architecture(name);
+  s.architecture = family_of(gguf, name);
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
                 {.path = gguf.path().string(),
@@ -83,7 +67,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
                  .expected = "one of " + architecture_list(),
                  .found = name.empty() ? "none" : name});
   const Architecture& a = *s.architecture;
-  const Keys k(gguf, name);
+  const GgufKeys k(gguf, name);
   s.hidden = k.required("embedding_length");
   s.intermediate = k.required("feed_forward_length");
   s.heads = k.required("attention.head_count");
@@ -95,39 +79,26 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   const std::int64_t count = k.required("block_count");
   if (count > 10000) k.fail("block_count", "at most 10000");
   s.layers.resize(static_cast<std::size_t>(count));
-  s.norm_eps = k.real("attention.layer_norm_rms_epsilon", 1e-6);
+  const bool rms = a.norm == NormKind::kRms;
+  s.norm_eps = k.real(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", rms ? 1e-6 : 1e-5);
   const io::TensorInfo* embed = gguf.find("token_embd.weight");
   if (embed == nullptr || embed->shape.size() != 2)
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = gguf.path().string(), .field = "token_embd.weight"});
   s.vocabulary = embed->shape[0];
-  s.tied_head = gguf.find("output.weight") == nullptr;
-  s.qkv_bias = gguf.find("blk.0.attn_q.bias") != nullptr;
-  s.o_bias = gguf.find("blk.0.attn_output.bias") != nullptr;
-  s.mlp_bias = gguf.find("blk.0.ffn_up.bias") != nullptr;
+  s.position = a.position;
+  if (const io::TensorInfo* table = gguf.find("position_embd.weight"); a.position == PositionKind::kLearned) {
+    if (table == nullptr || table->shape.size() != 2)
+      throw Error(ErrorCode::kBadFile, "missing tensor",
+                  {.path = gguf.path().string(), .field = "position_embd.weight"});
+    s.positions = table->shape[0];
+  }
   s.activation = activation_named(std::string(a.activation), gguf.path());
   s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.head_dim));
-  if (a.soft_caps) {
-    s.attention_softcap = k.real("attn_logit_softcapping", 50);
-    s.final_softcap = k.real("final_logit_softcapping", 30);
-  }
-  // llama.cpp fixes Gemma 2 27B and Gemma 3 27B's attention scale by size: hidden/heads in place of head_dim.
-  if (a.query_pre_attn_scalar && ((a.gguf == "gemma2" && count == 46) || (a.gguf == "gemma3" && count == 62)))
-    s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.hidden) / static_cast<double>(s.heads));
-  s.ropes = {rope_from(gguf, k, a, s.head_dim)};
-  if (a.local_rope) {
-    RopeSpec local;
-    local.theta = k.real("rope.freq_base_swa", 10000);
-    local.dim = s.ropes[0].dim;
-    s.ropes.push_back(local);
-  }
-  const std::int64_t window = k.integer("attention.sliding_window", a.window == WindowRule::kNone ? 0 : 4096);
-  for (int i = 0; i < count; ++i) {
-    const bool local = a.window == WindowRule::kEveryLayer || (a.window == WindowRule::kAlternate && i % 2 == 0) ||
-                       (a.window == WindowRule::kAllButEvery && (i + 1) % 6 != 0);
-    if (!local) continue;
-    s.layers[static_cast<std::size_t>(i)].window = static_cast<int>(std::min<std::int64_t>(window, 1 << 30));
-    if (a.local_rope) s.layers[static_cast<std::size_t>(i)].rope = 1;
-  }
+  read_parts(k, s);
+  read_gguf_scales(k, s);
+  if (a.position == PositionKind::kRotary) read_gguf_ropes(k, s);
+  read_gguf_layers(k, s);
+  if (a.mlp == MlpKind::kExperts) read_gguf_experts(k, s);
   lay_out_stacks(s);
   return s;
 }

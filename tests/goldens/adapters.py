@@ -90,6 +90,14 @@ TARGETS = {
     "granitemoe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
 }
+# LoRA on tensors with all experts' weights: by name, and as PEFT turns adapters of single experts into it.
+EXPERTS = {
+    "qwen3_moe": [Adapter("lora_parameters", dict(target_modules=["q_proj"], r=3, use_rslora=True,
+                                                  target_parameters=["mlp.experts.gate_up_proj", "mlp.experts.down_proj"])),
+                  Adapter("lora_parameters_down", dict(target_modules=[], target_parameters=["mlp.experts.down_proj"])),
+                  Adapter("lora_experts", dict(target_modules=["q_proj", "gate_proj", "up_proj", "down_proj"], r=4))],
+    "granitemoe": [Adapter("lora_parameters", dict(target_modules=[], target_parameters=["experts.gate_up_proj"]))],
+}
 # Parts other than linears that adapters of these families replace: norms, tables, biases.
 SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_embeddings_layernorm", "ln_f"],
          "falcon": ["ln_f", "dense_4h_to_h"],
@@ -206,7 +214,7 @@ def named_otherwise(tiny):
         own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
     if tiny.family == "t5":
         own += T5_KINDS
-    return own
+    return own + ([] if tiny.gguf else EXPERTS.get(tiny.family, []))
 
 
 def noise_for(adapter, key, value, noise):

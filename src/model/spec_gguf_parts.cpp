@@ -1,0 +1,140 @@
+// Owns the groups of GGUF metadata: rotations, what layers differ in, experts, factors.
+#include <cmath>
+
+#include "deltascape/error.h"
+#include "model/spec_gguf.h"
+
+namespace deltascape::model {
+namespace {
+
+std::vector<float> floats(const GgufKeys& k, const std::string& name, std::uint64_t count) {
+  const io::TensorInfo* t = k.file().find(name);
+  if (t == nullptr) return {};
+  if (t->elements != count)
+    throw Error(ErrorCode::kMismatch, "wrong number of RoPE divisors",
+                {.path = k.file().path().string(),
+                 .field = t->name,
+                 .expected = std::to_string(count),
+                 .found = std::to_string(t->elements)});
+  std::vector<float> out(t->elements);
+  io::decode(t->dtype, k.file().bytes(*t), out.data(), t->elements);
+  return out;
+}
+
+RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
+  const Architecture& a = *s.architecture;
+  RopeSpec r;
+  r.theta = k.real("rope.freq_base", a.rope_theta);
+  r.dim = static_cast<int>(k.integer("rope.dimension_count", s.head_dim));
+  r.interleaved = a.interleaved_rope;
+  r.max_positions = static_cast<double>(k.integer("context_length", 2048));
+  r.original_positions = static_cast<double>(
+      k.integer("rope.scaling.original_context_length", static_cast<std::int64_t>(r.max_positions)));
+  r.factor = k.real("rope.scaling.factor", k.real("rope.scale_linear", 1));
+  const std::string type = k.string("rope.scaling.type").value_or(r.factor != 1 ? "linear" : "none");
+  if (type == "linear" || type == "yarn" || type == "longrope") r.type = type;
+  else if (type != "none")
+    throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
+                {.path = k.file().path().string(),
+                 .field = "rope.scaling.type",
+                 .expected = "none, linear, yarn or longrope",
+                 .found = type});
+  if (r.dim != s.head_dim && !a.partial_rope)
+    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
+                {.path = k.file().path().string(),
+                 .field = "rope.dimension_count",
+                 .expected = std::to_string(s.head_dim),
+                 .found = std::to_string(r.dim)});
+  if (r.dim > s.head_dim || r.dim % 2 != 0)
+    k.fail("rope.dimension_count", "an even number, at most " + std::to_string(s.head_dim));
+  const auto half = static_cast<std::uint64_t>(r.dim) / 2;
+  r.divisors = floats(k, "rope_freqs.weight", half);  // Llama 3's scaling
+  r.short_factors = floats(k, "rope_factors_short.weight", half);
+  r.long_factors = floats(k, "rope_factors_long.weight", half);
+  if (!r.short_factors.empty() && !r.long_factors.empty()) {
+    r.type = "longrope";
+    r.factor = r.max_positions / r.original_positions;
+  } else if (r.type == "longrope") {
+    throw Error(ErrorCode::kBadFile, "missing tensor",
+                {.path = k.file().path().string(), .field = "rope_factors_short.weight, rope_factors_long.weight"});
+  }
+  if (r.type == "yarn" || r.type == "longrope") r.attention_factor = k.real("rope.scaling.attn_factor", 0);
+  return r;
+}
+
+bool windowed(const Architecture& a, int layer) {
+  switch (a.window) {
+    case WindowRule::kEveryLayer: return true;
+    case WindowRule::kAlternate: return layer % 2 == 0;
+    case WindowRule::kAllButEvery: return a.window_pattern < 1 || (layer + 1) % a.window_pattern != 0;
+    default: return false;  // llama.cpp knows no windows for the others
+  }
+}
+
+}  // namespace
+
+void read_gguf_ropes(const GgufKeys& k, ModelSpec& s) {
+  s.ropes = {rope_from(k, s)};
+  if (!s.architecture->local_rope) return;
+  RopeSpec local;
+  local.theta = k.real("rope.freq_base_swa", 10000);
+  local.dim = s.ropes[0].dim;
+  s.ropes.push_back(local);
+}
+
+void read_gguf_layers(const GgufKeys& k, ModelSpec& s) {
+  const Architecture& a = *s.architecture;
+  // 0 says none, as Phi-3's converter writes it.
+  const std::int64_t window =
+      a.window == WindowRule::kNone
+          ? 0
+          : std::max<std::int64_t>(0, k.any_integer("attention.sliding_window").value_or(a.window_size));
+  for (int i = 0; i < s.layer_count(); ++i) {
+    LayerSpec& l = s.layers[static_cast<std::size_t>(i)];
+    const bool local = windowed(a, i);
+    if (local) l.window = static_cast<int>(std::min<std::int64_t>(window, 1 << 30));
+    if (local && a.local_rope) l.rope = 1;
+    if (!local && a.full_unrotated && window > 0) l.rope = -1;
+    if (a.unrotated_layers && (i + 1) % 4 == 0) l.rope = -1;  // SmolLM3: llama.cpp writes no interval
+    l.mlp = a.mlp;
+    if (a.mlp == MlpKind::kExperts && !k.has_tensor("blk." + std::to_string(i) + ".ffn_gate_inp.weight"))
+      l.mlp = MlpKind::kGated;
+  }
+}
+
+void read_gguf_experts(const GgufKeys& k, ModelSpec& s) {
+  const std::string_view family = s.architecture->model_type;
+  RoutingSpec& r = s.routing;
+  r.experts = k.required("expert_count");
+  if (r.experts > 4096) k.fail("expert_count", "at most 4096");
+  r.chosen = k.required("expert_used_count");
+  if (r.chosen > r.experts) k.fail("expert_used_count", "at most expert_count");
+  r.intermediate = k.integer("expert_feed_forward_length", s.intermediate);
+  // What llama.cpp computes for these families.
+  const bool normalised = family == "mixtral" || family == "granitemoe" || family == "qwen3_moe";
+  r.normalised = k.boolean("expert_weights_norm").value_or(normalised);
+  if (family != "qwen2_moe") return;
+  r.shared_intermediate = k.required("expert_shared_feed_forward_length");
+  r.shared_score = true;
+}
+
+void read_gguf_scales(const GgufKeys& k, ModelSpec& s) {
+  const Architecture& a = *s.architecture;
+  if (a.soft_caps) {
+    s.attention_softcap = k.real("attn_logit_softcapping", 50);
+    s.final_softcap = k.real("final_logit_softcapping", 30);
+  }
+  // llama.cpp fixes Gemma 2 27B and Gemma 3 27B's attention scale by size: hidden/heads in place of head_dim.
+  const int count = s.layer_count();
+  if (a.query_pre_attn_scalar && ((a.gguf == "gemma2" && count == 46) || (a.gguf == "gemma3" && count == 62)))
+    s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.hidden) / static_cast<double>(s.heads));
+  s.clip_qkv = std::abs(k.real("attention.clamp_kqv", 0));
+  if (a.model_type.starts_with("cohere")) s.logit_scale = k.factor("logit_scale", 1);
+  if (!a.multipliers) return;
+  s.embedding_scale = k.factor("embedding_scale", 1);
+  s.residual_scale = k.factor("residual_scale", 1);
+  s.attention_scale = k.factor("attention.scale", s.attention_scale);
+  s.logit_scale = 1 / k.factor("logit_scale", 1);
+}
+
+}  // namespace deltascape::model
