@@ -179,6 +179,9 @@ std::vector<std::byte> ZipReader::unpack(const ZipEntry& entry) const {
   } else {
     out.assign(entry.data.begin(), entry.data.end());
   }
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // a fuzzer's changes to an entry must reach what reads it
+  return out;
+#endif
   if (crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size()) != entry.crc)
     fail(path_, entry.name, "the zip entry's checksum does not match its content: the file is damaged");
   return out;
