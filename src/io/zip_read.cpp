@@ -137,8 +137,10 @@ ZipReader::ZipReader(std::span<const std::byte> file, std::filesystem::path path
       fail(path_, located.back().entry.name, "this zip entry appears twice");
   }
   std::sort(located.begin(), located.end(), [](const Located& a, const Located& b) { return a.offset < b.offset; });
-  for (std::size_t i = 0; i < located.size(); ++i)
-    locate(located[i], file, i + 1 < located.size() ? located[i + 1].offset : directory.offset, path_);
+  for (std::size_t i = 0; i < located.size(); ++i) {
+    const std::uint64_t next = i + 1 < located.size() ? located[i + 1].offset : directory.offset;
+    locate(located[i], file, std::min(next, directory.offset), path_);
+  }
   for (Located& one : located) entries_.push_back(std::move(one.entry));
 }
 

@@ -128,6 +128,10 @@ std::vector<Case> archives() {
       {RawZip{.crc = 1}.whole(), "checksum"},
       {local + plain.central(1) + RawZip::end(1, size(central), size(local)), "not where the directory says"},
       {local + plain.central(~0u - 1) + RawZip::end(1, size(central), size(local)), "not where the directory says"},
+      // The place of the next entry is no bound where that is beyond the file too.
+      {local + plain.central(1u << 30) + plain.central(1u << 31, "b.npy") +
+           RawZip::end(2, 2 * size(central), size(local)),
+       "not where the directory says"},
       {local + central + central + RawZip::end(2, 2 * size(central), size(local)), "appears twice"},
       {local + central + plain.central(0, "b.npy") + RawZip::end(2, 2 * size(central), size(local)), "zip entry"},
       {twice + RawZip::end(2, 2 * size(central), 2 * size(local)), "appears twice"},
