@@ -300,6 +300,8 @@ def llama_tensors():
 
 def write(file, content):
     file.parent.mkdir(parents=True, exist_ok=True)
+    if callable(content):  # large: made when it is needed
+        content = content()
     if isinstance(content, (dict, list)):
         content = json.dumps(content)
     file.write_bytes(content.encode() if isinstance(content, str) else content)
