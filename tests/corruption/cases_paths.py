@@ -124,7 +124,10 @@ def probes():
 def outputs():
     yield Case("output: a folder that is not there", lambda folder: None, ["embed", "--base", BASE, "--out", "no/out.npz", ADAPTER], ["no"])
     yield Case("output: a store in a folder that is not there", lambda folder: None, ["embed", "--base", BASE, "--store", "no/s.db", ADAPTER], ["no/s.db"])
-    yield Case("output: a full device as npz", lambda folder: None, ["embed", "--base", BASE, "--out", "/dev/full", ADAPTER], ["/dev/full"])
+    yield Case("output: a full device as npz", lambda folder: (folder / "full.npz").symlink_to("/dev/full"),
+               ["embed", "--base", BASE, "--out", "full.npz", ADAPTER], ["/dev/full"])
+    yield Case("output: a device of another kind", lambda folder: None, ["embed", "--base", BASE, "--out", "/dev/full", ADAPTER], ["/dev/full"],
+               exit=2)
 
 
 def cases():
