@@ -21,8 +21,8 @@ OLD = b"what was here before"
 
 
 class Suite:
-    def __init__(self, program, folder):
-        self.program, self.folder, self.cases, self.failed = program, folder, 0, 0
+    def __init__(self, program, folder, downloads):
+        self.program, self.folder, self.cases, self.failed, self.downloads = program, folder, 0, 0, downloads
         f.make_base(folder / "base")
         self.pool = [str(f.make_adapter(folder / f"pool/v{i}", tensors=f.lora_tensors(seed=700 + 40 * i))) for i in range(8)]
         f.make_store(folder / "sound.db", [f"row{i}" for i in range(300)], dim=512)
@@ -110,6 +110,47 @@ def unwritable(suite):
     suite.expect("npz through a link to a full device", suite.embed("--out", str(full)), ["/dev/full"])
 
 
+class Hub:
+    """Plays the hub (tests/hub/play_hub.py) with one base, tiny/llama, and says where it is."""
+
+    def __init__(self, suite):
+        f.make_base(suite.folder / "hub/repositories/tiny/llama")
+        self.process = subprocess.Popen([sys.executable, f.ROOT / "tests/hub/play_hub.py", suite.folder / "hub"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.port = self.process.stdout.readline().split()[0]
+
+    def __enter__(self):
+        return lambda cache: {"HF_ENDPOINT": f"http://127.0.0.1:{self.port}", "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(cache), "no_proxy": "*"}
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def cached(suite, small=None):
+    """Downloads into a cache that is full (`small`: a full disk; else by a limit) or may not be written."""
+    command = ["tokenize", "--base", "tiny/llama", "--file", str(suite.folder / "base/config.json")]
+
+    def no_snapshot(cache):
+        def check():
+            done = [p for p in cache.rglob("snapshots/*/model.safetensors") if p.exists()]
+            return f"a half file is a result: {done}" if done else None
+        return check
+
+    with Hub(suite) as hub:
+        if small:
+            suite.expect("a download onto a full disk", command, ["no room"], no_snapshot(small), environment=hub(small))
+            return
+        suite.expect("a download where nothing may be written", command, ["/proc/cache"], environment=hub("/proc/cache"))
+        cache = suite.folder / "cache"
+        suite.expect("a download, files of 20 kB", command, ["File too large"], no_snapshot(cache), limit=20000, environment=hub(cache))
+        suite.cases += 1
+        again = suite.run(command, environment=hub(cache))
+        if again.returncode != 0:
+            suite.failed += 1
+            print(f"FAILED a download is not completed where there is room again: {again.stderr.decode()[:300]}")
+
+
 def mounted(suite):
     """Runs in a mount namespace of its own (see main)."""
     disk = suite.folder / "disk"
@@ -125,6 +166,8 @@ def mounted(suite):
     suite.expect("npz on a full disk", ["export", "--store", "sound.db", "--out", str(out)], ["out.npz", "No space left"], keep)
     suite.expect("map on a full disk", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)], ["map.html", "No space left"],
                  lambda: "a map was left" if page.exists() else None)
+    if suite.downloads:
+        cached(suite, disk)
     (disk / "filler").unlink()
     f.make_store(disk / "kept.db", ["a", "b"])
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -141,21 +184,24 @@ def mounted(suite):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--program", required=True)
+    arguments.add_argument("--no-downloads", action="store_true", help="the program was built without libcurl")
     arguments.add_argument("--in-namespace", action="store_true", help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if not options.in_namespace:
         apart = ["unshare", "--mount", "--map-root-user", "--user"]
         may_mount = subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
         if may_mount:
-            sys.exit(subprocess.run([*apart, sys.executable, "-B", __file__, "--program", options.program, "--in-namespace"]).returncode)
+            sys.exit(subprocess.run([*apart, sys.executable, "-B", __file__, *sys.argv[1:], "--in-namespace"]).returncode)
         print("this process may not mount: without the small and the read-only file system")
     with tempfile.TemporaryDirectory() as above:
-        suite = Suite(str(Path(options.program).resolve()), Path(above))
+        suite = Suite(str(Path(options.program).resolve()), Path(above), not options.no_downloads)
         limited(suite)
         unwritable(suite)
         if options.in_namespace:
             mounted(suite)
             subprocess.run(["umount", Path(above) / "disk"], check=True)
+        if suite.downloads:
+            cached(suite)
     print(f"{suite.cases} cases, {suite.failed} failed")
     sys.exit(suite.failed > 0)
 
