@@ -17,6 +17,7 @@ build: bootstrap
 	cmake --build --preset $(PRESET)
 
 test: build
+	@scripts/bootstrap.sh --tests
 	scripts/test.sh $(BUILD)
 
 demo: program

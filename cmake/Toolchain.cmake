@@ -1,6 +1,7 @@
 # Owns compiler and linker settings: every target takes them from the one interface target deltascape_flags.
 option(DELTASCAPE_ASSERTS "Keep assert() in optimised builds" OFF)
 option(DELTASCAPE_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+option(DELTASCAPE_FUZZ "Build the fuzz targets alone (Clang; no LibTorch is needed)" OFF)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -37,6 +38,12 @@ endif()
 if(DELTASCAPE_SANITIZE)
   target_compile_options(deltascape_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
   target_link_options(deltascape_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(DELTASCAPE_FUZZ)
+  set(sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all)
+  target_compile_options(deltascape_flags INTERFACE ${sanitizers} -fsanitize=fuzzer-no-link -fno-omit-frame-pointer)
+  target_compile_definitions(deltascape_flags INTERFACE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+  target_link_options(deltascape_flags INTERFACE ${sanitizers} -fsanitize=fuzzer)
 endif()
 
 find_program(DELTASCAPE_MOLD mold)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building needs and is not there: Debian/Ubuntu packages, and LibTorch from the pip wheel of torch in
 # the virtual environment .venv. Does nothing, quickly, when nothing is missing.
+# With --tests: Clang with libFuzzer too, for the fuzz targets; without it their tests are skipped.
 # DELTASCAPE_PYTHON names a Python that already has torch >= 2.11; the system's python3 is looked at too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +19,8 @@ logged() { mkdir -p .cache; "$@" >>"$log" 2>&1; }
 
 install_packages() {
   local missing=() as_root=()
-  command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install the likes of ${packages[*]}, then run cmake --preset release"
-  for package in "${packages[@]}"; do
+  command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install the likes of $*, then run cmake --preset release"
+  for package in "$@"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   ((${#missing[@]})) || return 0
@@ -31,6 +32,18 @@ install_packages() {
   logged "${as_root[@]}" apt-get update || say "apt-get update failed; going on with the package lists there are"
   logged "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" \
     || die "apt-get could not install ${missing[*]} (no network?); its output is in $log"
+}
+
+# The distribution's Clang and the sanitizers of the same version, which some releases keep in a package of their own.
+install_fuzzer() {
+  local version
+  scripts/fuzz.sh clang >/dev/null && return
+  version=$(apt-cache depends clang 2>/dev/null | grep -om1 'clang-[0-9]*') || return
+  if apt-cache show "lib${version/clang/clang-rt}-dev" >/dev/null 2>&1; then
+    install_packages clang "lib${version/clang/clang-rt}-dev"
+  else
+    install_packages clang
+  fi
 }
 
 # Prints the folder above torch's, when the Python $1 has one of at least torch_minimum. Does not import torch.
@@ -73,7 +86,10 @@ install_torch() {
   fi
 }
 
-install_packages
+install_packages "${packages[@]}"
+if [ "${1:-}" = --tests ]; then
+  (install_fuzzer) || say "no Clang with libFuzzer; the fuzz targets are not run"
+fi
 [ -x .venv/bin/python ] || make_environment
 torch_home .venv/bin/python >/dev/null || install_torch
 torch_home .venv/bin/python >/dev/null || die "torch was installed, but .venv/bin/python does not find torch >= $torch_minimum"

@@ -98,9 +98,11 @@ std::vector<std::pair<ModulePattern, T>> pattern(const JsonFields& c, const nloh
                                                  const std::string& key) {
   std::vector<std::pair<ModulePattern, T>> out;
   if (!c.has(key)) return out;
-  if (!in_order.at(key).is_object()) c.fail(key, "an object of numbers");
+  constexpr bool whole = std::is_integral_v<T>;
+  const char* expected = whole ? "an object of whole numbers" : "an object of numbers";
+  if (!in_order.at(key).is_object()) c.fail(key, expected);
   for (const auto& [name, value] : in_order.at(key).items()) {
-    if (!value.is_number()) c.fail(key, "an object of numbers");
+    if (!value.is_number() || (whole && !value.is_number_integer())) c.fail(key, expected);
     try {
       out.emplace_back(ModulePattern(name), value.template get<T>());
     } catch (const Error&) {

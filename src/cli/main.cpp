@@ -5,6 +5,7 @@
 #include <new>
 
 #include "cli/options.h"
+#include "cli/signals.h"
 #include "cli/verbs.h"
 
 namespace deltascape::cli {
@@ -94,4 +95,7 @@ int run(int argc, const char* const* argv) {
 }  // namespace
 }  // namespace deltascape::cli
 
-int main(int argc, char** argv) { return deltascape::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  deltascape::cli::install_signal_handlers();
+  return deltascape::cli::run(argc, argv);
+}

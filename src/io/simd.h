@@ -2,6 +2,7 @@
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #define DELTASCAPE_AVX2 __attribute__((target("avx2,f16c")))
 #else
 #define DELTASCAPE_AVX2
@@ -12,7 +13,10 @@ namespace deltascape::io {
 
 inline bool has_avx2() {
 #if defined(__x86_64__) && defined(__GNUC__)
-  static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;  // Clang 14's __builtin_cpu_supports does not know f16c
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+  }();
   return has;
 #else
   return false;

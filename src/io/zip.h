@@ -21,7 +21,8 @@ struct ZipEntry {
   std::span<const std::byte> data;  // as it lies in the file
 };
 
-// Reads the central directory and checks every entry's place. The bytes must outlive the reader.
+// Reads the central directory and checks every entry's place, and that unpacking them all is no bomb. The bytes must
+// outlive the reader.
 class ZipReader {
  public:
   ZipReader(std::span<const std::byte> file, std::filesystem::path path);

@@ -76,13 +76,4 @@ std::vector<float> inverse_frequencies(const RopeSpec& r, std::int64_t length) {
   return out;
 }
 
-double rope_attention_factor(const RopeSpec& r) {
-  if (r.type != "yarn" && r.type != "longrope") return 1;
-  if (r.attention_factor != 0) return r.attention_factor;
-  if (r.type == "longrope")
-    return r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original_positions));
-  const auto mscale = [&](double m) { return r.factor <= 1 ? 1.0 : 0.1 * m * std::log(r.factor) + 1.0; };
-  return r.mscale != 0 && r.mscale_all_dim != 0 ? mscale(r.mscale) / mscale(r.mscale_all_dim) : mscale(1);
-}
-
 }  // namespace deltascape::model

@@ -4,6 +4,7 @@
 
 #include "core/hash.h"
 #include "deltascape/error.h"
+#include "io/json.h"
 #include "io/npz.h"
 #include "store/record_json.h"
 #include "store/rows.h"
@@ -12,7 +13,7 @@ namespace deltascape::store {
 namespace {
 
 constexpr const char* kFormat = "deltascape";
-constexpr std::size_t kMostJson = std::size_t{1} << 30;
+constexpr std::size_t kMostJson = std::size_t{16} << 20;  // or the file's size: <U takes four bytes a character
 
 using Arrays = std::map<std::string, io::NpyArray>;
 
@@ -66,6 +67,19 @@ std::vector<float> floats_of(const io::NpyArray& array, const std::filesystem::p
               {.path = file.string(), .field = "embeddings", .expected = "f2, f4 or f8", .found = {}});
 }
 
+// Others may keep any text under our key; what begins as our object has to be one.
+nlohmann::json parsed_info(const std::string& text, const std::filesystem::path& file) {
+  if (!text.starts_with('{')) return nullptr;
+  const std::filesystem::path where = file.string() + ": probe_info";
+  const std::size_t most = std::max<std::size_t>(kMostJson, std::filesystem::file_size(file));
+  if (text.size() > most)
+    throw Error(ErrorCode::kBadFile, "more text than such a file can need",
+                {.path = where.string(),
+                 .expected = "at most " + std::to_string(most) + " bytes",
+                 .found = std::to_string(text.size())});
+  return io::parse_json(text, where);
+}
+
 // What a file that is not ours says of itself; unknown parts compare as equal within it, never with ours.
 Comparable foreign_comparable(const std::string& base, const std::string& info) {
   Comparable c;
@@ -86,6 +100,15 @@ void fill_from_values(Record& r) {
   r.norm = std::sqrt(squares);
   r.no_effect = squares == 0;
   r.variant_hash = "values:" + Hasher().update(r.name).update(std::as_bytes(std::span(r.mean))).hex();
+}
+
+// check_record() names the row; the reader's message names the file first.
+void check_row(const Record& r, const std::filesystem::path& file) {
+  try {
+    check_record(r);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kNumeric, error.what(), {.path = file.string(), .field = "embeddings"});
+  }
 }
 
 struct Shape {
@@ -143,8 +166,7 @@ std::vector<Record> read_embeddings_npz(const std::filesystem::path& file) {
   const std::vector<float> values = floats_of(embeddings, file);
 
   const std::string base = text_of(arrays, "base_model"), info_text = text_of(arrays, "probe_info");
-  nlohmann::json info;
-  if (info_text.size() <= kMostJson) info = nlohmann::json::parse(info_text, nullptr, false);
+  nlohmann::json info = parsed_info(info_text, file);
   const bool ours = info.is_object() && info.value("format", nlohmann::json()) == kFormat && info["rows"].is_array() &&
                     info["rows"].size() == names->size() && info["comparable"].is_object();
   Comparable comparable = foreign_comparable(base, info_text);
@@ -167,7 +189,7 @@ std::vector<Record> read_embeddings_npz(const std::filesystem::path& file) {
       read_facts(info["rows"][static_cast<std::size_t>(i)], r);
       if (info["probe_count"].is_number_integer()) r.probe_count = info["probe_count"].get<std::int64_t>();
     }
-    check_record(r);
+    check_row(r, file);
     out.push_back(std::move(r));
   }
   return out;

@@ -45,8 +45,14 @@ void refuse_other_kinds(const fs::path& file, Store::Mode mode) {
     throw Error(ErrorCode::kBadFile, "not a store: the file is empty; make one with `deltascape embed`", at);
 }
 
+bool is_new(Database& database) {
+  return database.integer("PRAGMA user_version") == 0 && database.integer("SELECT count(*) FROM sqlite_schema") == 0;
+}
+
 void check_schema(Database& database) {
   const ErrorContext at{.path = database.file().string(), .field = {}, .expected = {}, .found = {}};
+  if (is_new(database))  // whoever made it was stopped before its tables were there
+    throw Error(ErrorCode::kBadFile, "not a store: it has no tables; make one with `deltascape embed`", at);
   if (database.integer("PRAGMA application_id") != kApplicationId)
     throw Error(ErrorCode::kBadFile, "an SQLite database, but not a deltascape store; name another with --store", at);
   const std::int64_t version = database.integer("PRAGMA user_version");
@@ -54,10 +60,6 @@ void check_schema(Database& database) {
     throw Error(
         ErrorCode::kUnsupported, "the store was made by another version; update deltascape to read it",
         {.path = at.path, .field = "schema", .expected = std::to_string(kSchema), .found = std::to_string(version)});
-}
-
-bool is_new(Database& database) {
-  return database.integer("PRAGMA user_version") == 0 && database.integer("SELECT count(*) FROM sqlite_schema") == 0;
 }
 
 std::unique_ptr<Database> open_for_writing(const fs::path& file, bool create) {

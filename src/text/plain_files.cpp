@@ -110,9 +110,10 @@ Json precompiled(const SentencePieceFile& model) {
 }
 
 // The pieces in the order of the ids that the class gives them.
-void reorder(const std::string& name, const Json& settings, std::vector<ScoredPiece>& pieces) {
+void reorder(const std::string& name, const std::filesystem::path& folder, const Json& settings,
+             std::vector<ScoredPiece>& pieces) {
   if (name == "T5Tokenizer") {
-    const std::int64_t extra = extra_ids(settings);
+    const std::int64_t extra = extra_ids(folder, settings);
     for (std::int64_t i = extra; i-- > 0;) pieces.push_back({"<extra_id_" + std::to_string(i) + ">", 0});
   } else if (name == "XLMRobertaTokenizer") {
     std::vector<ScoredPiece> out;
@@ -160,18 +161,18 @@ void read_sentencepiece(const std::string& name, const Json& settings, Tokenizer
     make_merges(model, spec);
     return;
   }
-  reorder(name, settings, model.pieces);
+  reorder(name, spec.file.parent_path(), settings, model.pieces);
   spec.pieces = std::move(model.pieces);
 }
 
 }  // namespace
 
-std::int64_t extra_ids(const Json& settings) {
+std::int64_t extra_ids(const std::filesystem::path& folder, const Json& settings) {
   const auto place = settings.find("extra_ids");
   if (place == settings.end()) return 100;
   if (place->is_number_integer() && *place >= 0 && *place <= kMaxExtraIds) return place->get<std::int64_t>();
   throw Error(ErrorCode::kBadFile, "not a number of extra tokens",
-              {.path = "tokenizer_config.json",
+              {.path = (folder / "tokenizer_config.json").string(),
                .field = "extra_ids",
                .expected = "0 to " + std::to_string(kMaxExtraIds),
                .found = place->dump()});

@@ -221,7 +221,7 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
     for (std::size_t i = 0; i < spec.pieces.size(); ++i) spec.pieces[i].score = file.rust_scores[i];
   }
   if (!from_json) read_plain_files(folder, name, settings, spec);
-  if (name == "T5Tokenizer") spec.extra_ids = extra_ids(settings);
+  if (name == "T5Tokenizer") spec.extra_ids = extra_ids(folder, settings);
   // The file's padding names the pad token only where neither the settings nor the class do.
   const Json& padding = member(file.rest, "padding");
   if (padding.is_object() && !settings.contains("pad_token") && !spec.special_defaults.contains("pad_token"))

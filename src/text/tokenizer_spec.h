@@ -62,7 +62,7 @@ std::string auto_tokenizer_class(const ClassQuestion& question);
 bool is_unigram_class(const std::string& name);
 bool is_word_piece_class(const std::string& name);
 // T5's "extra_ids" of tokenizer_config.json.
-std::int64_t extra_ids(const io::Json& settings);
+std::int64_t extra_ids(const std::filesystem::path& folder, const io::Json& settings);
 // Rewrites `spec` as the constructor of that class does. Throws Error(kUnsupported) by name for classes that are not
 // there. `settings` is tokenizer_config.json (an object).
 void apply_tokenizer_class(const std::string& name, const io::Json& settings, TokenizerSpec& spec);

@@ -108,6 +108,20 @@ TEST_F(Adapters, ABrokenPatternIsNamed) {
   }
 }
 
+TEST_F(Adapters, ARankIsAWholeNumber) {
+  write_tensors(0.5f);
+  for (const double rank : {2.5, 1e300}) {  // 1e300 has no integer to become
+    write_config({{"rank_pattern", {{"q_proj", rank}}}});
+    try {
+      Adapter::open(folder_, *base_);
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(),
+                  ::testing::HasSubstr("rank_pattern: a field has a wrong value (expected an object of whole"));
+    }
+  }
+}
+
 // PEFT: re.match(r"(.*\.)?(KEY)$", path).
 TEST(ModulePatterns, MatchAsPeftMatches) {
   struct Case {

@@ -125,9 +125,15 @@ std::vector<Case> archives() {
       {RawZip{.size = 400, .packed_size = 400}.whole(), "overlaps what follows"},
       {RawZip{.method = 8, .size = 1u << 31}.whole(), "impossible size"},
       {RawZip{.method = 8, .size = 400}.whole(), "compressed zip entry is damaged"},
+      {RawZip{.method = 8, .size = 20u << 20, .packed_size = 32768, .data = std::string(32768, 'x')}.whole(),
+       "far more memory than the file"},
       {RawZip{.crc = 1}.whole(), "checksum"},
       {local + plain.central(1) + RawZip::end(1, size(central), size(local)), "not where the directory says"},
       {local + plain.central(~0u - 1) + RawZip::end(1, size(central), size(local)), "not where the directory says"},
+      // The place of the next entry is no bound where that is beyond the file too.
+      {local + plain.central(1u << 30) + plain.central(1u << 31, "b.npy") +
+           RawZip::end(2, 2 * size(central), size(local)),
+       "not where the directory says"},
       {local + central + central + RawZip::end(2, 2 * size(central), size(local)), "appears twice"},
       {local + central + plain.central(0, "b.npy") + RawZip::end(2, 2 * size(central), size(local)), "zip entry"},
       {twice + RawZip::end(2, 2 * size(central), 2 * size(local)), "appears twice"},

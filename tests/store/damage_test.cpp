@@ -49,6 +49,10 @@ TEST_F(Damage, FilesThatAreNoStore) {
   EXPECT_THAT(opening("text.db", Store::Mode::kCreate).message, HasSubstr("no SQLite database"));
   write("empty.db", "");
   EXPECT_THAT(opening("empty.db").message, HasSubstr("the file is empty"));
+  sql("PRAGMA journal_mode = WAL");  // as a kill leaves it that comes before the tables
+  EXPECT_THAT(opening("s.db").message, HasSubstr("not a store: it has no tables"));
+  Store::open(file(), Store::Mode::kCreate)->put(sample("a"));  // and it can become one
+  std::filesystem::remove(file());
   std::filesystem::create_directories(file("folder.db"));
   EXPECT_THAT(opening("folder.db", Store::Mode::kCreate).message, HasSubstr("not a regular file"));
   ASSERT_EQ(mkfifo(file("fifo.db").c_str(), 0600), 0);

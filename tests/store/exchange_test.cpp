@@ -115,9 +115,18 @@ TEST_F(Exchange, AnNpzThatDoesNotFitIsOneClearLine) {
       refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<std::int64_t>(2)}}, {"model_names", names}})
           .message,
       HasSubstr("holds no floating-point numbers"));
-  EXPECT_EQ(
-      refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<float>{1, NAN}}}, {"model_names", names}}).code,
-      ErrorCode::kNumeric);
+  const Thrown not_finite =
+      refusal({{"embeddings", {.shape = {2, 1}, .values = std::vector<float>{1, NAN}}}, {"model_names", names}});
+  EXPECT_EQ(not_finite.code, ErrorCode::kNumeric);
+  EXPECT_THAT(not_finite.message, HasSubstr("bad.npz: embeddings: "));
+  const io::NpyArray embeddings = {.shape = {2, 1}, .values = std::vector<float>{1, 2}};
+  const auto with_info = [&](const std::string& text) {
+    return refusal({{"embeddings", embeddings},
+                    {"model_names", names},
+                    {"probe_info", {.shape = {}, .values = std::vector<std::string>{text}}}});
+  };
+  EXPECT_THAT(with_info("{\"rows\": [").message, HasSubstr("bad.npz: probe_info: invalid JSON"));
+  EXPECT_THAT(with_info("{\"rows\": " + std::string(100, '[')).message, HasSubstr("nesting deeper than"));
   EXPECT_TRUE(store->names().empty() || store->names().size() == 1u);
 }
 
