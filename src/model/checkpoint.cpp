@@ -158,6 +158,16 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given, bool a
   return c;
 }
 
+std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
+  const auto shape = [](const ModelSpec& spec) {
+    return std::to_string(spec.layer_count()) + " layers of width " + std::to_string(spec.hidden);
+  };
+  const std::string expected = shape(base.spec()), found = shape(variant.spec());
+  if (expected == found) return std::nullopt;
+  return Error(ErrorCode::kMismatch, "this model is no finetune of the base",
+               {.path = variant.path().string(), .expected = expected, .found = found});
+}
+
 void Checkpoint::index_tensors() {
   for (const Site& site : spec_.sites()) {
     require(site, Param::kWeight);
