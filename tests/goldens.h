@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,28 +17,29 @@
 
 namespace deltascape::testing {
 
-// The folder that tests/make_goldens.py filled; a missing one fails the test that asks.
-inline std::filesystem::path models_folder() {
+// A folder that a script among tests/make_*goldens.py filled; a missing one fails the test that asks.
+inline std::filesystem::path goldens_folder(const std::string& name, const std::string& script) {
   const char* root = std::getenv("DELTASCAPE_GOLDENS");
-  const std::filesystem::path folder = std::filesystem::path(root ? root : "goldens") / "models";
+  const std::filesystem::path folder = std::filesystem::path(root ? root : "goldens") / name;
   if (!std::filesystem::exists(folder / "index.json"))
-    throw std::runtime_error("no goldens in " + folder.string() +
-                             ": run tests/make_goldens.py, and set DELTASCAPE_GOLDENS");
+    throw std::runtime_error("no goldens in " + folder.string() + ": run tests/" + script +
+                             ", and set DELTASCAPE_GOLDENS");
   return folder;
 }
+inline std::filesystem::path models_folder() { return goldens_folder("models", "make_goldens.py"); }
 
 struct GoldenCase {
-  std::string name, position, layer, probes;
+  std::string name, family, position, layer, probes;
   std::filesystem::path base, npz;
   std::vector<std::pair<std::string, std::filesystem::path>> variants;
 };
 
-inline std::vector<GoldenCase> golden_cases() {
-  const auto folder = models_folder();
+inline std::vector<GoldenCase> cases_in(const std::filesystem::path& folder) {
   const io::Json index = io::read_json(folder / "index.json");
   std::vector<GoldenCase> out;
   for (const io::Json& c : index.at("cases")) {
     GoldenCase g{c.at("name"),
+                 c.at("family"),
                  c.at("position"),
                  c.at("layer"),
                  "",
@@ -52,6 +54,13 @@ inline std::vector<GoldenCase> golden_cases() {
   return out;
 }
 
+// Every family with the adapters that show its parts, then every family with the common kinds of adapters.
+inline std::vector<GoldenCase> golden_cases() {
+  std::vector<GoldenCase> out = cases_in(models_folder());
+  std::ranges::move(cases_in(goldens_folder("kinds", "make_kind_goldens.py")), std::back_inserter(out));
+  return out;
+}
+
 inline const std::vector<double>& doubles(const io::NpyArray& a) { return std::get<std::vector<double>>(a.values); }
 
 inline double norm(std::span<const double> v) {
@@ -60,15 +69,29 @@ inline double norm(std::span<const double> v) {
   return std::sqrt(sum);
 }
 
-// DESIGN §5: ‖e − ref‖ ≤ max(relative·‖e‖, absolute·‖h‖), row by row.
+// Error over tolerance of one row: within where it is at most 1. DESIGN §5: ‖e − ref‖ ≤ max(relative·‖e‖,
+// absolute·‖h‖); in `delta` ≤ 1e-2·‖e‖ and cosine ≥ 0.9999.
+inline double parity(std::span<const float> got, std::span<const double> ref, std::span<const double> hidden,
+                     const std::string& precision) {
+  std::vector<double> difference(ref.size());
+  double product = 0, length = 0;
+  for (std::size_t i = 0; i < ref.size(); ++i) {
+    difference[i] = got[i] - ref[i];
+    product += got[i] * ref[i];
+    length += static_cast<double>(got[i]) * got[i];
+  }
+  const double error = norm(difference), size = norm(ref);
+  if (error == 0) return 0;
+  if (precision == "fp64") return error / std::max(1e-5 * size, 4e-7 * norm(hidden));
+  if (precision == "fp32") return error / std::max(1e-4 * size, 4e-6 * norm(hidden));
+  return std::max(error / (1e-2 * size), (1 - product / (std::sqrt(length) * size)) / 1e-4);
+}
+
 inline void expect_parity(std::span<const float> got, std::span<const double> ref, std::span<const double> hidden,
                           bool fp64, const std::string& what) {
   ASSERT_EQ(got.size(), ref.size()) << what;
-  std::vector<double> difference(ref.size());
-  for (std::size_t i = 0; i < ref.size(); ++i) difference[i] = got[i] - ref[i];
-  const double bound =
-      fp64 ? std::max(1e-5 * norm(ref), 4e-7 * norm(hidden)) : std::max(1e-4 * norm(ref), 4e-6 * norm(hidden));
-  EXPECT_LE(norm(difference), bound) << what << ": ‖e‖ " << norm(ref) << ", ‖h‖ " << norm(hidden);
+  EXPECT_LE(parity(got, ref, hidden, fp64 ? "fp64" : "fp32"), 1)
+      << what << ": ‖e‖ " << norm(ref) << ", ‖h‖ " << norm(hidden);
 }
 
 }  // namespace deltascape::testing

@@ -100,9 +100,19 @@ ESCAPED = [
     "1'2''3'''s", "it''s 'tis' ''", "O'Neill's l'été d'accord", "'S'T'RE'VE'M'LL'D", " 's 't", "\n's", "x's y'S", "don't\ndon't",
     "a.b.c", "1.2.3", "a-b-c", "a_b_c", "_a_", "__init__", "a\u2014b", "a\u30fbb", "100\u202f000", "12\u00a0345", "\u0660\u0661", "1\u0661", "x\u00b2y", "\u2461a", "IV\u2163",
     "\u00ab a \u00bb", "\u201ca\u201d", "\u2018a\u2019s", "\u3001\u3002\uff01\uff1f", "\u061f\u060c", "\u055e\u055c", "\u0964\u0965", "\u16eb\u166d", "\u2e43\u2e52", "\U00011fff\u1b7f",
-    " \u00e9", " \u65e5", " \U0001f600", " 1", " 12", "  12", " .", "  .", " \u00a0.", "\u00a0.", "\u00a0a", "\u2003a", "\ta", "\n.", "\n1", "\r\n\r\na", ".\n\n.", ".\r\n", "!\n\n\n", ") \n", "a \r\n", "a  \n\n  b",
+    " \u00e9", " \u65e5", " \U0001f600", " 1", " 12", "  12", " .", "  .", " \u00a0.", "\u00a0.", "\u00a0a", "\u2003a", "\n.", "\n1", "\r\n\r\na", ".\n\n.", ".\r\n", "!\n\n\n", ") \n", "a \r\n", "a  \n\n  b",
     "mixed \u0627\u0644\u0639\u0631\u0628\u064a\u0629 and English \u05e2\u05d1\u05e8\u05d9\u05ea 123", "\u202eevil\u202c", "\u0627\u0640\u0640\u0640", "\ufefb\ufef7", "\u064e\u064f\u0650",
     "\u0e01\u0e33\u0e48", "\u0e40\u0e41\u0e42", "\u0f40\u0f0b\u0f41", "\u1000\u1039\u1001", "\u17d2\u1780", "\u0d4d\u200d\u0d33", "\u09a4\u09cd\u200d", "\u0ba8\u0bbf",
+    # Scripts and signs that tables of Unicode versions differ on, sequences longer than any merge, and what editors leave.
+    "\U0001f9d1\U0001f3fe\u200d\u2764\ufe0f\u200d\U0001f48b\u200d\U0001f9d1\U0001f3fb", "\U0001f3f3\ufe0f\u200d\u26a7\ufe0f \U0001f468\U0001f3fd\u200d\U0001f9b2", "\u200d\u200d\u200d", "\U0001f3fb\U0001f3ff",
+    "\u0915\u094d\u0937\u094d\u0923 \u0930\u094d\u0915 \u0995\u09cd\u09b7 \u0b95\u0bcd\u0bb7", "\u0c15\u0c4d\u0c37 \u0d15\u0d4d\u200c\u0d37 \u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u1019\u103c\u1014\u103a\u1019\u102c\u1005\u102c \u1780\u17d2\u1798\u17c2\u179a",
+    "\u0633\u0644\u0627\u0645\u200c\u0639\u0644\u06cc\u06a9\u0645 \u06f1\u06f4\u06f0\u06f3", "\u05d0\u05b7\u05dc\u05b0\u05e3\u0591\u05bd \u05e9\u05c1\u05dc\u05d5\u05dd\u200f!", "\u202b(\u0639\u0631\u0628\u064a)\u202c [\u05e2\u05d1\u05e8] <a>", "\u0710\u0712\u0713 \u0780\u0781\u07a6 \U0001e900\U0001e922",
+    "\U00012000\U00012001 \U00013000\U00013001 \U00010330\U00010331 \U0001d400\U0001d401", "\u3042\u3099 \u304c \u30cf\u309a \u30d1", "\ufeb3\ufee0\ufe8e\ufee1", "\u1112\u1161\u11ab\u1100\u1173\u11af \ud55c\uae00",
+    "\ud7b0\ud7cb \ua960", "\u2e80\u2fd5\u31c0", "\U0002f800\uf900\ufa0e", "\U000323b0\U0003ffff", "\u0870\u1aff\u2fe0 \U00010fff\U0001dfff",
+    "x\u0308\u0308\u0308\u0307\u0323 q\u0307\u0323 \u0061\u0315\u0300\u05ae\u0300\u0062", "\u0061\u059a\u0316\u302a\u0062", "\u1e0b\u0323 \u1e0d\u0307", "\u03b1\u0345\u0301 \u1fb4", "\u1fef \u037e \u0387 \u2000",
+    "    for (int i = 0; i < n; ++i) {\n\t\tsum += a[i]*b[i];\t// \u03a3\n    }", "#include <a.h>\r\n\r\n\tint\tmain(void)\r\n{\r\n}\r\n", "<?php echo \"$x->y[0]['z']\"; ?>", "lambda x: (x:=1)//2**-3 if x!=0 else ~x", "a<-b%in%c;`d e`::f()$g@h",
+    "\x1b]0;title\x07\x08\x08\x0d\x0a", "\x00\x00\x00a\x00", "\x80\x85\xa0\xad", "\u2028\u2029\u2028", " \t \t \n\t \n ", "\u00a0 \u00a0 \u00a0a \u00a0", "a\u3000\u3000 \u3000b", "\u200a\u200b\u200a", "\u2800\u2800a",
+    "3.141592653589793238462643383279", "-0.0e-00", "0b1010_0xFFu", "1'000'000", "\u0967\u0968\u0969,\u096a\u096b\u096c", "\u0e51\u0e52\u0e53.\u0e54", "\U0001d7ce\U0001d7d8\U0001d7e2\U0001d7ec\U0001d7f6", "\u2460\u2474\u2488\u24ff", "\u3220\u3280\u32c0", "1\ufe0f\u20e3" * 5,
 ]
 
 LINES = [line for line in PLAIN.split("\n") if line] + ESCAPED

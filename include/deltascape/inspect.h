@@ -2,15 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "deltascape/progress.h"
 
 namespace deltascape {
 
 struct Inspection {
   std::string path;
   std::string kind;                  // base | lora | … | unknown
-  std::string family;                // architecture ("llama", "gemma3_text"), for a base or a full finetune
+  std::string family;                // architecture ("llama", "gemma3_text"); of an adapter: that of the base it fits
   std::int64_t rank = 0;             // largest LoRA rank, 0 where there is none
   std::vector<std::string> targets;  // adapted module kinds, sorted: q_proj, v_proj
   std::string base;                  // base_model_name_or_path it names
@@ -19,10 +22,24 @@ struct Inspection {
   std::string precision;             // what `embed --precision auto` takes where bfloat16 is fast: delta | fp32
   std::string dtype;                 // of the weights: BF16, "Q4_1+Q6_K"
   std::int64_t parameters = 0;
-  std::int64_t bytes = 0;  // on disk
+  std::int64_t bytes = 0;     // on disk
+  std::optional<bool> fits;   // modules and shapes are those of the base; nothing where they were not compared
+  std::string compared_with;  // the base that `fits` speaks of
+  std::string note;           // why it was not compared, one line; mostly empty
 };
 
-// Never throws for what a path holds: an unreadable one comes back refused, with the reason.
+struct InspectOptions {
+  std::string base;  // everything is compared with this one; empty: each adapter with the base it names
+  int threads = 0;   // 0: as many as keep disk and processors busy
+};
+
+// Never throws for what a path holds: an unreadable one comes back refused, with the reason. Compares nothing.
 Inspection inspect(const std::string& path);
+
+// The same for many, in their order, each compared with its base. What does not fit is refused. Bases that adapters
+// name are looked for on this machine (as a path, or in the Hugging Face cache); nothing is downloaded. Throws Error
+// when InspectOptions::base cannot be opened.
+std::vector<Inspection> inspect(const std::vector<std::string>& paths, const InspectOptions& options,
+                                Progress& progress = silent_progress());
 
 }  // namespace deltascape

@@ -98,16 +98,24 @@ std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& folder) {
 
 std::shared_ptr<const Adapter> Adapter::open(const fs::path& folder, const model::Checkpoint& base) {
   std::shared_ptr<Adapter> a(new Adapter());
-  a->folder_ = folder;
-  a->base_ = &base;
-  a->config_ = read_peft_config(folder);
-  if (!a->config_.refusal.empty())
-    throw Error(ErrorCode::kUnsupported, a->config_.refusal, {.path = folder.string(), .field = "adapter_config.json"});
-  a->file_ = open_adapter_tensors(folder);
-  a->index_tensors(base);
+  a->read_headers(folder, base);
+  a->find_idle();
+  a->find_first_layer();
   a->compute_hash();
   a->release();  // the header too
   return a;
+}
+
+void Adapter::check(const fs::path& folder, const model::Checkpoint& base) { Adapter().read_headers(folder, base); }
+
+void Adapter::read_headers(const fs::path& folder, const model::Checkpoint& base) {
+  folder_ = folder;
+  base_ = &base;
+  config_ = read_peft_config(folder);
+  if (!config_.refusal.empty())
+    throw Error(ErrorCode::kUnsupported, config_.refusal, {.path = folder.string(), .field = "adapter_config.json"});
+  file_ = open_adapter_tensors(folder);
+  index_tensors(base);
 }
 
 void Adapter::index_tensors(const model::Checkpoint& base) {
@@ -116,8 +124,10 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
   const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size()};
   for (const auto& [site, parts] : parts_) check_parts(rules, parts, site);
-  find_idle();
-  const int last = base.spec().layer_count();
+}
+
+void Adapter::find_first_layer() {
+  const int last = base_->spec().layer_count();
   first_layer_ = last + 1;
   for (const auto& [site, parts] : parts_) {
     if (parts.idle && has_no_effect(parts)) continue;

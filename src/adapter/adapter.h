@@ -25,6 +25,8 @@ class Adapter {
   // Throws Error: kUnsupported by name for what is not computed exactly, kMismatch for shapes that do not fit `base`.
   // `base` must outlive the adapter: some operators are made from its weights.
   static std::shared_ptr<const Adapter> open(const std::filesystem::path& folder, const model::Checkpoint& base);
+  // What open() throws, as far as headers tell: it reads no values.
+  static void check(const std::filesystem::path& folder, const model::Checkpoint& base);
 
   // Copies and converts; throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
   ModuleOps ops(model::Site site, at::ScalarType dtype) const;
@@ -48,7 +50,9 @@ class Adapter {
 
  private:
   Adapter() = default;
+  void read_headers(const std::filesystem::path& folder, const model::Checkpoint& base);
   void index_tensors(const model::Checkpoint& base);
+  void find_first_layer();
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
   void find_idle();
   bool has_no_effect(const Parts& idle) const;

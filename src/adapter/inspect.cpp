@@ -1,13 +1,20 @@
 // Owns telling what a path holds, from headers alone (include/deltascape/inspect.h).
 #include "deltascape/inspect.h"
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <set>
+#include <thread>
 
 #include "adapter/adapter.h"
+#include "adapter/compare.h"
 #include "adapter/keys.h"
+#include "core/machine.h"
 #include "deltascape/error.h"
 #include "hub/resolve.h"
+#include "io/file.h"
 #include "model/checkpoint.h"
 
 namespace deltascape {
@@ -51,8 +58,9 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
 }
 
 void inspect_checkpoint(const fs::path& path, Inspection& out) {
-  out.kind = "base";
+  if (io::exists(path / "config.json")) out.kind = "base";  // even if it does not open
   const auto checkpoint = model::Checkpoint::open(path);
+  out.kind = "base";
   out.family = checkpoint->spec().architecture->model_type;
   out.parameters = static_cast<std::int64_t>(checkpoint->parameters());
   out.bytes = static_cast<std::int64_t>(checkpoint->bytes());
@@ -61,9 +69,23 @@ void inspect_checkpoint(const fs::path& path, Inspection& out) {
   out.precision = checkpoint->spec().propagates_deltas() ? "delta" : "fp32";
 }
 
-}  // namespace
+struct GivenBase {
+  std::shared_ptr<const model::Checkpoint> model;  // null: none was given
+  std::string name;
+};
 
-Inspection inspect(const std::string& path) {
+void compare_with_named(Inspection& out, const fs::path& local, adapter::NamedBases& named) {
+  if (out.base.empty()) {
+    out.note = "not compared: it names no base";
+    return;
+  }
+  const auto base = named.find(out.base);
+  if (base.model != nullptr) adapter::compare(out, local, *base.model, out.base);
+  else out.note = "not compared: " + base.problem;
+}
+
+// Where the base is open, it is compared too; else, with `named`, the base that it names.
+Inspection inspect_one(const std::string& path, const GivenBase& given, adapter::NamedBases* named) {
   Inspection out;
   out.path = path;
   out.kind = "unknown";
@@ -71,10 +93,54 @@ Inspection inspect(const std::string& path) {
     const fs::path local = hub::resolve(path).path;
     if (adapter::holds_adapter(local)) inspect_adapter(local, out);
     else inspect_checkpoint(local, out);
+    if (out.verdict == "refused") return out;
+    if (given.model != nullptr) adapter::compare(out, local, *given.model, given.name);
+    else if (named != nullptr && out.kind != "base") compare_with_named(out, local, *named);
   } catch (const std::exception& e) {
     out.verdict = "refused";
     out.reason = one_line(e.what(), 390);
   }
+  return out;
+}
+
+// Headers wait for the disk more than they compute.
+std::size_t threads_for(std::size_t paths, int asked) {
+  const int threads = asked > 0 ? asked : std::max(8, usable_processors());
+  return std::min(paths, static_cast<std::size_t>(threads));
+}
+
+}  // namespace
+
+Inspection inspect(const std::string& path) { return inspect_one(path, {}, nullptr); }
+
+std::vector<Inspection> inspect(const std::vector<std::string>& paths, const InspectOptions& options,
+                                Progress& progress) {
+  GivenBase given{.model = nullptr, .name = options.base};
+  if (!given.name.empty()) given.model = model::Checkpoint::open(hub::resolve(given.name).path);
+  adapter::NamedBases named;
+  std::vector<Inspection> out(paths.size());
+  std::atomic<std::size_t> next = 0, done = 0;
+  const auto work = [&](const std::function<void()>& after_each) {
+    for (std::size_t i = next++; i < paths.size(); i = next++) {
+      out[i] = inspect_one(paths[i], given, &named);
+      ++done;
+      after_each();
+    }
+  };
+  progress.begin("inspecting", static_cast<std::int64_t>(paths.size()));
+  std::vector<std::jthread> helpers;
+  for (std::size_t t = 1; t < threads_for(paths.size(), options.threads); ++t)
+    helpers.emplace_back([&] { work([] {}); });
+  // Progress is told of everybody's work, by this thread alone.
+  std::size_t told = 0;
+  const auto tell = [&] {
+    const std::size_t now = done;
+    progress.advance(static_cast<std::int64_t>(now - told));
+    told = now;
+  };
+  work(tell);
+  helpers.clear();  // joins
+  tell();
   return out;
 }
 

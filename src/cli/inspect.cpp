@@ -1,95 +1,110 @@
-// Owns `deltascape inspect`: what paths hold, and whether the program computes it exactly.
+// Owns `deltascape inspect`: what paths hold, whether the program computes it exactly, and whether it fits its base.
 #include "deltascape/inspect.h"
 
+#include "cli/inspection_table.h"
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "cli/verbs.h"
+#include "hub/find_models.h"
 #include "hub/resolve.h"
 
 namespace deltascape::cli {
 namespace {
 
-struct InspectRun {
-  std::vector<Inspection> rows;
-  std::size_t missing = 0;
+struct InspectVerb {
+  std::vector<std::string> paths;
+  InspectOptions options;
 };
 
-InspectRun inspect_all(const std::vector<std::string>& paths, const Console& console) {
-  InspectRun run;
-  for (const std::string& path : paths) {
+// What the words stand for: models, and a row at once for each word that stands for none.
+struct Expanded {
+  std::vector<std::string> models;  // as inspect() takes them
+  std::vector<Inspection> rows;     // in order; those with a verdict need no inspecting
+  std::size_t failures = 0;
+};
+
+void expand(const std::string& word, const Console& console, Expanded& out) {
+  const hub::Resolved found = hub::resolve(word);
+  if (!found.note.empty()) console.note(found.note);
+  hub::FoundModels below = hub::find_models(found.path);
+  for (const std::string& problem : below.problems) {
+    ++out.failures;
+    console.failure(problem);
+  }
+  // A folder without any model is shown as one, with the reason why it is none.
+  if (below.models.empty()) below.models.push_back(found.path);
+  for (const auto& model : below.models) {
     Inspection row;
+    row.path = model == found.path ? word : model.string();
+    out.rows.push_back(std::move(row));
+    out.models.push_back(model.string());
+  }
+}
+
+Expanded expand_all(const std::vector<std::string>& words, const Console& console) {
+  Expanded out;
+  for (const std::string& word : words) {
     try {
-      const hub::Resolved found = hub::resolve(path);
-      if (!found.note.empty()) console.note(found.note);
-      row = inspect(found.path.string());
+      expand(word, console, out);
     } catch (const Error& e) {
+      Inspection row;
+      row.path = word;
       row.kind = "unknown";
       row.verdict = "refused";
       row.reason = e.what();
-      ++run.missing;
+      out.rows.push_back(std::move(row));
+      ++out.failures;
       console.failure(e.what());
     }
-    row.path = path;
-    run.rows.push_back(std::move(row));
   }
-  return run;
+  return out;
 }
 
-Json inspection_json(const Inspection& row) {
-  return {{"path", row.path},       {"kind", row.kind},       {"family", row.family},
-          {"rank", row.rank},       {"targets", row.targets}, {"base", row.base},
-          {"verdict", row.verdict}, {"reason", row.reason},   {"precision", row.precision}};
-}
-
-report::Table inspection_table(const std::vector<Inspection>& rows) {
-  using report::Align;
-  report::Table table({{"path", Align::kLeft},
-                       {"kind", Align::kLeft},
-                       {"family", Align::kLeft},
-                       {"rank", Align::kRight},
-                       {"targets", Align::kLeft},
-                       {"base", Align::kLeft},
-                       {"dtype", Align::kLeft},
-                       {"parameters", Align::kRight},
-                       {"size", Align::kRight},
-                       {"verdict", Align::kLeft},
-                       {"precision", Align::kLeft},
-                       {"reason", Align::kLeft}});
-  for (const Inspection& row : rows) {
-    std::string targets;
-    for (const std::string& target : row.targets) targets += (targets.empty() ? "" : " ") + target;
-    table.add({row.path, row.kind, row.family, row.rank > 0 ? std::to_string(row.rank) : "", targets, row.base,
-               row.dtype, row.parameters > 0 ? std::to_string(row.parameters) : "",
-               row.bytes > 0 ? bytes(static_cast<double>(row.bytes)) : "", row.verdict, row.precision, row.reason});
+int inspect_paths(const InspectVerb& verb, const Console& console) {
+  Expanded expanded = expand_all(verb.paths, console);
+  std::vector<Inspection> found;
+  {
+    ProgressBar progress(console);
+    found = inspect(expanded.models, verb.options, progress);
   }
-  return table;
-}
-
-int inspect_paths(const std::vector<std::string>& paths, const Console& console) {
-  const InspectRun run = inspect_all(paths, console);
+  auto next = found.begin();
+  for (Inspection& row : expanded.rows) {
+    if (!row.verdict.empty()) continue;
+    std::string path = std::move(row.path);
+    row = std::move(*next++);
+    row.path = std::move(path);
+  }
+  const std::vector<Inspection>& rows = expanded.rows;
   if (console.json) {
     Json out = Json::array();
-    for (const Inspection& row : run.rows) out.push_back(inspection_json(row));
+    for (const Inspection& row : rows) out.push_back(inspection_json(row));
     console.print_json(out);
   } else if (console.quiet) {
-    for (const Inspection& row : run.rows)
+    for (const Inspection& row : rows)
       if (row.verdict != "refused") console.print_line(row.path);
   } else {
-    console.print_table(inspection_table(run.rows));
+    console.print_table(inspection_table(rows));
+    if (rows.size() > 1)
+      for (const std::string& line : inspection_summary(rows)) console.print_line(line);
   }
-  return exit_code(run.rows.size() - run.missing, run.missing);
+  return exit_code(expanded.models.size(), expanded.failures);
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "inspect", "What a base or adapter is, from its headers: exact or refused",
-                            "deltascape inspect adapters/*");
-  const auto paths = std::make_shared<std::vector<std::string>>();
-  verb->add_option("PATH", *paths, "Directories, files or hub ids; -q prints those that are not refused")
+  CLI::App* verb = add_verb(app, session, "inspect",
+                            "What bases and adapters are, from their headers: exact or refused, and the base they fit",
+                            "deltascape inspect --base SmolLM2-135M adapters");
+  const auto run = std::make_shared<InspectVerb>();
+  verb->add_option("PATH", run->paths,
+                   "Models, or folders with models below them: directories, files or hub ids; -q prints those that are "
+                   "not refused")
       ->required()
       ->type_name("");
-  verb->callback(
-      [&session, paths] { session.run = [&session, paths] { return inspect_paths(*paths, session.console); }; });
+  verb->add_option("--base", run->options.base, "Compare with this base; by default each adapter with the one it names")
+      ->type_name("BASE");
+  verb->callback([&session, run] { session.run = [&session, run] { return inspect_paths(*run, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -47,18 +47,10 @@ auto translated(F&& work) {
   }
 }
 
-// A file inside a model's folder stands for the folder; a GGUF is a model of its own.
-fs::path model_of(const fs::path& path) {
-  const fs::path kind = path.extension();
-  const bool part = kind == ".safetensors" || kind == ".bin" || kind == ".json";
-  if (!part || !io::is_regular_file(path)) return path;
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
-
 fs::path local_path(const std::string& spec, Progress& progress) {
   const hub::Resolved found = hub::fetch(spec, progress);
   if (!found.note.empty()) progress.note(found.note);
-  return model_of(found.path);
+  return found.path;
 }
 
 // A model, and where it lies on this machine.

@@ -14,11 +14,6 @@ namespace {
 
 std::string mebibytes(double bytes) { return std::to_string(static_cast<long long>(bytes / (1 << 20)) + 1) + " MiB"; }
 
-bool fits(const model::ModelSpec& a, const model::ModelSpec& b) {
-  return a.hidden == b.hidden && a.layer_count() == b.layer_count() && a.stacks.size() == b.stacks.size() &&
-         a.decoder_first() == b.decoder_first();
-}
-
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, std::int64_t count) {
   AdapterBytes most;
@@ -58,10 +53,8 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
   for (std::size_t i = 0; i < variants.size(); ++i) {
     VariantResult& v = result.variants[i];
     v.precision = options.precision;
-    if (variants[i].full && !fits(variants[i].full->spec(), base.spec()))
-      v.error = Error(ErrorCode::kMismatch, "this model is no finetune of the base: other width or depth",
-                      {.path = variants[i].full->path().string()});
-    else if (variants[i].adapter || variants[i].full) members.push_back(i);
+    if (variants[i].full) v.error = model::misfit(*variants[i].full, base);
+    if (!v.error && (variants[i].adapter || variants[i].full)) members.push_back(i);
   }
   const Plan plan = plan_for(base, variants, layout, taps, options, static_cast<std::int64_t>(members.size()));
   if (options.memory > 0 && static_cast<double>(options.memory) < plan.least)

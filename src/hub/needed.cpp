@@ -104,6 +104,11 @@ std::vector<std::string> shards_of(const fs::path& index) {
   return {shards.begin(), shards.end()};
 }
 
+bool is_model_file(std::string_view name) {
+  return name == "adapter_config.json" || std::ranges::find(kAdapterWeights, name) != kAdapterWeights.end() ||
+         std::ranges::find(kWeights, name) != kWeights.end();
+}
+
 bool holds_adapter_files(const fs::path& snapshot) {
   return is_file(snapshot / "adapter_config.json") &&
          std::any_of(kAdapterWeights.begin(), kAdapterWeights.end(),

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deltascape::hub {
@@ -19,6 +20,9 @@ Needed needed_files(const std::vector<std::string>& listed, const std::string& r
 
 // The shards that an index names, each once. Throws Error(kBadFile) for a name that leaves the folder.
 std::vector<std::string> shards_of(const std::filesystem::path& index);
+
+// Whether a file of this name makes its folder a model's: an adapter's configuration, or weights under a model's name.
+bool is_model_file(std::string_view name);
 
 // The folder holds weights with their configuration, all shards of them.
 bool holds_weights(const std::filesystem::path& snapshot);

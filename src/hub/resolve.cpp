@@ -56,20 +56,6 @@ std::vector<std::string> snapshot_names(const fs::path& snapshots) {
               what + " (looked for " + looked_at.string() + ")" + (remedy.empty() ? "" : "; " + remedy));
 }
 
-// The commit that refs/REVISION names, if that file is there.
-std::optional<std::string> read_ref(const fs::path& ref) {
-  std::error_code ignored;
-  if (!fs::exists(ref, ignored) || fs::is_directory(ref, ignored)) return std::nullopt;
-  std::string text = io::read_text(ref, kMaxRefBytes);
-  const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(), text.end());
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
-  if (!is_name(text))
-    throw Error(ErrorCode::kBadFile, "the cache's reference does not hold a commit; delete it and download again",
-                {.path = ref.string(), .field = "", .expected = "40 hexadecimal digits", .found = text});
-  return text;
-}
-
 }  // namespace
 
 std::optional<HubId> parse_hub_id(const std::string& text) {
@@ -118,14 +104,34 @@ Resolved find_cached(const HubId& id, const fs::path& root, const std::string& r
   fail_not_cached(ref, "'" + id.repository + "' is in the cache, but not its revision '" + revision + "'", remedy);
 }
 
+std::optional<std::string> read_ref(const fs::path& ref) {
+  std::error_code ignored;
+  if (!fs::exists(ref, ignored) || fs::is_directory(ref, ignored)) return std::nullopt;
+  std::string text = io::read_text(ref, kMaxRefBytes);
+  const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+  text.erase(std::find_if_not(text.rbegin(), text.rend(), blank).base(), text.end());
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), blank));
+  if (!is_name(text))
+    throw Error(ErrorCode::kBadFile, "the cache's reference does not hold a commit; delete it and download again",
+                {.path = ref.string(), .field = "", .expected = "40 hexadecimal digits", .found = text});
+  return text;
+}
+
 bool exists_here(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
 
+fs::path model_of(const fs::path& path) {
+  const fs::path kind = path.extension();
+  const bool part = kind == ".safetensors" || kind == ".bin" || kind == ".json";
+  if (!part || !io::is_regular_file(path)) return path;
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
 Resolved resolve(const std::string& model) {
   if (model.empty()) throw Error(ErrorCode::kUsage, "an empty text names no model: give a path or a hub id org/name");
-  if (exists_here(model)) return {model, "", "", ""};
+  if (exists_here(model)) return {model_of(model), "", "", ""};
   if (const auto id = parse_hub_id(model))
     return find_cached(*id, cache_root(),
                        "download it first: hf download " + id->repository +

@@ -21,7 +21,7 @@ std::optional<HubId> parse_hub_id(const std::string& text);
 bool is_commit(std::string_view text);
 
 struct Resolved {
-  std::filesystem::path path;  // as given for an existing path; the snapshot's folder for a hub id
+  std::filesystem::path path;  // as given for an existing path (model_of); the snapshot's folder for a hub id
   std::string repository;      // "org/name", empty for a path
   std::string commit;          // folder name of the snapshot, empty for a path
   std::string note;            // something the user should know, one line; mostly empty
@@ -33,6 +33,12 @@ Resolved resolve(const std::string& model);
 
 // The same for a hub id in the cache at `root`. `remedy` closes the message when it is not there.
 Resolved find_cached(const HubId& id, const std::filesystem::path& root, const std::string& remedy);
+
+// A file inside a model's folder (weights, configuration) stands for the folder; a GGUF is a model of its own.
+std::filesystem::path model_of(const std::filesystem::path& path);
+
+// The commit that refs/REVISION names, if that file is there. Throws Error(kBadFile) when it holds no commit.
+std::optional<std::string> read_ref(const std::filesystem::path& ref);
 
 // There is something under that path (a link that goes nowhere or in a circle is nothing).
 bool exists_here(const std::string& path);

@@ -108,6 +108,14 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void ask_for(std::span<const std::byte> mapped) {
+  if (mapped.empty()) return;
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<std::uintptr_t>(mapped.data());
+  const std::uintptr_t begin = first / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), first + mapped.size() - begin, MADV_WILLNEED);
+}
+
 std::string read_text(const std::filesystem::path& file, std::size_t max_bytes) {
   const Opened opened(file);
   if (opened.size() > max_bytes) fail_too_large(file, max_bytes, std::to_string(opened.size()));

@@ -32,6 +32,10 @@ class MappedFile {
   std::uint64_t device_, inode_;
 };
 
+// Asks the disk for these bytes of a map and no others, and returns at once. For what is read alone, such as a header:
+// a touch would read megabytes around it.
+void ask_for(std::span<const std::byte> mapped);
+
 // A file being written beside its target; commit() puts it in the target's place, and without it nothing stays.
 class AtomicFile {
  public:

@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kMaxKey = 65535;     // docs/gguf.md
 constexpr std::uint32_t kMaxDimensions = 4;  // GGML_MAX_DIMS
 constexpr std::uint64_t kLeastKeyBytes = 8 + 4 + 1, kLeastTensorBytes = 8 + 4 + 4 + 8;
+constexpr std::size_t kUsualHeader = std::size_t{64} << 10;  // of an adapter: no vocabulary in it
 
 struct GgmlType {
   std::string_view name;
@@ -77,6 +78,7 @@ struct Described {
 class Gguf final : public GgufFile {
  public:
   explicit Gguf(std::shared_ptr<const MappedFile> map) : map_(std::move(map)) {
+    ask_for(map_->bytes().first(std::min(map_->bytes().size(), kUsualHeader)));
     ByteReader reader(map_->bytes(), path());
     check_magic(reader);
     const auto tensors = reader.number<std::uint64_t>("the header");

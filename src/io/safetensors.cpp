@@ -16,6 +16,7 @@ namespace deltascape::io {
 namespace {
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;
+constexpr std::size_t kUsualHeader = std::size_t{64} << 10;  // of an adapter
 constexpr std::size_t kMaxDimensions = 64;
 
 std::optional<DType> dtype_named(std::string_view name) {
@@ -139,6 +140,7 @@ std::string_view header_of(const MappedFile& map) {
   const auto all = map.bytes();
   if (all.size() < 8)
     fail(map.path(), "", "too short for a safetensors file", "8 bytes of header length", std::to_string(all.size()));
+  ask_for(all.first(std::min(all.size(), kUsualHeader)));
   std::uint64_t length = 0;
   std::memcpy(&length, all.data(), sizeof length);
   if (std::memcmp(all.data(), "version ", 8) == 0)
@@ -149,6 +151,7 @@ std::string_view header_of(const MappedFile& map) {
   if (length > all.size() - 8)
     fail(map.path(), "", "the file is truncated inside its header", std::to_string(length) + " bytes of header",
          std::to_string(all.size() - 8));
+  if (length > kUsualHeader) ask_for(all.first(8 + length));
   const std::string_view header(reinterpret_cast<const char*>(all.data()) + 8, length);
   if (!header.starts_with('{')) fail(map.path(), "", "the header does not start with '{'; is this a safetensors file?");
   return header;

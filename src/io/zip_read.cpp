@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
                         kLocator64 = 0x07064b50;
-constexpr std::size_t kEndBytes = 22, kLocatorBytes = 20, kCentralBytes = 46;
+constexpr std::size_t kEndBytes = 22, kLocatorBytes = 20, kCentralBytes = 46, kLocalBytes = 30;
+constexpr std::size_t kUsualDirectory = std::size_t{64} << 10;
 constexpr std::uint64_t kMaxInflation = 64, kInflationSlack = std::uint64_t{16} << 20;
 constexpr std::uint16_t kEncrypted = 1;
 constexpr std::uint32_t kIn64 = 0xFFFFFFFF;  // the real number is in the zip64 extra field
@@ -40,6 +41,7 @@ struct Directory {
 // The end record lies in the last 64 KiB; a comment may follow it.
 std::size_t find_end(std::span<const std::byte> all, const std::filesystem::path& file) {
   if (all.size() < kEndBytes) fail(file, "", "this is no zip archive, or it is truncated");
+  ask_for(all.last(std::min(all.size(), kUsualDirectory)));
   const std::size_t stop = all.size() - kEndBytes - std::min<std::size_t>(all.size() - kEndBytes, 65535);
   for (std::size_t at = all.size() - kEndBytes + 1; at-- > stop;)
     if (number_at<std::uint32_t>(all, at) == kEnd &&
@@ -114,10 +116,10 @@ Located read_central(ByteReader& reader, const std::filesystem::path& file) {
 
 // Finds the entry's data behind its local header, which must end before `limit`.
 void locate(Located& one, std::span<const std::byte> all, std::uint64_t limit, const std::filesystem::path& file) {
-  if (one.offset > limit || limit - one.offset < 30 || number_at<std::uint32_t>(all, one.offset) != kLocal)
+  if (one.offset > limit || limit - one.offset < kLocalBytes || number_at<std::uint32_t>(all, one.offset) != kLocal)
     fail(file, one.entry.name, "the zip entry is not where the directory says");
-  const std::uint64_t start =
-      one.offset + 30 + number_at<std::uint16_t>(all, one.offset + 26) + number_at<std::uint16_t>(all, one.offset + 28);
+  const std::uint64_t start = one.offset + kLocalBytes + number_at<std::uint16_t>(all, one.offset + 26) +
+                              number_at<std::uint16_t>(all, one.offset + 28);
   if (start > limit || one.packed > limit - start)
     fail(file, one.entry.name, "the zip entry overlaps what follows it, or leaves the file",
          std::to_string(one.packed) + " bytes");
@@ -143,6 +145,9 @@ ZipReader::ZipReader(std::span<const std::byte> file, std::filesystem::path path
       fail(path_, located.back().entry.name, "the compressed entries would take far more memory than the file");
   }
   std::sort(located.begin(), located.end(), [](const Located& a, const Located& b) { return a.offset < b.offset; });
+  for (const Located& one : located)
+    if (one.offset < file.size())
+      ask_for(file.subspan(one.offset, std::min<std::size_t>(kLocalBytes, file.size() - one.offset)));
   for (std::size_t i = 0; i < located.size(); ++i) {
     const std::uint64_t next = i + 1 < located.size() ? located[i + 1].offset : directory.offset;
     locate(located[i], file, std::min(next, directory.offset), path_);
@@ -156,6 +161,7 @@ const ZipEntry* ZipReader::find(std::string_view name) const {
 }
 
 std::vector<std::byte> ZipReader::unpack(const ZipEntry& entry) const {
+  ask_for(entry.data);
   std::vector<std::byte> out;
   if (entry.deflated) {
     constexpr std::size_t kStep = std::size_t{1} << 20;

@@ -170,6 +170,18 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
   return c;
 }
 
+std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
+  const auto shape = [](const ModelSpec& spec) {
+    std::string layers;  // those of an encoder and of its decoder apart
+    for (const StackSpec& s : spec.stacks) layers += (layers.empty() ? "" : " + ") + std::to_string(s.layers);
+    return layers + " layers of width " + std::to_string(spec.hidden);
+  };
+  const std::string expected = shape(base.spec()), found = shape(variant.spec());
+  if (expected == found) return std::nullopt;
+  return Error(ErrorCode::kMismatch, "this model is no finetune of the base",
+               {.path = variant.path().string(), .expected = expected, .found = found});
+}
+
 void Checkpoint::index_tensors() {
   for (const Site& site : spec_.sites()) {
     require(site, Param::kWeight);

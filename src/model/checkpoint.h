@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "deltascape/error.h"
 #include "io/residency.h"
 #include "io/tensor_file.h"
 #include "model/spec.h"
@@ -81,6 +83,9 @@ class Checkpoint {
   std::map<int, std::vector<const io::TensorInfo*>> blocks_;
   io::PageCache after_ = io::PageCache::kKeep;
 };
+
+// Why `variant` cannot be a full finetune of `base`; nothing when it may be one.
+std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base);
 
 // Decodes a whole tensor in parallel: [shape…] of `dtype` (kFloat, kDouble, kBFloat16), in `buffer` where it fits.
 // Throws Error(kNumeric) naming the first NaN or Inf.

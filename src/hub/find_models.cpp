@@ -1,0 +1,149 @@
+#include "hub/find_models.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "deltascape/error.h"
+#include "hub/needed.h"
+#include "hub/resolve.h"
+#include "io/file.h"
+#include "io/json.h"
+
+namespace deltascape::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A JSON file of this name means much; one that says a model_type is a model's.
+bool describes_model(const fs::path& config) try {
+  const io::Json json = io::read_json(config);
+  return json.is_object() && json.contains("model_type");
+} catch (const Error&) {
+  return false;
+}
+
+bool is_digits(std::string_view text) {
+  return text.size() == 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "name-00002-of-00003.gguf": part of a model whose first file stands for it.
+bool is_later_part(std::string_view name) {
+  constexpr std::size_t kTail = std::string_view("-00002-of-00003.gguf").size();
+  if (name.size() <= kTail) return false;
+  const std::string_view tail = name.substr(name.size() - kTail);
+  return tail[0] == '-' && is_digits(tail.substr(1, 5)) && tail.substr(6, 4) == "-of-" &&
+         is_digits(tail.substr(10, 5)) && tail.substr(1, 5) != "00001";
+}
+
+// models--ORG--NAME of the cache.
+bool is_repository(const fs::path& path) {
+  return (path.has_filename() ? path : path.parent_path()).filename().string().starts_with("models--");
+}
+
+class Search {
+ public:
+  explicit Search(const FindLimits& limits) : limits_(limits) {}
+  void folder(const fs::path& path, int depth);
+  FoundModels take() { return std::move(found_); }
+
+ private:
+  struct Listing {
+    std::vector<std::string> gguf, folders;
+    bool is_model = false, has_config = false;
+  };
+  std::optional<Listing> list(const fs::path& path);
+  std::optional<std::string> main_snapshot(const fs::path& repository);
+  bool is_new(const fs::path& path);
+  bool is_over(const fs::path& path, int depth);
+
+  const FindLimits limits_;
+  std::size_t entries_ = 0;
+  bool over_ = false;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+  FoundModels found_;
+};
+
+bool Search::is_new(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && seen_.emplace(status.st_dev, status.st_ino).second;
+}
+
+bool Search::is_over(const fs::path& path, int depth) {
+  if (over_) return true;
+  if (depth <= limits_.depth && entries_ <= limits_.entries) return false;
+  over_ = entries_ > limits_.entries;
+  found_.problems.push_back(
+      Error(ErrorCode::kUsage, "the search ended here: name a folder that is nearer to the models",
+            {.path = path.string(),
+             .expected = over_ ? "at most " + std::to_string(limits_.entries) + " files and folders"
+                               : "at most " + std::to_string(limits_.depth) + " folders in each other"})
+          .what());
+  return true;
+}
+
+std::optional<Search::Listing> Search::list(const fs::path& path) {
+  Listing out;
+  std::error_code failed, ignored;
+  fs::directory_iterator it(path, failed);
+  for (const fs::directory_iterator end; !failed && it != end && entries_ <= limits_.entries; it.increment(failed)) {
+    ++entries_;
+    const std::string name = it->path().filename().string();
+    out.is_model = out.is_model || is_model_file(name);
+    out.has_config = out.has_config || name == "config.json";
+    if (name.starts_with('.')) continue;
+    if (it->is_directory(ignored)) out.folders.push_back(name);
+    else if (it->path().extension() == ".gguf" && !is_later_part(name)) out.gguf.push_back(name);
+  }
+  if (failed) {
+    found_.problems.push_back(
+        Error(ErrorCode::kIo, "cannot be looked into: " + failed.message(), {.path = path.string()}).what());
+    return std::nullopt;
+  }
+  std::sort(out.gguf.begin(), out.gguf.end());
+  std::sort(out.folders.begin(), out.folders.end());
+  return out;
+}
+
+// The snapshot that refs/main names, where the cache has it.
+std::optional<std::string> Search::main_snapshot(const fs::path& repository) try {
+  const auto main = read_ref(repository / "refs" / "main");
+  std::error_code ignored;
+  return main && fs::is_directory(repository / "snapshots" / *main, ignored) ? main : std::nullopt;
+} catch (const Error& e) {
+  found_.problems.push_back(e.what());
+  return std::nullopt;
+}
+
+void Search::folder(const fs::path& path, int depth) {
+  if (is_over(path, depth) || !is_new(path)) return;
+  if (is_repository(path))
+    if (const auto main = main_snapshot(path)) return folder(path / "snapshots" / *main, depth + 2);
+  const auto here = list(path);
+  if (!here) return;
+  if (here->is_model || (here->has_config && describes_model(path / "config.json"))) {
+    found_.models.push_back(path);
+    return;
+  }
+  for (const std::string& file : here->gguf) found_.models.push_back(path / file);
+  for (const std::string& name : here->folders) folder(path / name, depth + 1);
+}
+
+}  // namespace
+
+FoundModels find_models(const fs::path& path, const FindLimits& limits) {
+  if (!io::is_directory(path)) return {.models = {path}, .problems = {}};
+  Search search(limits);
+  search.folder(path, 0);
+  FoundModels found = search.take();
+  // A folder with one GGUF is that model.
+  if (found.models.size() == 1 && found.models[0].extension() == ".gguf" && found.models[0].parent_path() == path)
+    found.models[0] = path;
+  return found;
+}
+
+}  // namespace deltascape::hub
