@@ -47,6 +47,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
   out.verdict = config.refusal.empty() ? "exact" : "refused";
   out.reason = config.refusal;
+  if (config.virtual_tokens > 0) out.precision = "fp32";  // no row of the base stands beside them
 }
 
 void inspect_checkpoint(const fs::path& path, Inspection& out) {
@@ -69,8 +70,8 @@ Inspection inspect(const std::string& path) {
     const fs::path local = hub::resolve(path).path;
     if (adapter::holds_adapter(local)) inspect_adapter(local, out);
     else inspect_checkpoint(local, out);
-    // Whatever is embedded propagates deltas (engine/delta_ops.h).
-    if (out.verdict != "refused") out.precision = "delta";
+    // Whatever else is embedded propagates deltas (engine/delta_ops.h).
+    if (out.verdict != "refused" && out.precision.empty()) out.precision = "delta";
   } catch (const std::exception& e) {
     out.verdict = "refused";
     out.reason = one_line(e.what(), 390);

@@ -13,9 +13,9 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::Sca
     : spec_(spec), layout_(layout) {
   for (const model::RopeSpec& rope : spec.ropes) {
     std::vector<at::Tensor> cos, sin;
-    for (const auto& probe : layout.probes) {
-      const auto length = static_cast<std::int64_t>(probe.size());
-      const Angles angles = rope_angles(rope, 0, length, length);
+    for (std::size_t p = 0; p < layout.probes.size(); ++p) {
+      const std::int64_t rows = layout.length(static_cast<std::int64_t>(p)), first = layout.before.keys;
+      const Angles angles = rope_angles(rope, first, rows, first + rows);
       cos.push_back(angles.cos);
       sin.push_back(angles.sin);
     }
@@ -23,12 +23,13 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, at::Sca
   }
   if (spec.architecture->position != model::PositionKind::kAlibi) return;
   std::int64_t longest = 0;
-  for (const auto& probe : layout.probes) longest = std::max(longest, static_cast<std::int64_t>(probe.size()));
+  for (std::size_t p = 0; p < layout.probes.size(); ++p)
+    longest = std::max(longest, layout.before.keys + layout.length(static_cast<std::int64_t>(p)));
   bias_ = alibi(spec.heads, longest).view({spec.heads, longest}).to(dtype).contiguous();
 }
 
 at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
-                                 const at::Tensor& v) const {
+                                 const at::Tensor& v, const adapter::Prefix* prefix) const {
   const std::int64_t dim = spec_.head_dim, values = spec_.value_dim, heads = spec_.heads, kv_heads = spec_.kv_heads;
   const auto probes = static_cast<std::int64_t>(layout_.probes.size());
   const bool last = q.size(1) != layout_.tokens;  // the last token of each probe asks alone
@@ -42,6 +43,8 @@ at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor
     const scalar_t* from_v = v.const_data_ptr<scalar_t>();
     const scalar_t* cos = turns ? angles.cos.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* sin = turns ? angles.sin.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* prefix_k = prefix != nullptr ? prefix->k.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* prefix_v = prefix != nullptr ? prefix->v.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* bias = bias_.defined() ? bias_.const_data_ptr<scalar_t>() : nullptr;
     const std::int64_t longest = bias_.defined() ? bias_.size(1) : 0;
     scalar_t* to = out.data_ptr<scalar_t>();
@@ -51,7 +54,8 @@ at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor
         const std::int64_t head = task % kv_heads, probe = task / kv_heads % probes, variant = task / kv_heads / probes;
         const std::int64_t start = layout_.starts[static_cast<std::size_t>(probe)];
         const std::int64_t token = variant * layout_.tokens + start;
-        const kernels::AttentionShape shape{.keys = layout_.length(probe),
+        const kernels::AttentionShape shape{.keys = layout_.before.keys + layout_.length(probe),
+                                            .prefix = layout_.before.keys,
                                             .dim = dim,
                                             .values = values,
                                             .turned = 2 * half,
@@ -63,7 +67,7 @@ at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor
                                             .window = layer.window};
         const std::int64_t row = last ? variant * probes + probe : token;
         const std::int64_t first = row * heads + head * shape.share;  // query head
-        kernels::attend(shape, last ? shape.keys - 1 : 0,
+        kernels::attend(shape, last ? shape.keys - 1 : shape.prefix,
                         kernels::Head<scalar_t>{.q = from_q + first * dim,
                                                 .k = from_k + (token * kv_heads + head) * dim,
                                                 .v = from_v + (token * kv_heads + head) * values,
@@ -75,7 +79,9 @@ at::Tensor Attention::operator()(const model::LayerSpec& layer, const at::Tensor
                                                 .sin = sin + start * half,
                                                 .bias = bias ? bias + head * shape.share * longest : nullptr,
                                                 .bias_stride = longest,
-                                                .out = to + first * values},
+                                                .out = to + first * values,
+                                                .prefix_k = prefix_k ? prefix_k + head * dim : nullptr,
+                                                .prefix_v = prefix_v ? prefix_v + head * values : nullptr},
                         scratch);
       }
     });

@@ -141,7 +141,9 @@ at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& 
                                const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
   const auto by_variant = [&](const at::Tensor& x) { return x.view({variants(), -1, x.size(1)}); };
-  return run_.attention(layer, by_variant(q), by_variant(k), by_variant(v)).view({q.size(0), -1});
+  // A variant with a prefix runs in a stream of its own.
+  const adapter::Prefix* prefix = run_.variants[0].prefix() ? &*run_.variants[0].prefix() : nullptr;
+  return run_.attention(layer, by_variant(q), by_variant(k), by_variant(v), prefix).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::needed(const at::Tensor& x) {

@@ -18,7 +18,7 @@ std::int64_t full_chunk(std::int64_t tokens) {
 }
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
+               std::size_t memory, const AdapterNeeds& adapters, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
@@ -36,9 +36,11 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
   const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw +
                        tokens * widths * element + static_cast<double>(adapters.scratch_elements) * element;
-  const double stream =
-      d(spec.hidden) * element * (tokens + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running = element * tokens * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer);
+  const double rows = tokens + probes * d(adapters.before.rows);
+  const double prefix = element * d(adapters.before.keys * spec.kv_heads * (spec.head_dim + spec.value_dim));
+  const double stream = d(spec.hidden) * element * (rows + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
+  const double running =
+      element * rows * (widths + 4 * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer_bytes) + 2 * prefix;
 
   Plan plan;
   plan.least = fixed + 3 * stream + running;

@@ -9,30 +9,33 @@ PrecisionCheck::PrecisionCheck(const Setting& setting, Slot& slot) : setting_(se
   const auto shortest =
       std::min_element(probes.begin(), probes.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   probe_ = shortest - probes.begin();
-  layout_ = make_layout({*shortest});
-  stream_.emplace(slot.spec(setting), layout_, rounded() ? 2 : 1, setting.dtype());
+  layout_ = make_layout({*shortest}, slot.virtual_tokens());
+  base_layout_ = make_layout({*shortest});
+  stream_.emplace(slot.spec(setting), layout_, 1, setting.dtype());
+  if (rounded()) base_.emplace(setting.base.spec(), base_layout_, 1, setting.dtype());
 }
 
 void PrecisionCheck::embed() {
   slot_.guarded([&] {
-    const at::Tensor base = embedded(setting_.base, layout_, setting_.dtype());
-    if (rounded()) stream_->of(0).copy_(base);
+    const at::Tensor base = embedded(setting_.base, base_layout_, setting_.dtype());
+    if (base_) base_->rows.copy_(base);
     const auto own = slot_.first_layer > 0 ? std::nullopt : slot_.embedding(setting_, layout_);
-    stream_->of(rounded()).copy_(own ? *own : base);
+    stream_->rows.copy_(own ? *own : base);
   });
 }
 
 void PrecisionCheck::run(int layer, const LayerWeights& weights, const Stream& base) {
   if (layer < slot_.first_layer && !rounded()) return;
   slot_.guarded([&] {
-    std::vector<LayerOps> ops;
-    if (rounded()) ops.emplace_back();
-    ops.push_back(slot_.ops(setting_, layer));
+    const auto run = [&](Stream& stream, const LayerOps& ops) {
+      stream.rows = run_rows(setting_, stream, stream.rows, {.layer = layer, .weights = weights, .ops = {&ops, 1}});
+      stream.pooled = setting_.last(layer);
+    };
+    if (base_) run(*base_, LayerOps());
     if (layer == slot_.first_layer && layer > 0 && !rounded())
       stream_->rows.copy_(
           base.rows.narrow(0, setting_.layout.starts[static_cast<std::size_t>(probe_)], layout_.tokens));
-    stream_->rows = run_rows(setting_, *stream_, stream_->rows, {.layer = layer, .weights = weights, .ops = ops});
-    stream_->pooled = setting_.last(layer);
+    run(*stream_, slot_.ops(setting_, layer));
   });
 }
 
@@ -40,8 +43,8 @@ void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Norm
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
     const Norm norm = tap.final_norm ? slot_.final_norm(setting_, base_norm) : Norm();
-    const at::Tensor base = rounded() ? stream_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
-    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(rounded(), tap, position, norm)
+    const at::Tensor base = base_ ? base_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
+    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(0, tap, position, norm)
                                                                  : slot_.taps.back().narrow(0, probe_, 1);
     taps_.push_back(value - base);
   });

@@ -28,8 +28,9 @@ class PrecisionCheck {
   const Setting& setting_;
   Slot& slot_;
   std::int64_t probe_ = 0;
-  Layout layout_;                 // that probe alone
-  std::optional<Stream> stream_;  // the variant; in bf16, where the pass has no base in fp32, that before it
+  Layout layout_, base_layout_;   // that probe alone, with the variant's virtual tokens and without
+  std::optional<Stream> stream_;  // the variant
+  std::optional<Stream> base_;    // in bf16, where the pass has no base in fp32
   std::vector<at::Tensor> taps_;  // deltas in fp32, [1, hidden] each
 };
 

@@ -50,7 +50,8 @@ def _final_norm(model):
 
 @torch.inference_mode()
 def hidden_states(model, token_ids):
-    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm."""
+    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm, of the probe's own
+    tokens (virtual ones stand before them)."""
     model = model.to(torch.float64).eval()
     caught = []
     hook = _final_norm(model).register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
@@ -59,7 +60,8 @@ def hidden_states(model, token_ids):
         _forget_lengths(model)
         caught.clear()
         out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True)
-        probes.append(torch.stack([h[0] for h in out.hidden_states] + [caught[0][0]]).double().numpy())
+        states = torch.stack([h[0] for h in out.hidden_states] + [caught[0][0]])
+        probes.append(states[:, -len(ids):].double().numpy())
     hook.remove()
     return probes
 
