@@ -79,6 +79,19 @@ class LargeModel {
     return folder;
   }
 
+  // `type` PROMPT_TUNING or PREFIX_TUNING with so many virtual tokens.
+  std::filesystem::path virtual_tokens(const std::string& type, int count) {
+    const auto folder = folder_ / type;
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "adapter_config.json") << io::Json{{"peft_type", type}, {"num_virtual_tokens", count}};
+    const int width = type == "PREFIX_TUNING" ? 2 * shape_.layers * shape_.hidden : shape_.hidden;
+    std::vector<float> values(static_cast<std::size_t>(count * width));
+    for (float& v : values) v = small();
+    io::write_safetensors(folder / "adapter_model.safetensors",
+                          {{"prompt_embeddings", io::DType::kF32, {count, width}, std::as_bytes(std::span(values))}});
+    return folder;
+  }
+
  private:
   using Extents = std::vector<int>;
   using Shapes = std::vector<std::pair<std::string, Extents>>;

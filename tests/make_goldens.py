@@ -105,10 +105,12 @@ def encode(hf, texts):
 
 
 def check_effects(tiny, made, embeddings, base_mean):
-    for (name, (_, zero)), rows in zip(made.items(), embeddings):
+    for (name, (kind, zero)), rows in zip(made.items(), embeddings):
         size = np.linalg.norm(rows[-1]) / np.linalg.norm(base_mean[-1])
         assert zero == (size == 0), f"{tiny.name}/{name}: relative effect {size}"
-        assert zero or 0.01 < size < 2.5, f"{tiny.name}/{name}: relative effect {size}"
+        # Through windows alone little of what stands before a probe comes to its last token.
+        least = 0 if kind in ("prefix_tuning", "prompt_tuning") else 0.01
+        assert zero or least < size < 2.5, f"{tiny.name}/{name}: relative effect {size}"
 
 
 def check_features(tiny, token_ids):

@@ -138,12 +138,22 @@ void Adapter::find_first_layer() {
                                                            : site.layer;
     first_layer_ = std::min(first_layer_, from);
   }
+  if (config_.virtual_tokens == 0) return;
+  if (virtual_tensor_ == nullptr)
+    throw Error(ErrorCode::kBadFile, "the virtual tokens are missing",
+                {.path = file_->path().string(), .field = std::string(kVirtualTokensName)});
+  virtual_ = adapter::virtual_tokens(config_, *file_, *virtual_tensor_, base.spec());
+  first_layer_ = 0;
 }
 
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (t.name.find(".original_module.") != std::string::npos) return;  // what a saved module replaces
   if (config_.peft_type == "VERA" && t.name.starts_with("base_model.vera_")) {
     (t.name.starts_with("base_model.vera_A") ? vera_a_ : vera_b_) = &t;
+    return;
+  }
+  if (config_.virtual_tokens > 0 && t.name == kVirtualTokensName) {
+    virtual_tensor_ = &t;
     return;
   }
   const auto key = parse_key(t.name);
@@ -211,7 +221,7 @@ void Adapter::compute_hash() {
   io::BoundedPass pass(*file_);
   for (const auto& [site, p] : parts_) {
     h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
-    if (site.expert >= 0) h.update("." + std::to_string(site.expert));
+    if (site.expert >= 0) h.update(".").update(std::to_string(site.expert));
     for (std::size_t role = 0; role < kRoles; ++role) {
       const io::TensorInfo* t = p.tensors[role];
       if (t == nullptr) continue;
@@ -220,7 +230,7 @@ void Adapter::compute_hash() {
     }
     h.update(std::as_bytes(std::span(&p.scale, 1)));
   }
-  for (const io::TensorInfo* t : {vera_a_, vera_b_})
+  for (const io::TensorInfo* t : {vera_a_, vera_b_, virtual_tensor_})
     if (t != nullptr) pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });
   h.update(config_.computation());
   hash_ = h.hex();
@@ -272,7 +282,16 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
 }
 
 bool Adapter::changes_embedding() const {
-  return std::ranges::any_of(parts_, [](const auto& part) { return at_start(part.first.module); });
+  return virtual_.any() || std::ranges::any_of(parts_, [](const auto& part) { return at_start(part.first.module); });
+}
+
+at::Tensor Adapter::virtual_rows(at::ScalarType dtype) const {
+  return model::decode_tensor(*file_, *virtual_tensor_, dtype);
+}
+
+std::optional<Prefix> Adapter::prefix(int layer, at::ScalarType dtype) const {
+  if (virtual_.keys == 0) return {};
+  return read_prefix(*file_, *virtual_tensor_, base_->spec(), layer, dtype);
 }
 
 std::optional<at::Tensor> Adapter::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {

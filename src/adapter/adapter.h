@@ -14,6 +14,7 @@
 #include "adapter/keys.h"
 #include "adapter/operators.h"
 #include "adapter/peft_config.h"
+#include "adapter/virtual_tokens.h"
 #include "io/tensor_file.h"
 #include "model/checkpoint.h"
 
@@ -32,8 +33,13 @@ class Adapter {
   ModuleOps ops(model::Site site, at::ScalarType dtype) const;
   // Rows of a replaced token embedding: [ids, hidden]; nothing when the adapter leaves the embedding alone.
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
-  // Whether it brings a table or a norm of its own for what the first block reads.
+  // Whether what the first block reads is not the base's: a table, a norm or virtual tokens of its own.
   bool changes_embedding() const;
+  const VirtualTokens& virtual_tokens() const { return virtual_; }
+  // The rows among them, [rows, hidden]; only where there are some.
+  at::Tensor virtual_rows(at::ScalarType dtype) const;
+  // What attention of this layer finds before a text's own keys and values; nothing without such keys.
+  std::optional<Prefix> prefix(int layer, at::ScalarType dtype) const;
   // The first block whose result differs from the base's: 0 when the embedding does, layer_count when only the final
   // norm does, layer_count + 1 when nothing before the head does.
   int first_layer() const { return first_layer_; }
@@ -66,6 +72,8 @@ class Adapter {
   std::unique_ptr<io::TensorFile> file_;
   std::map<model::Site, Parts> parts_;
   const io::TensorInfo *vera_a_ = nullptr, *vera_b_ = nullptr;
+  const io::TensorInfo* virtual_tensor_ = nullptr;
+  VirtualTokens virtual_;
   std::vector<std::int64_t> tokens_;  // which rows of the token embedding kTokens holds
   int first_layer_ = 0;
   std::string hash_;

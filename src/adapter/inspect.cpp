@@ -55,6 +55,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   out.verdict = config.refusal.empty() ? "exact" : "refused";
   if (config.refusal.empty()) out.precision = "delta";  // on a base that propagates deltas (engine/delta_ops.h)
   out.reason = config.refusal;
+  if (config.virtual_tokens > 0) out.precision = "fp32";  // no row of the base stands beside them
 }
 
 void inspect_checkpoint(const fs::path& path, Inspection& out) {

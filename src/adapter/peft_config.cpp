@@ -47,6 +47,16 @@ constexpr Type kTypes[] = {
      " bias block_share eps fan_in_fan_out init_weights module_dropout num_cayley_neumann_terms oft_block_size r "
      "use_cayley_neumann "},
     {"MISS", " bias init_weights mini_r miss_dropout r "},
+    // What is saved comes out of the encoder (projection, MLP, LSTM) that the training went through.
+    {"PREFIX_TUNING",
+     " encoder_hidden_size init_weights num_attention_heads num_layers num_transformer_submodules num_virtual_tokens "
+     "prefix_projection token_dim "},
+    {"PROMPT_TUNING",
+     " num_attention_heads num_layers num_transformer_submodules num_virtual_tokens prompt_tuning_init "
+     "prompt_tuning_init_text token_dim tokenizer_kwargs tokenizer_name_or_path "},
+    {"P_TUNING",
+     " encoder_dropout encoder_hidden_size encoder_num_layers encoder_reparameterization_type num_attention_heads "
+     "num_layers num_transformer_submodules num_virtual_tokens token_dim "},
 };
 
 // init_lora_weights that only choose the first A and B; other kinds change the base's weights at load.
@@ -86,6 +96,8 @@ std::string refusal_of(const JsonFields& c, const std::string& name) {
     if (!has(kCommon, key) && !has(type->options, key) && !unset(value))
       return "the option " + key + " is a computation that is not done here";
   if (name == "LORA" || name == "ADALORA") return refusal_of_start(c, name, c.boolean("use_dora").value_or(false));
+  if (c.integer("num_transformer_submodules").value_or(1) != 1)
+    return "virtual tokens for an encoder and a decoder are not computed";
   if (name == "VERA" && !c.boolean("save_projection").value_or(true))
     return "VeRA without its projections (save_projection false) is not computed";
   if (const Json* start = c.find("init_weights"); name == "MISS" && start && start->is_string())
@@ -223,7 +235,11 @@ PeftConfig read_peft_config(const std::filesystem::path& folder) {
   out.base = c.string("base_model_name_or_path").value_or("");
   out.refusal = refusal_of(c, out.peft_type);
   if (!out.refusal.empty()) return out;
-  if (has(" IA3 TRAINABLE_TOKENS LN_TUNING OFT ", out.peft_type)) out.rank = 0;
+  if (has(" PREFIX_TUNING PROMPT_TUNING P_TUNING ", out.peft_type)) {
+    out.rank = 0;
+    out.virtual_tokens = c.integer("num_virtual_tokens").value_or(0);
+    if (out.virtual_tokens < 1) c.fail("num_virtual_tokens", "a positive number");
+  } else if (has(" IA3 TRAINABLE_TOKENS LN_TUNING OFT ", out.peft_type)) out.rank = 0;
   else read_scale(c, file, out);
   if (out.peft_type == "LORA") {
     out.rslora = c.boolean("use_rslora").value_or(false);

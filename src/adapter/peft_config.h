@@ -36,9 +36,10 @@ struct PeftConfig {
   double alpha = 8;
   bool rslora = false;
   bool dora = false;
-  bool gram_schmidt = false;      // HRA's apply_GS
-  bool block_share = false;       // OFT: one block for all runs
-  std::int64_t cayley_terms = 5;  // OFT: of the Cayley transform's series; 0 for the transform itself
+  bool gram_schmidt = false;        // HRA's apply_GS
+  bool block_share = false;         // OFT: one block for all runs
+  std::int64_t cayley_terms = 5;    // OFT: of the Cayley transform's series; 0 for the transform itself
+  std::int64_t virtual_tokens = 0;  // 0 for a kind without
   Start start = Start::kPlain;
   // Which rows of the token embedding are trained, by the end of the embedding's name; "" means the input embedding.
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> tokens;

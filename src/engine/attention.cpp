@@ -24,15 +24,16 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, std::in
     : spec_(&spec), layout_(&layout) {
   for (const model::RopeSpec& rope : spec.ropes) {
     std::vector<at::Tensor> cos, sin;
-    for (const auto& probe : layout.probes) {
-      const auto length = static_cast<std::int64_t>(probe.size());
-      const Angles angles = rope_angles(rope, 0, length, length);
+    for (std::size_t p = 0; p < layout.probes.size(); ++p) {
+      const std::int64_t rows = layout.length(static_cast<std::int64_t>(p)), first = layout.before.keys;
+      const Angles angles = rope_angles(rope, first, rows, first + rows);
       cos.push_back(angles.cos);
       sin.push_back(angles.sin);
     }
     angles_.push_back({at::cat(cos).to(dtype).contiguous(), at::cat(sin).to(dtype).contiguous()});
   }
-  for (const auto& probe : layout.probes) longest_ = std::max(longest_, static_cast<std::int64_t>(probe.size()));
+  for (std::size_t p = 0; p < layout.probes.size(); ++p)
+    longest_ = std::max(longest_, layout.before.keys + layout.length(static_cast<std::int64_t>(p)));
   const PositionKind kind = spec.position;
   if (kind == PositionKind::kAlibi)
     bias_ = alibi(spec, longest_).view({1, spec.heads, longest_}).to(dtype).contiguous();
@@ -74,6 +75,8 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
     const scalar_t* from_v = v.const_data_ptr<scalar_t>();
     const scalar_t* cos = half ? positions.angles->cos.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* sin = half ? positions.angles->sin.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* prefix_k = rows.prefix != nullptr ? rows.prefix->k.const_data_ptr<scalar_t>() : nullptr;
+    const scalar_t* prefix_v = rows.prefix != nullptr ? rows.prefix->v.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* biases = positions.biased ? bias_.const_data_ptr<scalar_t>() : nullptr;
     scalar_t* to = out.data_ptr<scalar_t>();
     at::parallel_for(0, q.size(0) * probes * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -82,7 +85,8 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
         const std::int64_t head = task % kv_heads, probe = task / kv_heads % probes, variant = task / kv_heads / probes;
         const std::int64_t start = layout_->starts[static_cast<std::size_t>(probe)];
         const std::int64_t token = variant * layout_->tokens + start;
-        const kernels::AttentionShape shape{.keys = layout_->length(probe),
+        const kernels::AttentionShape shape{.keys = layout_->before.keys + layout_->length(probe),
+                                            .prefix = layout_->before.keys,
                                             .dim = dim,
                                             .values = values,
                                             .turned = 2 * half,
@@ -100,7 +104,7 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
           const std::int64_t own = bias_.size(0) == 1 ? 0 : rows.first + variant;
           bias = biases + (own * heads + head * shape.share) * bias_.size(2) + (by_distance ? longest_ - 1 : 0);
         }
-        kernels::attend(shape, one ? shape.keys - 1 : 0,
+        kernels::attend(shape, one ? shape.keys - 1 : shape.prefix,
                         kernels::Head<scalar_t>{.q = from_q + first * dim,
                                                 .k = from_k + (token * kv_heads + head) * dim,
                                                 .v = from_v + (token * kv_heads + head) * values,
@@ -113,7 +117,9 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
                                                 .bias = bias,
                                                 .bias_stride = bias ? bias_.size(2) : 0,
                                                 .bias_step = by_distance ? 1 : 0,
-                                                .out = to + first * values},
+                                                .out = to + first * values,
+                                                .prefix_k = prefix_k ? prefix_k + head * dim : nullptr,
+                                                .prefix_v = prefix_v ? prefix_v + head * values : nullptr},
                         scratch);
       }
     });

@@ -16,7 +16,8 @@ namespace deltascape::engine {
 // k: [variants, tokens, kv_heads·head_dim], v: [variants, tokens, kv_heads·value_dim].
 struct AttentionRows {
   at::Tensor q, k, v;
-  std::int64_t first = 0;  // which of the stream's variants is the first one here
+  std::int64_t first = 0;                   // which of the stream's variants is the first one here
+  const adapter::Prefix* prefix = nullptr;  // what the layout says stands before each probe's own keys and values
 };
 
 // What attention over a layout needs and its layers share: angles and biases.
@@ -38,7 +39,7 @@ class Attention {
   const model::ModelSpec* spec_;
   const Layout* layout_;
   std::vector<Angles> angles_;  // one a rope of the model, [tokens, dim/2]
-  // ALiBi's, by key: [1, heads, longest probe]; or T5's, by distance: [variants, heads, 2·longest probe - 1]; undefined
+  // ALiBi's, by key: [1, heads, most keys of a probe]; or T5's, by distance: [variants, heads, 2·that - 1]; undefined
   // without.
   at::Tensor bias_;
   std::int64_t longest_ = 0;

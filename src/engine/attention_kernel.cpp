@@ -89,9 +89,15 @@ template <class T>
 DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t first, const Head<T>& head,
                                   const Scratch<T>& s) {
   const std::int64_t keys = shape.keys, dim = shape.dim, values = shape.values, half = shape.turned / 2;
-  for (std::int64_t j = 0; j < keys; ++j) {
-    rotated(shape, head.k + j * head.k_stride, head.cos + j * half, head.sin + j * half, s.keys + j, s.padded);
-    for (std::int64_t c = 0; c < values; ++c) s.values[j * s.values_padded + c] = head.v[j * head.v_stride + c];
+  const std::int64_t prefix = shape.prefix;
+  for (std::int64_t j = 0; j < prefix; ++j) {
+    for (std::int64_t c = 0; c < dim; ++c) s.keys[c * s.padded + j] = head.prefix_k[j * head.k_stride + c];
+    for (std::int64_t c = 0; c < values; ++c) s.values[j * s.values_padded + c] = head.prefix_v[j * head.v_stride + c];
+  }
+  for (std::int64_t t = 0; t < keys - prefix; ++t) {
+    const std::int64_t j = prefix + t;
+    rotated(shape, head.k + t * head.k_stride, head.cos + t * half, head.sin + t * half, s.keys + j, s.padded);
+    for (std::int64_t c = 0; c < values; ++c) s.values[j * s.values_padded + c] = head.v[t * head.v_stride + c];
   }
   for (std::int64_t h = 0; h < shape.share; ++h) {
     const T* bias = head.bias != nullptr ? head.bias + h * head.bias_stride : nullptr;
@@ -105,8 +111,9 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
       const std::int64_t to = (seen + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;  // the end repeats its last query
-        rotated(shape, head.q + (query - first) * head.q_stride + h * dim, head.cos + query * half,
-                head.sin + query * half, s.query + r * dim, 1);
+        const std::int64_t turn = (query - prefix) * half;
+        rotated(shape, head.q + (query - first) * head.q_stride + h * dim, head.cos + turn, head.sin + turn,
+                s.query + r * dim, 1);
       }
       scores_of(s, dim, from, to, static_cast<T>(shape.scale));
       T sums[kQueries];

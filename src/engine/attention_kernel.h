@@ -8,7 +8,8 @@
 namespace deltascape::engine::kernels {
 
 struct AttentionShape {
-  std::int64_t keys = 0;     // tokens of the sequence
+  std::int64_t keys = 0;     // of the sequence, those of a prefix among them
+  std::int64_t prefix = 0;   // how many stand before the first token's
   std::int64_t dim = 0;      // features of q and k a head
   std::int64_t values = 0;   // of v
   std::int64_t turned = 0;   // how many of them rotate with the position, in halves; 0: none
@@ -21,19 +22,20 @@ struct AttentionShape {
   bool causal = true;        // and none behind it
 };
 
-// One key head's rows; `stride` values lie between tokens. cos and sin: [keys, turned/2]. bias: added to the scores of
-// each key, [share, …] with bias_stride between query heads; it moves back by bias_step from one query to the next, so
-// that with 1 it goes by the distance; null: none.
+// One key head's rows; `stride` values lie between tokens. cos and sin: [tokens, turned/2]. bias: added to the scores
+// of each key, [share, …] with bias_stride between query heads; it moves back by bias_step from one query to the next,
+// so that with 1 it goes by the distance; null: none.
 template <class T>
 struct Head {
   const T *q, *k, *v;
   std::int64_t q_stride, k_stride, v_stride, out_stride;
   const T *cos, *sin, *bias;
   std::int64_t bias_stride = 0, bias_step = 0;
-  T* out;  // a row for each of q's, `values` a head
+  T* out;                                            // a row for each of q's, `values` a head
+  const T *prefix_k = nullptr, *prefix_v = nullptr;  // which do not rotate, with the strides of k and v
 };
 
-// Queries are the tokens from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.
+// Queries are those of the keys from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.
 void attend(const AttentionShape& shape, std::int64_t first, const Head<float>& head, std::vector<float>& scratch);
 void attend(const AttentionShape& shape, std::int64_t first, const Head<double>& head, std::vector<double>& scratch);
 

@@ -11,29 +11,35 @@ DeviceAttention::DeviceAttention(const model::ModelSpec& spec, const Layout& lay
     throw Error(ErrorCode::kUsage, "this family runs on the processor alone",
                 {.field = "--device", .expected = "cpu", .found = std::string(spec.architecture->model_type)});
   const auto dtype = c10::typeMetaToScalarType(options.dtype());
+  const std::int64_t prefix = layout.before.keys;
+  const auto probes = static_cast<std::int64_t>(layout.probes.size());
   for (const model::RopeSpec& rope : spec.ropes) {
     std::vector<Angles>& of_rope = angles_.emplace_back();
-    for (const auto& probe : layout.probes) {
-      const auto length = static_cast<std::int64_t>(probe.size());
-      const Angles angles = rope_angles(rope, 0, length, length);
+    for (std::int64_t p = 0; p < probes; ++p) {
+      const std::int64_t length = layout.length(p);
+      const Angles angles = rope_angles(rope, prefix, length, prefix + length);
       of_rope.push_back({angles.cos.to(options), angles.sin.to(options)});
     }
   }
   for (const model::LayerSpec& layer : spec.layers) {
     const auto [place, added] = bias_.try_emplace(layer.window);
-    if (!added) continue;
-    for (const auto& probe : layout.probes) {
-      const auto length = static_cast<std::int64_t>(probe.size());
-      place->second.push_back(score_bias(spec, layer, 0, length, length, dtype).to(options));
+    for (std::int64_t p = 0; p < probes && added; ++p) {
+      const std::int64_t length = layout.length(p);
+      const at::Tensor bias = score_bias(spec, layer, prefix, length, prefix + length, dtype);
+      place->second.push_back(bias.defined() ? bias.to(options) : bias);
     }
   }
 }
 
-at::Tensor DeviceAttention::operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
-                                       const at::Tensor& v) const {
+at::Tensor DeviceAttention::operator()(const model::LayerSpec& layer, const AttentionRows& rows) const {
+  const at::Tensor &q = rows.q, &k = rows.k, &v = rows.v;
   const bool last = q.size(1) != layout_.tokens;  // the last token of each probe asks alone
   const bool turns = !angles_.empty() && layer.rope >= 0;
   const auto by_head = [](const at::Tensor& x, std::int64_t dim) { return x.unflatten(-1, {-1, dim}); };
+  const auto behind = [&](const at::Tensor& prefix, const at::Tensor& own, std::int64_t dim) {
+    const at::Tensor before = by_head(prefix.to(own.device()).unsqueeze(0), dim);
+    return at::cat({before.expand({own.size(0), -1, -1, -1}), own}, 1);
+  };
   std::vector<at::Tensor> out;
   for (std::size_t p = 0; p < layout_.probes.size(); ++p) {
     const auto probe = static_cast<std::int64_t>(p);
@@ -41,16 +47,18 @@ at::Tensor DeviceAttention::operator()(const model::LayerSpec& layer, const at::
     const std::int64_t asking = last ? 1 : length;
     at::Tensor qs = by_head(q.narrow(1, last ? probe : start, asking), spec_.head_dim);
     at::Tensor ks = by_head(k.narrow(1, start, length), spec_.head_dim);
-    const at::Tensor vs = by_head(v.narrow(1, start, length), spec_.value_dim);
+    at::Tensor vs = by_head(v.narrow(1, start, length), spec_.value_dim);
     if (turns) {
       const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
       const Angles& angles = angles_[static_cast<std::size_t>(layer.rope)][p];
-      qs = rotate(rope, qs,
-                  {angles.cos.narrow(0, length - asking, asking), angles.sin.narrow(0, length - asking, asking)});
+      const auto asked = [&](const at::Tensor& all) { return all.narrow(0, length - asking, asking); };
+      qs = rotate(rope, qs, {asked(angles.cos), asked(angles.sin)});
       ks = rotate(rope, ks, angles);
     }
-    const at::Tensor& whole = bias_.at(layer.window)[p];  // [..., length or 1, length]
-    const at::Tensor bias = whole.size(-2) == 1 ? whole : whole.narrow(-2, length - asking, asking);
+    if (rows.prefix != nullptr)
+      ks = behind(rows.prefix->k, ks, spec_.head_dim), vs = behind(rows.prefix->v, vs, spec_.value_dim);
+    at::Tensor bias = bias_.at(layer.window)[p];  // [..., length or 1, keys]
+    if (bias.defined() && bias.size(-2) > 1) bias = bias.narrow(-2, length - asking, asking);
     out.push_back(attend(spec_, qs.transpose(1, 2), ks.transpose(1, 2), vs.transpose(1, 2), bias));
   }
   return at::cat(out, 1);

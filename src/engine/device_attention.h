@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/layout.h"
+#include "engine/attention.h"
 #include "engine/positions.h"
 #include "model/spec.h"
 
@@ -16,14 +16,13 @@ class DeviceAttention {
  public:
   // Throws Error for a family whose positions need weights (T5's), which does not run on a device.
   DeviceAttention(const model::ModelSpec& spec, const Layout& layout, const at::TensorOptions& options);
-  // As Attention's: q [variants, tokens or probes, heads·head_dim], k and v [variants, tokens, …].
-  at::Tensor operator()(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
-                        const at::Tensor& v) const;
+  // As Attention's.
+  at::Tensor operator()(const model::LayerSpec& layer, const AttentionRows& rows) const;
 
  private:
   const model::ModelSpec& spec_;
   const Layout& layout_;
-  std::vector<std::vector<Angles>> angles_;               // by rope and probe, [tokens, dim/2]
+  std::vector<std::vector<Angles>> angles_;               // by rope and probe, [rows, dim/2]
   std::map<std::int64_t, std::vector<at::Tensor>> bias_;  // by window and probe, on the scores
 };
 

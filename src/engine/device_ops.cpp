@@ -124,7 +124,9 @@ at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) {
 
 at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                 const at::Tensor& v) {
-  return (*run_.stream.device_attention)(layer, by_variant(q), by_variant(k), by_variant(v)).flatten(0, 1);
+  AttentionRows rows{by_variant(q), by_variant(k), by_variant(v)};
+  if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
+  return (*run_.stream.device_attention)(layer, rows).flatten(0, 1);
 }
 
 at::Tensor DeviceOps::needed(const at::Tensor& x) {

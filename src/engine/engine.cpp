@@ -16,11 +16,14 @@ std::string mebibytes(double bytes) { return std::to_string(static_cast<long lon
 
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, std::int64_t count) {
-  AdapterBytes most;
+  AdapterNeeds most;
   for (const Variant& v : variants) {
-    if (v.adapter) most.scratch_elements = std::max(most.scratch_elements, v.adapter->scratch_elements());
-    for (int layer = 0; v.adapter && layer < base.spec().layer_count(); ++layer)
-      most.layer = std::max(most.layer, v.adapter->layer_bytes(layer));
+    if (!v.adapter) continue;
+    most.scratch_elements = std::max(most.scratch_elements, v.adapter->scratch_elements());
+    most.before.rows = std::max(most.before.rows, v.adapter->virtual_tokens().rows);
+    most.before.keys = std::max(most.before.keys, v.adapter->virtual_tokens().keys);
+    for (int layer = 0; layer < base.spec().layer_count(); ++layer)
+      most.layer_bytes = std::max(most.layer_bytes, v.adapter->layer_bytes(layer));
   }
   return make_plan(base, layout, taps, options.precision, options.device, options.memory, most, count);
 }

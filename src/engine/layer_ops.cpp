@@ -48,6 +48,7 @@ LayerOps::LayerOps(const adapter::Adapter& adapter, const model::Checkpoint& bas
       first += rank;
     }
   }
+  prefix_ = adapter.prefix(layer, dtype);
   for (std::size_t m = 0; m < model::kBlockModules; ++m)
     if (!stacks[m].empty()) shrink_[m] = stacks[m].size() == 1 ? stacks[m][0] : at::cat(stacks[m]);
 }

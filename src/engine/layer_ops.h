@@ -40,6 +40,7 @@ class LayerOps {
   const at::Tensor& out_scale(model::Module module) const { return out_scale_[index(module)]; }
   const std::optional<adapter::InputChange>& input(model::Module module) const { return input_[index(module)]; }
   const std::vector<adapter::Product>& products(model::Module module) const { return products_[index(module)]; }
+  const std::optional<adapter::Prefix>& prefix() const { return prefix_; }
   // Whether low-rank terms beside the base's own product are all there is.
   bool only_low_rank(model::Module module) const {
     return !replaces_weight(module) && !replaces_bias(module) && !out_scale(module).defined() && !input(module) &&
@@ -56,6 +57,7 @@ class LayerOps {
   model::PerModule<std::optional<adapter::InputChange>> input_;
   model::PerModule<std::vector<adapter::Product>> products_;
   model::PerModule<std::vector<Expand>> expand_;
+  std::optional<adapter::Prefix> prefix_;
   const adapter::Adapter* adapter_ = nullptr;
   const model::Checkpoint* full_ = nullptr;
   int layer_ = 0;

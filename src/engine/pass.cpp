@@ -29,42 +29,55 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
     : setting_{base, layout, taps, options},
       plan_(plan),
       decoder_(decoder_layout(layout, base.spec().start_token)),
-      loader_(base, setting_.dtype(), product_rows(variants.size(), layout.tokens),
-              product_rows(variants.size(), decoder_.tokens)),
+      loader_(base, setting_.dtype(), product_rows(variants, layout.tokens), product_rows(variants, decoder_.tokens)),
       base_stream_(base.spec(), layout, 1, setting_.options_of_rows()) {
   place(variants);
   if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.options_of_rows());
-  for (Slot& slot : slots_) {
-    if (!slot.variant->full) continue;
-    slot.own = std::make_unique<Stream>(slot.spec(setting_), layout, 1, setting_.options_of_rows());
-    // Without twins of the same shape a delta has nothing to stand beside.
-    if (options.precision == Precision::kDelta)
-      slot.precision = same_shapes(slot.spec(setting_), base.spec()) && options.device.is_cpu() ? options.full_precision
-                                                                                                : Precision::kFp32;
-  }
+  for (Slot& slot : slots_)
+    if (slot.variant->full || slot.virtual_tokens().any()) make_own(slot);
   const bool reduced = !slots_.empty() && slots_[0].precision != Precision::kFp32 && setting_.reduced();
   if (reduced && slots_[0].first_layer <= base.spec().layer_count()) check_.emplace(setting_, slots_[0]);
 }
 
 // Adapters in the order in which they begin to differ, so that those that run are always the first ones.
 void Pass::place(const std::vector<const Variant*>& variants) {
+  // Those that share a stream, then full finetunes, then those with virtual tokens: the precision check takes the
+  // first.
+  const auto kind = [](const Slot& s) { return s.variant->full ? 1 : s.virtual_tokens().any() ? 2 : 0; };
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Slot slot{.variant = variants[i], .given = i, .precision = setting_.options.precision};
-    if (variants[i]->adapter) slot.first_layer = variants[i]->adapter->first_layer(), ++adapters_;
+    if (variants[i]->adapter) slot.first_layer = variants[i]->adapter->first_layer();
+    if (kind(slot) == 0) ++adapters_;
     slots_.push_back(std::move(slot));
   }
-  std::stable_sort(slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) {
-    const bool full_a = a.variant->full != nullptr, full_b = b.variant->full != nullptr;
-    return full_a != full_b ? full_b : a.first_layer < b.first_layer;
+  std::stable_sort(slots_.begin(), slots_.end(), [&](const Slot& a, const Slot& b) {
+    return std::pair(kind(a), a.first_layer) < std::pair(kind(b), b.first_layer);
   });
 }
 
-ProductRows Pass::product_rows(std::size_t variants, std::int64_t tokens) const {
-  const auto n = static_cast<std::int64_t>(variants);
+void Pass::make_own(Slot& slot) const {
+  const model::ModelSpec& spec = slot.spec(setting_);
+  const adapter::VirtualTokens before = slot.virtual_tokens();
+  if (before.any()) slot.layout = std::make_unique<Layout>(make_layout(setting_.layout.probes, before));
+  slot.own =
+      std::make_unique<Stream>(spec, slot.layout ? *slot.layout : setting_.layout, 1, setting_.options_of_rows());
+  if (setting_.options.precision != Precision::kDelta) return;
+  // Without twins, rows of the same shape in the base, a delta has nothing to stand beside. A prefix has some, but what
+  // it does to the tiniest models in delta is beyond the bound (1.05e-2 of the embedding).
+  const bool twins = !before.any() && setting_.options.device.is_cpu() && same_shapes(spec, setting_.base.spec());
+  if (!twins) slot.precision = Precision::kFp32;
+  else if (slot.variant->full) slot.precision = setting_.options.full_precision;
+}
+
+ProductRows Pass::product_rows(const std::vector<const Variant*>& variants, std::int64_t tokens) const {
+  const auto n = static_cast<std::int64_t>(variants.size()), probes = setting_.layout.last.size(0);
   if (!setting_.reduced()) return {.each = plan_.chunk * tokens, .all = (n + 1) * tokens};
+  std::int64_t exact = tokens;  // rows in fp32: the base's, and those of variants with virtual tokens
+  for (const Variant* v : variants)
+    if (v->adapter && v->adapter->virtual_tokens().any()) exact += tokens + probes * v->adapter->virtual_tokens().rows;
   const std::int64_t chunks = (n + plan_.chunk - 1) / plan_.chunk;  // each has its exact tokens, and there is the check
   return {.each = tokens,
-          .all = tokens + (chunks + 1) * ProductRows::kLeastCounted,
+          .all = exact + (chunks + 1) * ProductRows::kLeastCounted,
           .each16 = plan_.chunk * tokens,
           .all16 = n * tokens};
 }
@@ -104,8 +117,10 @@ std::vector<Load> Pass::loads() const {
     if (!resident(layer)) add(setting_.base, layer);
     for (std::int64_t first = 0; first < active(layer); first += plan_.chunk)
       out.push_back(adapter_load(layer, first, std::min(first + plan_.chunk, active(layer))));
-    for (const Slot& slot : slots_)
-      if (slot.variant->full) add(*slot.variant->full, layer);
+    for (std::size_t i = static_cast<std::size_t>(adapters_); i < slots_.size(); ++i) {
+      if (slots_[i].variant->full) add(*slots_[i].variant->full, layer);
+      else out.push_back(adapter_load(layer, static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1));
+    }
   }
   return out;
 }
@@ -120,7 +135,7 @@ void Pass::embed() {
     if (slot.first_layer > 0) continue;
     slot.guarded([&] {
       const at::Tensor to = slot.own ? slot.own->rows : stream_->of(static_cast<std::int64_t>(i));
-      const auto own = slot.embedding(setting_, setting_.layout);
+      const auto own = slot.embedding(setting_, slot.own ? *slot.own->layout : setting_.layout);
       to.copy_(own ? *own : base_stream_.rows);
       if (rounded) to.copy_(RoundedOps::rounded(to));
     });
@@ -187,9 +202,9 @@ void Pass::run_layer(int layer, Reader& reader) {
                                 .record = delta ? &twins : nullptr});
   run_adapters(layer, *weights, twins, reader);
   for (Slot& slot : slots_) {
-    if (!slot.variant->full) continue;
+    if (!slot.own) continue;
     const std::size_t own_bytes = reader.wait();
-    run_full(layer, *weights, twins, slot);
+    run_own(layer, *weights, twins, slot);
     reader.release(own_bytes);
   }
   if (bytes && weights->shows_file) reader.release(*bytes);
@@ -231,7 +246,7 @@ void Pass::run_adapters(int layer, const LayerWeights& weights, const Record& tw
   if (tapped.defined()) stream_->rows = tapped;
 }
 
-void Pass::run_full(int layer, const LayerWeights& weights, const Record& twins, Slot& slot) {
+void Pass::run_own(int layer, const LayerWeights& weights, const Record& twins, Slot& slot) {
   slot.guarded([&] {
     const LayerOps ops[1] = {slot.ops(setting_, layer)};
     slot.own->rows =

@@ -1,4 +1,5 @@
-// Owns one pass through a base's layers with a group of variants: adapters in chunks, full finetunes one by one.
+// Owns one pass through a base's layers with a group of variants: adapters in chunks; full finetunes and adapters with
+// virtual tokens one by one.
 #pragma once
 
 #include <optional>
@@ -19,10 +20,11 @@ class Pass {
 
  private:
   void place(const std::vector<const Variant*>& variants);
+  void make_own(Slot& slot) const;  // its stream
   std::vector<Load> loads() const;
   Load adapter_load(int layer, std::int64_t first, std::int64_t end) const;
   // Of products that read so many tokens of each variant.
-  ProductRows product_rows(std::size_t variants, std::int64_t tokens) const;
+  ProductRows product_rows(const std::vector<const Variant*>& variants, std::int64_t tokens) const;
   bool resident(int layer) const;        // on the device already: nothing is read
   std::int64_t active(int layer) const;  // adapters that differ from the base when `layer` has run
   void embed();
@@ -30,15 +32,15 @@ class Pass {
   void start_decoder();   // all streams, where the encoder has run
   void run_layer(int layer, Reader& reader);
   void run_adapters(int layer, const LayerWeights& weights, const Record& twins, Reader& reader);
-  void run_full(int layer, const LayerWeights& weights, const Record& twins, Slot& slot);
+  void run_own(int layer, const LayerWeights& weights, const Record& twins, Slot& slot);
   void read_taps(int block);
   RunResult results() const;
 
   Setting setting_;
   Plan plan_;
-  std::vector<Slot> slots_;  // adapters by their first layer, then full finetunes
-  std::int64_t adapters_ = 0;
-  Layout decoder_;  // what the decoder beside an encoder begins with
+  std::vector<Slot> slots_;    // adapters by their first layer, then those with streams of their own
+  std::int64_t adapters_ = 0;  // that share one
+  Layout decoder_;             // what the decoder beside an encoder begins with
   LayerLoader loader_;
   Stream base_stream_;
   std::optional<Stream> stream_;  // of the adapters

@@ -146,7 +146,10 @@ AttentionRows PlainOps::attention_rows(const at::Tensor& q, const at::Tensor& k,
 at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
-  return run_.stream.attention(layer, attention_rows(q, k, v)).view({q.size(0), -1});
+  AttentionRows rows = attention_rows(q, k, v);
+  // A variant with a prefix runs in a stream of its own.
+  if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
+  return run_.stream.attention(layer, rows).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,

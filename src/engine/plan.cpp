@@ -19,7 +19,7 @@ std::int64_t full_chunk(std::int64_t tokens, c10::Device device) {
 }
 
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               c10::Device device, std::size_t memory, const AdapterBytes& adapters, std::int64_t variants) {
+               c10::Device device, std::size_t memory, const AdapterNeeds& adapters, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
   const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
   const double element = precision == Precision::kFp64 ? 8 : 4;
@@ -43,10 +43,13 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
   const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + values * element +
                        static_cast<double>(adapters.scratch_elements) * element;
+  const double rows = tokens + probes * d(adapters.before.rows);
+  const double prefix = element * d(adapters.before.keys * spec.kv_heads * (spec.head_dim + spec.value_dim));
   const std::int64_t decoder_rows = spec.encodes_first() ? layout.last.size(0) : 0;
-  const double stream = d(spec.hidden) * element *
-                        (tokens + d(decoder_rows) + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running = element * (values + 4 * tokens * d(spec.hidden)) + 2 * static_cast<double>(adapters.layer);
+  const double stream =
+      d(spec.hidden) * element * (rows + d(decoder_rows) + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
+  const double running = element * (values * rows / tokens + 4 * rows * d(spec.hidden)) +
+                         2 * static_cast<double>(adapters.layer_bytes) + 2 * prefix;
 
   Plan plan;
   plan.least = fixed + 3 * stream + running;

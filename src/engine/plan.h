@@ -23,9 +23,11 @@ struct Plan {
   double least = 0;              // bytes that one variant alone needs
 };
 
-// What adapters need, the most of each: a layer's bytes, and elements while one module's operators are made or used.
-struct AdapterBytes {
-  std::uint64_t layer = 0, scratch_elements = 0;
+// What adapters need, the most of each: a layer's bytes, elements while one module's operators are made or used, and
+// virtual tokens.
+struct AdapterNeeds {
+  std::uint64_t layer_bytes = 0, scratch_elements = 0;
+  adapter::VirtualTokens before;
 };
 
 // How many variants of so many tokens a product takes there where memory allows.
@@ -33,6 +35,6 @@ std::int64_t full_chunk(std::int64_t tokens, c10::Device device = c10::kCPU);
 
 // For `memory` bytes of the device (0: no limit) and `variants` in all.
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
-               c10::Device device, std::size_t memory, const AdapterBytes& adapters, std::int64_t variants);
+               c10::Device device, std::size_t memory, const AdapterNeeds& adapters, std::int64_t variants);
 
 }  // namespace deltascape::engine

@@ -9,21 +9,23 @@ PrecisionCheck::PrecisionCheck(const Setting& setting, Slot& slot) : setting_(se
   const auto shortest =
       std::min_element(probes.begin(), probes.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
   probe_ = shortest - probes.begin();
-  layout_ = make_layout({*shortest});
-  decoder_ = decoder_layout(layout_, setting.base.spec().start_token);
-  stream_.emplace(slot.spec(setting), layout_, rounded() ? 2 : 1, setting.options_of_rows());
+  layout_ = make_layout({*shortest}, slot.virtual_tokens());
+  base_layout_ = make_layout({*shortest});
+  decoder_ = decoder_layout(base_layout_, setting.base.spec().start_token);
+  stream_.emplace(slot.spec(setting), layout_, 1, setting.options_of_rows());
+  if (rounded()) base_.emplace(setting.base.spec(), base_layout_, 1, setting.options_of_rows());
 }
 
-std::vector<at::Tensor> PrecisionCheck::first_rows(const Layout& layout) const {
-  const at::Tensor base = embedded(setting_.base, layout, setting_.dtype());
+at::Tensor PrecisionCheck::first_rows(const Layout& layout) const {
   const auto own = slot_.first_layer > 0 ? std::nullopt : slot_.embedding(setting_, layout);
-  std::vector<at::Tensor> rows(rounded() ? 1 : 0, base);
-  rows.push_back(own ? *own : base);
-  return rows;
+  return own ? *own : embedded(setting_.base, layout, setting_.dtype());
 }
 
 void PrecisionCheck::embed() {
-  slot_.guarded([&] { stream_->rows.copy_(at::cat(first_rows(layout_))); });
+  slot_.guarded([&] {
+    if (base_) base_->rows.copy_(embedded(setting_.base, base_layout_, setting_.dtype()));
+    stream_->rows.copy_(first_rows(layout_));
+  });
 }
 
 void PrecisionCheck::start(int layer, const Stream& base) {
@@ -32,22 +34,26 @@ void PrecisionCheck::start(int layer, const Stream& base) {
 
 void PrecisionCheck::start_decoder(const Norm& base_norm) {
   slot_.guarded([&] {
-    const std::vector<at::Tensor> rows = first_rows(decoder_);
+    if (base_) {
+      base_->switch_to(decoder_);
+      base_->start_decoder(0, base_norm, embedded(setting_.base, decoder_, setting_.dtype()));
+    }
     stream_->switch_to(decoder_);
-    if (rounded()) stream_->start_decoder(0, base_norm, rows[0]);
-    stream_->start_decoder(rounded(), slot_.outer_norm(setting_, model::Module::kEncoderNorm, base_norm), rows.back());
+    stream_->start_decoder(0, slot_.outer_norm(setting_, model::Module::kEncoderNorm, base_norm), first_rows(decoder_));
   });
 }
 
 void PrecisionCheck::run(int layer, const LayerWeights& weights) {
-  if (weights.relative.defined()) stream_->attention.set_relative(layer, weights.relative, 0, stream_->variants);
+  for (std::optional<Stream>* stream : {&stream_, &base_})
+    if (*stream && weights.relative.defined()) (*stream)->attention.set_relative(layer, weights.relative, 0, 1);
   if (layer < slot_.first_layer && !rounded()) return;
   slot_.guarded([&] {
-    std::vector<LayerOps> ops;
-    if (rounded()) ops.emplace_back();
-    ops.push_back(slot_.ops(setting_, layer));
-    stream_->rows = run_rows(setting_, *stream_, {.layer = layer, .weights = weights, .ops = ops});
-    stream_->pooled = setting_.last(layer);
+    const auto run = [&](Stream& stream, const LayerOps& ops) {
+      stream.rows = run_rows(setting_, stream, {.layer = layer, .weights = weights, .ops = {&ops, 1}});
+      stream.pooled = setting_.last(layer);
+    };
+    if (base_) run(*base_, LayerOps());
+    run(*stream_, slot_.ops(setting_, layer));
   });
 }
 
@@ -55,8 +61,8 @@ void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Norm
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
     const Norm norm = tap.final_norm ? slot_.outer_norm(setting_, model::Module::kFinalNorm, base_norm) : Norm();
-    const at::Tensor base = rounded() ? stream_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
-    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(rounded(), tap, position, norm)
+    const at::Tensor base = base_ ? base_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
+    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(0, tap, position, norm)
                                                                  : slot_.taps.back().narrow(0, probe_, 1);
     taps_.push_back(value - base);
   });

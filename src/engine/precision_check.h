@@ -26,14 +26,15 @@ class PrecisionCheck {
 
  private:
   bool rounded() const { return setting_.options.precision == Precision::kBf16; }
-  // The first rows of a layout's tokens, for the stream's variants.
-  std::vector<at::Tensor> first_rows(const Layout& layout) const;
+  at::Tensor first_rows(const Layout& layout) const;  // of the variant
 
   const Setting& setting_;
   Slot& slot_;
   std::int64_t probe_ = 0;
-  Layout layout_, decoder_;       // that probe alone, and what a decoder begins with for it
-  std::optional<Stream> stream_;  // the variant; in bf16, where the pass has no base in fp32, that before it
+  Layout layout_, base_layout_;   // that probe alone, with the variant's virtual tokens and without
+  Layout decoder_;                // what a decoder begins with for it
+  std::optional<Stream> stream_;  // the variant
+  std::optional<Stream> base_;    // in bf16, where the pass has no base in fp32
   std::vector<at::Tensor> taps_;  // deltas in fp32, [1, hidden] each
 };
 

@@ -14,13 +14,17 @@ struct Slot {
   std::size_t given = 0;  // its place in the caller's order
   int first_layer = 0;    // the first block whose result differs from the base's
   Precision precision = Precision::kFp32;
-  std::unique_ptr<Stream> own;  // of a full finetune; adapters share one
+  std::unique_ptr<const Layout> layout;  // where it has virtual tokens
+  std::unique_ptr<Stream> own;           // of a full finetune and of one with virtual tokens; adapters share one
   std::optional<Error> error;
   std::vector<at::Tensor> taps;  // [probes, hidden] each, in the order they were read
 
+  adapter::VirtualTokens virtual_tokens() const {
+    return variant->adapter ? variant->adapter->virtual_tokens() : adapter::VirtualTokens();
+  }
   const model::ModelSpec& spec(const Setting& s) const { return variant->full ? variant->full->spec() : s.base.spec(); }
   LayerOps ops(const Setting& s, int layer) const;
-  // Its own token embeddings of the layout's ids, scaled; nothing where they are the base's.
+  // What its first block reads; nothing where that is the base's.
   std::optional<at::Tensor> embedding(const Setting& s, const Layout& layout) const;
   // Its own of a norm outside the blocks, or `base`.
   Norm outer_norm(const Setting& s, model::Module module, const Norm& base) const;

@@ -42,19 +42,32 @@ void Stream::start_decoder(std::int64_t v, const Norm& encoder_norm, const at::T
 
 namespace {
 
-// Each token's row in the table of learned positions.
+// Each row's own in the table of learned positions.
 std::vector<std::int64_t> position_ids(const model::ModelSpec& spec, const Layout& layout) {
   std::vector<std::int64_t> out;
   const std::int64_t offset = spec.architecture->position_offset;
-  for (const auto& probe : layout.probes)
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(probe.size()); ++i) {
-      if (i + offset >= spec.positions)
-        throw Error(ErrorCode::kMismatch, "a probe is longer than the positions this model has learned",
-                    {.expected = "at most " + std::to_string(spec.positions - offset) + " tokens",
-                     .found = std::to_string(probe.size())});
-      out.push_back(i + offset);
-    }
+  for (std::size_t p = 0; p < layout.probes.size(); ++p) {
+    const std::int64_t first = layout.before.keys, end = first + layout.length(static_cast<std::int64_t>(p));
+    if (end + offset > spec.positions)
+      throw Error(
+          ErrorCode::kMismatch, "a probe is longer than the positions this model has learned",
+          {.expected = "at most " + std::to_string(spec.positions - offset) + " tokens", .found = std::to_string(end)});
+    for (std::int64_t i = first; i < end; ++i) out.push_back(i + offset);
+  }
   return out;
+}
+
+// A variant's virtual rows before each probe's own: [tokens, hidden] -> [rows, hidden].
+at::Tensor with_virtual_rows(const at::Tensor& rows, const at::Tensor& before, const Layout& layout) {
+  std::vector<at::Tensor> parts;
+  std::int64_t first = 0;
+  for (const auto& probe : layout.probes) {
+    const auto tokens = static_cast<std::int64_t>(probe.size());
+    parts.push_back(before);
+    parts.push_back(rows.narrow(0, first, tokens));
+    first += tokens;
+  }
+  return at::cat(parts);
 }
 
 // `adapter` may be null.
@@ -64,7 +77,11 @@ at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapte
   const auto ops_of = [&](Module m) { return adapter ? adapter->ops(Site{m}, dtype) : adapter::ModuleOps(); };
   auto own = adapter ? adapter->embedding_rows(layout.ids, dtype) : std::nullopt;
   at::Tensor rows = own ? *own : c.embedding_rows(layout.ids, dtype);
-  if (spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
+  // Gemma's scale is a part of its embedding of tokens, Granite's of what follows.
+  const bool scales_tokens = spec.architecture->scale_embeddings;
+  if (scales_tokens && spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
+  if (layout.before.rows > 0) rows = with_virtual_rows(rows, adapter->virtual_rows(dtype), layout);
+  if (!scales_tokens && spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
   if (spec.has(Module::kPositions)) {
     const auto ids = position_ids(spec, layout);
     const at::Tensor table = ops_of(Module::kPositions).weight;

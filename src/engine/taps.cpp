@@ -73,7 +73,7 @@ at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position positio
   std::vector<at::Tensor> rows;
   for (std::size_t p = 0; p < layout.probes.size(); ++p) {
     const auto length = static_cast<std::int64_t>(layout.probes[p].size());
-    const at::Tensor tokens = hidden.narrow(1, layout.starts[p], length);  // [variants, length, d]
+    const at::Tensor tokens = hidden.narrow(1, layout.starts[p] + layout.before.rows, length);  // [variants, length, d]
     if (position == Position::kMean) {
       rows.push_back(tokens.mean(1));
     } else {

@@ -53,7 +53,8 @@ class Kinds : public testing::FolderTest {
     for (const auto& [name, shape] : tensors) {
       std::size_t bytes = 4;
       for (const std::int64_t n : shape) bytes *= static_cast<std::size_t>(n);
-      const std::string key = name.starts_with("base_model") ? name : kModule + name;
+      const bool whole = name.starts_with("base_model") || name == kVirtualTokensName;
+      const std::string key = whole ? name : kModule + name;
       header[key] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
       offset += bytes;
     }
@@ -144,6 +145,53 @@ TEST_F(Kinds, TrainedRowsMustBeNamed) {
   EXPECT_EQ(adapter->first_layer(), 0);
 }
 
+TEST_F(Kinds, VirtualTokensMustFit) {
+  const io::Json prompt = {{"peft_type", "PROMPT_TUNING"}, {"num_virtual_tokens", 3}};
+  const io::Json prefix = {{"peft_type", "PREFIX_TUNING"}, {"num_virtual_tokens", 3}};
+  EXPECT_THAT(refusal(prompt, {{"prompt_embeddings", {3, in_ + 1}}}), HasSubstr("prompt_embeddings"));
+  EXPECT_THAT(refusal(prompt, {{"prompt_embeddings", {4, in_}}}), HasSubstr("[3, "));
+  EXPECT_THAT(refusal(prefix, {{"prompt_embeddings", {3, in_}}}), HasSubstr("do not fit"));
+  EXPECT_THAT(refusal(prompt, {{"lora_A.weight", {3, in_}}}), HasSubstr("lora_A"));
+  EXPECT_THAT(refusal(prompt, {{"base_model.model.model.norm.weight", {in_}}}), HasSubstr("missing"));
+  EXPECT_THAT(refusal({{"peft_type", "LORA"}}, {{"prompt_embeddings", {3, in_}}}), HasSubstr("prompt_embeddings"));
+  EXPECT_THAT(refusal({{"peft_type", "P_TUNING"}}, {{"prompt_embeddings", {3, in_}}}), HasSubstr("num_virtual_tokens"));
+  io::Json both = prompt;
+  both["num_transformer_submodules"] = 2;
+  EXPECT_THAT(refusal(both, {{"prompt_embeddings", {6, in_}}}), HasSubstr("an encoder and a decoder"));
+  base_ = model::Checkpoint::open(testing::models_folder() / "deepseek_v2/base");
+  EXPECT_THAT(refusal(prefix, {{"prompt_embeddings", {3, 64}}}), HasSubstr("latent attention"));
+}
+
+TEST_F(Kinds, APrefixIsReadLayerByLayer) {
+  const std::int64_t width = base_->spec().kv_heads * base_->spec().head_dim, layers = base_->spec().layer_count();
+  write({{"peft_type", "PREFIX_TUNING"}, {"num_virtual_tokens", 2}}, {{"prompt_embeddings", {2, 2 * layers * width}}});
+  const fs::path file = folder_ / "adapter_model.safetensors";
+  // The last row's first value of layer 1: a seven among ones. Then, in its values of layer 2, no number.
+  const auto put = [&](float value, std::int64_t place) {
+    std::fstream f(file, std::ios::binary | std::ios::in | std::ios::out);
+    f.seekp(static_cast<std::streamoff>(fs::file_size(file)) - (2 * layers * width - place) * 4);
+    f.write(reinterpret_cast<const char*>(&value), 4);
+  };
+  put(7, 2 * width);
+  const auto adapter = Adapter::open(folder_, *base_);
+  EXPECT_EQ(adapter->virtual_tokens().keys, 2);
+  EXPECT_EQ(adapter->virtual_tokens().rows, 0);
+  EXPECT_EQ(adapter->first_layer(), 0);
+  const Prefix prefix = *adapter->prefix(1, at::kDouble);
+  EXPECT_EQ(prefix.k[1][0].item<double>(), 7);
+  EXPECT_EQ(prefix.k.sum().item<double>(), static_cast<double>(2 * width + 6));
+  EXPECT_TRUE(at::equal(prefix.v, at::ones({2, width}, at::kDouble)));
+  put(std::nanf(""), 5 * width);
+  const auto broken = Adapter::open(folder_, *base_);
+  EXPECT_TRUE(broken->prefix(0, at::kFloat).has_value());
+  try {
+    broken->prefix(2, at::kFloat);
+    ADD_FAILURE() << "no number went through";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("prompt_embeddings"), HasSubstr("NaN")));
+  }
+}
+
 TEST_F(Kinds, AZeroFactorIsNoOperator) {
   write({{"peft_type", "LOHA"}, {"r", 4}},
         {{"hada_w1_a", {out_, 4}}, {"hada_w1_b", {4, in_}}, {"hada_w2_a", {out_, 4}}, {"hada_w2_b", {4, in_}}});
@@ -177,6 +225,12 @@ TEST(Inspections, TellKindRankAndTargets) {
   EXPECT_THAT(look("ia3").targets, ::testing::ElementsAre("down_proj", "k_proj", "v_proj"));
   EXPECT_THAT(look("ln_tuning").targets, ::testing::ElementsAre("input_layernorm", "norm", "post_attention_layernorm"));
   EXPECT_THAT(look("lora_embedding").targets, ::testing::ElementsAre("embed_tokens", "q_proj"));
+  for (const auto& [name, kind] : {std::pair("prefix", "prefix_tuning"), std::pair("prompt", "prompt_tuning"),
+                                   std::pair("p_tuning", "p_tuning")}) {
+    EXPECT_EQ(look(name).kind, kind);
+    EXPECT_EQ(look(name).verdict, "exact") << look(name).reason;
+    EXPECT_EQ(look(name).precision, "fp32") << name;
+  }
   EXPECT_EQ(look("refused/pissa_niter").verdict, "refused");
   EXPECT_THAT(look("refused/pissa_niter").reason, HasSubstr("pissa_niter_4"));
 }

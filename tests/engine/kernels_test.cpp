@@ -102,18 +102,20 @@ TEST(Kernels, SiluGateToItsEnds) {
 
 template <class T>
 void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, std::int64_t window, double softcap,
-                      std::int64_t first, bool causal = true) {
+                      std::int64_t first, bool causal = true, std::int64_t prefix = 0) {
   const auto type = at::TensorOptions(c10::CppTypeToScalarType<T>::value);
   const std::int64_t share = 2;
   const at::Tensor q = random({keys, share * dim}, 13).to(type), k = random({keys, dim}, 14).to(type),
                    v = random({keys, dim}, 15).to(type), angle = random({keys, turned / 2}, 16).to(type);
+  const at::Tensor prefix_k = random({prefix, dim}, 17).to(type), prefix_v = random({prefix, dim}, 18).to(type);
   const at::Tensor cos = angle.cos(), sin = angle.sin();
   at::Tensor out = at::empty({keys - first, share * dim}, type);
   const at::Tensor asked = q.narrow(0, first, keys - first).contiguous();
   // Not causal: with a number for each distance on the scores, another for each head.
   const at::Tensor bias = causal ? at::Tensor() : random({share, 2 * keys - 1}, 17).to(type);
   std::vector<T> scratch;
-  attend({.keys = keys,
+  attend({.keys = prefix + keys,
+          .prefix = prefix,
           .dim = dim,
           .values = dim,
           .turned = turned,
@@ -122,7 +124,7 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
           .softcap = softcap,
           .window = window,
           .causal = causal},
-         first,
+         prefix + first,
          Head<T>{.q = asked.data_ptr<T>(),
                  .k = k.data_ptr<T>(),
                  .v = v.data_ptr<T>(),
@@ -135,25 +137,29 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
                  .bias = causal ? nullptr : bias.data_ptr<T>() + keys - 1,
                  .bias_stride = 2 * keys - 1,
                  .bias_step = 1,
-                 .out = out.data_ptr<T>()},
+                 .out = out.data_ptr<T>(),
+                 .prefix_k = prefix_k.data_ptr<T>(),
+                 .prefix_v = prefix_v.data_ptr<T>()},
          scratch);
   const auto rotated = [&](const at::Tensor& x) {
     const at::Tensor d = x.to(at::kDouble), a = d.narrow(1, 0, turned / 2), b = d.narrow(1, turned / 2, turned / 2);
     const at::Tensor c = cos.to(at::kDouble), s = sin.to(at::kDouble);
     return at::cat({a * c - b * s, b * c + a * s, d.narrow(1, turned, dim - turned)}, 1);
   };
-  const at::Tensor i = at::arange(keys).unsqueeze(1), j = at::arange(keys).unsqueeze(0);
+  const at::Tensor i = at::arange(prefix, prefix + keys).unsqueeze(1), j = at::arange(prefix + keys).unsqueeze(0);
+  const at::Tensor all_k = at::cat({prefix_k.to(at::kDouble), rotated(k)});
+  const at::Tensor all_v = at::cat({prefix_v, v}).to(at::kDouble);
   at::Tensor hidden = causal ? j > i : at::zeros_like(j > i);
   if (window > 0) hidden = hidden | (j <= i - window);
   for (std::int64_t h = 0; h < share; ++h) {
-    at::Tensor scores = rotated(q.narrow(1, h * dim, dim)).mm(rotated(k).t()) * 0.3;
+    at::Tensor scores = rotated(q.narrow(1, h * dim, dim)).mm(all_k.t()) * 0.3;
     if (softcap > 0) scores = at::tanh(scores / softcap) * softcap;
     if (!causal) scores = scores + bias[h].to(at::kDouble).index({j - i + keys - 1});
     const at::Tensor expected =
-        at::softmax(scores.masked_fill(hidden, -1e300), 1).mm(v.to(at::kDouble)).narrow(0, first, keys - first);
-    const double bound = (sizeof(T) == 4 ? kEps : 2.3e-16) * 64 * v.abs().max().template item<double>();
+        at::softmax(scores.masked_fill(hidden, -1e300), 1).mm(all_v).narrow(0, first, keys - first);
+    const double bound = (sizeof(T) == 4 ? kEps : 2.3e-16) * 64 * all_v.abs().max().template item<double>();
     EXPECT_LE((out.narrow(1, h * dim, dim).to(at::kDouble) - expected).abs().max().template item<double>(), bound)
-        << keys << " keys, dim " << dim << ", window " << window << ", first " << first;
+        << keys << " keys, prefix " << prefix << ", dim " << dim << ", window " << window << ", first " << first;
   }
 }
 
@@ -169,6 +175,16 @@ TEST(Kernels, AttentionOfEveryShape) {
             expect_attention<float>(keys, dim, dim, 0, softcap, first, false);
             expect_attention<double>(keys, dim, dim, 0, softcap, first, false);
           }
+}
+
+TEST(Kernels, AttentionBehindAPrefix) {
+  for (const std::int64_t prefix : {1, 3, 16, 21})
+    for (const std::int64_t keys : {1, 5, 17, 38})
+      for (const std::int64_t window : {0, 7})
+        for (const std::int64_t first : {std::int64_t{0}, keys - 1}) {
+          expect_attention<float>(keys, 12, 4, window, 0, first, true, prefix);
+          expect_attention<double>(keys, 64, 64, window, 5, first, true, prefix);
+        }
 }
 
 }  // namespace

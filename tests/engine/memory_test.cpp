@@ -19,6 +19,8 @@ class Budget : public ::testing::TestWithParam<Precision> {
     model_ = std::make_unique<testing::LargeModel>(testing::LargeShape{.layers = 16});
     base_ = model::Checkpoint::open(model_->base());
     for (int i = 0; i < 3; ++i) variants_.push_back({adapter::Adapter::open(model_->adapter(i), *base_), nullptr});
+    for (const auto& [type, count] : {std::pair("PROMPT_TUNING", 60), std::pair("PREFIX_TUNING", 30)})
+      variants_.push_back({adapter::Adapter::open(model_->virtual_tokens(type, count), *base_), nullptr});
     std::vector<std::vector<std::int64_t>> probes(2);
     for (std::int64_t t = 0; t < 40; ++t) probes[static_cast<std::size_t>(t % 2)].push_back(t * 13 % 1000);
     layout_ = make_layout(probes);

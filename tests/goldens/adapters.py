@@ -163,11 +163,22 @@ KINDS = [
     Adapter("miss", dict(target_modules=LINEARS, r=8), kind="MISS"),
     Adapter("miss_padded", dict(target_modules=["q_proj", "down_proj"], r=7), kind="MISS"),
 ]
+# Virtual tokens: two kinds for every family, all of them where positions are of another kind each. A prefix may be longer
+# than a window.
+PREFIX = Adapter("prefix", dict(num_virtual_tokens=3), kind="PREFIX_TUNING")
+PROMPT = Adapter("prompt", dict(num_virtual_tokens=5), kind="PROMPT_TUNING")
+VIRTUAL = [
+    PREFIX, PROMPT,
+    Adapter("prefix_long", dict(num_virtual_tokens=14), kind="PREFIX_TUNING"),
+    Adapter("prefix_projected", dict(num_virtual_tokens=4, prefix_projection=True, encoder_hidden_size=20), kind="PREFIX_TUNING"),
+    Adapter("prompt_long", dict(num_virtual_tokens=40), kind="PROMPT_TUNING"),
+    Adapter("p_tuning", dict(num_virtual_tokens=6, encoder_hidden_size=24), kind="P_TUNING"),
+    Adapter("p_tuning_lstm", dict(num_virtual_tokens=2, encoder_hidden_size=12, encoder_reparameterization_type="LSTM"), kind="P_TUNING"),
+]
+VIRTUAL_ON = ("llama", "gemma3", "gpt2", "bloom", "smollm3")
 KINDS_ON = ("llama", "qwen2", "gemma2", "gemma3", "llama_biases")
 
 REFUSED = [
-    Adapter("prefix", dict(num_virtual_tokens=4), kind="PREFIX_TUNING", word="PREFIX_TUNING"),
-    Adapter("prompt", dict(num_virtual_tokens=4), kind="PROMPT_TUNING", word="PROMPT_TUNING"),
     Adapter("coft", dict(target_modules=["q_proj"], oft_block_size=8, coft=True), kind="OFT", word="coft"),
     Adapter("delora", dict(target_modules=["q_proj"]), kind="DELORA", word="DELORA"),
     Adapter("dora_embedding", dict(target_modules=["q_proj", "embed_tokens"], use_dora=True), word="embed_tokens"),
@@ -182,7 +193,7 @@ REFUSED = [
 ]
 
 CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
-           "PROMPT_TUNING": peft.PromptTuningConfig, "LOHA": peft.LoHaConfig, "LOKR": peft.LoKrConfig,
+           "PROMPT_TUNING": peft.PromptTuningConfig, "P_TUNING": peft.PromptEncoderConfig, "LOHA": peft.LoHaConfig, "LOKR": peft.LoKrConfig,
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
            "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
            "DELORA": peft.DeloraConfig}
@@ -191,6 +202,14 @@ DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR"
 
 
 def adapters_for(tiny):
+    made = with_linears(tiny)
+    if tiny.name in VIRTUAL_ON:
+        return made + VIRTUAL
+    return made + [PROMPT] + ([PREFIX] if tiny.family != "deepseek_v2" else [])  # PEFT's prefix does not fit latent attention
+
+
+def with_linears(tiny):
+    """Those that touch modules of the model."""
     made = list(FEW)
     if tiny.adapters == "all":
         made = ALL + (QWEN2_BIAS if tiny.family == "qwen2" else [])

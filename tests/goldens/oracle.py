@@ -65,8 +65,8 @@ def _final_norm(model):
 
 @torch.inference_mode()
 def hidden_states(model, token_ids):
-    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm. Of an
-    encoder-decoder those of the decoder at its first step, T = 1."""
+    """One array [L+2, T, d] a probe: HF's hidden_states 0..L, then the residual before the final norm, of the probe's own
+    tokens (virtual ones stand before them). Of an encoder-decoder those of the decoder at its first step, T = 1."""
     model = model.to(torch.float64).eval()
     config = model.config
     start = {"decoder_input_ids": torch.tensor([[config.decoder_start_token_id]])} if config.is_encoder_decoder else {}
@@ -77,8 +77,8 @@ def hidden_states(model, token_ids):
         _forget_lengths(model)
         caught.clear()
         out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True, **start)
-        states = out.decoder_hidden_states if start else out.hidden_states
-        probes.append(torch.stack([h[0] for h in states] + [caught[0][0]]).double().numpy())
+        states = torch.stack([h[0] for h in (out.decoder_hidden_states if start else out.hidden_states)] + [caught[0][0]])
+        probes.append(states[:, -(1 if start else len(ids)):].double().numpy())
     hook.remove()
     return probes
 
