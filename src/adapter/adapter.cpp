@@ -124,6 +124,11 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
   const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size()};
   for (const auto& [site, parts] : parts_) check_parts(rules, parts, site);
+  if (config_.virtual_tokens == 0) return;
+  if (virtual_tensor_ == nullptr)
+    throw Error(ErrorCode::kBadFile, "the virtual tokens are missing",
+                {.path = file_->path().string(), .field = std::string(kVirtualTokensName)});
+  virtual_ = adapter::virtual_tokens(config_, *file_, *virtual_tensor_, base.spec());
 }
 
 void Adapter::find_first_layer() {
@@ -132,18 +137,13 @@ void Adapter::find_first_layer() {
   for (const auto& [site, parts] : parts_) {
     if (parts.idle && has_no_effect(parts)) continue;
     const int from = at_start(site.module)                 ? 0
-                     : site.module == Module::kEncoderNorm ? base.spec().decoder_first()
+                     : site.module == Module::kEncoderNorm ? base_->spec().decoder_first()
                      : site.module == Module::kFinalNorm   ? last
                      : site.module == Module::kHead        ? last + 1
                                                            : site.layer;
     first_layer_ = std::min(first_layer_, from);
   }
-  if (config_.virtual_tokens == 0) return;
-  if (virtual_tensor_ == nullptr)
-    throw Error(ErrorCode::kBadFile, "the virtual tokens are missing",
-                {.path = file_->path().string(), .field = std::string(kVirtualTokensName)});
-  virtual_ = adapter::virtual_tokens(config_, *file_, *virtual_tensor_, base.spec());
-  first_layer_ = 0;
+  if (virtual_.any()) first_layer_ = 0;
 }
 
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
