@@ -8,7 +8,8 @@ FILE, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def field(name, key, value, says=None, **more):
-    return with_adapter(f"adapter: {name}", [key] if says is None else says, config=f.lora_config(**{key: value, **more}))
+    return with_adapter(f"adapter: {name}", [key] if says is None else says,
+                        config=f.lora_config(**{key: value, **more}))
 
 
 def raw(name, says, content):
@@ -82,7 +83,10 @@ def cases():
     yield tensors("a name of nothing", [WEIGHTS], {"": f.f32([2])})
     yield tensors("a name of 100 kB", [WEIGHTS], {"x" * 100000: f.f32([2])})
     yield tensors("a name that breaks lines", [WEIGHTS], {"a\nb\rc": f.f32([2])})
-    yield tensors("another type's tensors", [WEIGHTS], {}, peft_type="IA3", r=..., lora_alpha=..., bias=..., lora_dropout=...,
+    yield tensors("another type's tensors", [WEIGHTS], {}, peft_type="IA3", r=..., lora_alpha=..., bias=...,
+                  lora_dropout=...,
                   init_lora_weights=...)
-    yield tensors("a saved embedding of another width", ["embed_tokens"], {"base_model.model.model.embed_tokens.weight": f.f32([257, 8])})
-    yield tensors("a saved norm of NaN", ["norm"], {"base_model.model.model.norm.weight": ("F32", [16], struct.pack("<16f", *[float("nan")] * 16))})
+    yield tensors("a saved embedding of another width", ["embed_tokens"],
+                  {"base_model.model.model.embed_tokens.weight": f.f32([257, 8])})
+    yield tensors("a saved norm of NaN", ["norm"],
+                  {"base_model.model.model.norm.weight": ("F32", [16], struct.pack("<16f", *[float("nan")] * 16))})

@@ -6,7 +6,8 @@ FILE = "config.json"
 
 
 def field(name, key, value, says=None, **more):
-    return with_base(f"config: {name}", [FILE, key] if says is None else says, config=f.llama_config(**{key: value, **more}))
+    return with_base(f"config: {name}", [FILE, key] if says is None else says,
+                     config=f.llama_config(**{key: value, **more}))
 
 
 def raw(name, says, content):
@@ -52,9 +53,11 @@ def cases():
     yield field("a rope factor of 0", "rope_scaling", {"rope_type": "linear", "factor": 0}, [FILE, "factor"])
     yield field("a rope factor that is a list", "rope_scaling", {"rope_type": "linear", "factor": []}, [FILE, "factor"])
     yield field("rope_scaling that is a list", "rope_scaling", [1])
-    yield field("longrope without factors", "rope_scaling", {"rope_type": "longrope", "short_factor": [1.0]}, [FILE, "short_factor"])
-    yield field("longrope with a factor of NaN's kin", "rope_scaling",
-                {"rope_type": "longrope", "short_factor": [-1.0] * 4, "long_factor": [1.0] * 4, "original_max_position_embeddings": 64},
+    yield field("longrope without factors", "rope_scaling", {"rope_type": "longrope", "short_factor": [1.0]},
+                [FILE, "short_factor"])
+    yield field("longrope with a negative factor", "rope_scaling",
+                {"rope_type": "longrope", "short_factor": [-1.0] * 4, "long_factor": [1.0] * 4,
+                 "original_max_position_embeddings": 64},
                 [FILE, "short_factor"])
     yield field("an unknown activation", "hidden_act", "magic", [FILE, "hidden_act"])
     yield field("an activation that is a number", "hidden_act", 5)
@@ -67,9 +70,10 @@ def cases():
     yield field("a window of -5", "sliding_window", -5, model_type="mistral")
     yield field("no experts", "num_local_experts", 0, model_type="mixtral")
     yield field("10^12 experts", "num_local_experts", 10**12, model_type="mixtral")
-    yield field("more chosen experts than there are", "num_experts_per_tok", 9, [FILE, "num_experts_per_tok"], model_type="mixtral",
+    yield field("more chosen experts than there are", "num_experts_per_tok", 9, [FILE, "num_experts_per_tok"],
+                model_type="mixtral",
                 num_local_experts=8)
     yield field("a soft cap that is a text", "final_logit_softcapping", "x", model_type="gemma2")
     yield field("a partial rotation of 2", "partial_rotary_factor", 2.0, model_type="phi")
     yield field("positions of 0", "n_positions", 0, model_type="gpt2", n_embd=16, n_layer=2, n_head=2)
-    yield field("two billion layers without rotation", "no_rope_layers", 5, model_type="smollm3")
+    yield field("layers without rotation that are a number", "no_rope_layers", 5, model_type="smollm3")

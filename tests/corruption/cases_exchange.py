@@ -52,8 +52,11 @@ def npz_cases():
     yield npz("a single npy", [], f.npy("<f4", (2, 4), bytes(32)))
     yield npz("no embeddings", ["embeddings"], f.embeddings_npz(["a"], change={"embeddings.npy": None}))
     yield npz("no names", ["model_names"], f.embeddings_npz(["a"], change={"model_names.npy": None}))
-    yield npz("more names than rows", ["embeddings"], f.embeddings_npz(["a", "b", "c"], change={"embeddings.npy": f.npy("<f4", (2, 4), bytes(32))}))
-    yield npz("an entry twice", ["embeddings.npy"], good.replace(b"model_names.npy", b"embeddings.npy\0"[:15]).replace(b"embeddings.npy\0", b"embeddings.npy "))
+    yield npz("more names than rows", ["embeddings"],
+              f.embeddings_npz(["a", "b", "c"], change={"embeddings.npy": f.npy("<f4", (2, 4), bytes(32))}))
+    yield npz("an entry twice", ["embeddings.npy"],
+              good.replace(b"model_names.npy", b"embeddings.npy\0"[:15]).replace(b"embeddings.npy\0",
+                                                                                 b"embeddings.npy "))
     yield array("objects", ["Python objects"], f.npy("|O", (2, 4), b"\x80\x04cos\nsystem\n(X\x04\0\0\0truetR."))
     yield array("complex numbers", [], f.npy("<c8", (2, 4), bytes(64)))
     yield array("integers as embeddings", [], f.npy("<i8", (2, 4), bytes(64)))
@@ -68,7 +71,8 @@ def npz_cases():
     yield array("fewer bytes than the shape", [], f.npy("<f4", (2, 4), bytes(30)))
     yield array("a header without an end", [], f.npy_raw("{'descr': '<f4', "))
     yield array("a header of code", [], f.npy_raw("__import__('os').system('true')"))
-    yield npz("a header of 4 GB", ["header"], f.embeddings_npz(["a"], change={"embeddings.npy": b"\x93NUMPY\2\0\xff\xff\xff\xff{}"}))
+    yield npz("a header of 4 GB", ["header"],
+              f.embeddings_npz(["a"], change={"embeddings.npy": b"\x93NUMPY\2\0\xff\xff\xff\xff{}"}))
     yield array("a header nested deep", [], f.npy_raw("{'descr': " + "[" * 30000, version=2))
     yield array("version 9", [], f.npy_raw("{}", version=9))
     yield array("texts of 2^61 characters", [], f.npy("<U2305843009213693952", (1,), b""), "model_names")
@@ -82,29 +86,39 @@ def npz_cases():
     for count, says in ((2**22, []), (2**24, ["probe_info"])):
         def wide(count=count):
             text = '{"rows": [' + "[]," * count + "[]], }"
-            return f.embeddings_npz(["a"], change={"probe_info.npy": f.npy_texts([text], ()), "pad.npy": f.npy("|u1", (2**21,), os.urandom(2**21))},
+            return f.embeddings_npz(["a"],
+                                    change={"probe_info.npy": f.npy_texts([text], ()),
+                                            "pad.npy": f.npy("|u1", (2**21,), os.urandom(2**21))},
                                     compress=True)
         yield npz(f"information of {count} empty lists", says, wide)
 
 
 def store_cases():
-    yield with_file("store: a text", "s.db", "no database, but a text that is long enough to hold a header of SQLite, I think" * 3, ["ls", "--store", "s.db"], ["s.db"])
+    yield with_file("store: a text", "s.db",
+                    "no database, but a text that is long enough to hold a header of SQLite, I think" * 3,
+                    ["ls", "--store", "s.db"], ["s.db"])
     yield with_file("store: an empty file", "s.db", b"", ["ls", "--store", "s.db"], ["s.db", "empty"])
     yield with_file("store: SQLite's header alone", "s.db", b"SQLite format 3\0", ["ls", "--store", "s.db"], ["s.db"])
     yield store("somebody else's", [], "PRAGMA application_id = 5;")
     yield store("of a later version", ["schema"], "PRAGMA user_version = 99;")
     yield store("without its table", [], "DROP TABLE variant;")
     yield store("with another table", [], "DROP TABLE variant; CREATE TABLE variant (x);")
-    yield store("with a view in the table's place", [], "ALTER TABLE variant RENAME TO v2; CREATE VIEW variant AS SELECT * FROM v2;")
-    yield store("with a view that never ends", [], "ALTER TABLE variant RENAME TO v2; CREATE VIEW variant AS WITH RECURSIVE r(x) AS "
+    yield store("with a view in the table's place", [],
+                "ALTER TABLE variant RENAME TO v2; CREATE VIEW variant AS SELECT * FROM v2;")
+    yield store("with a view that never ends", [],
+                "ALTER TABLE variant RENAME TO v2; CREATE VIEW variant AS WITH RECURSIVE r(x) AS "
                 "(SELECT 1 UNION ALL SELECT x FROM r) SELECT v2.* FROM v2, r;")
-    yield store("with a virtual table", [], "ALTER TABLE variant RENAME TO v2; CREATE VIRTUAL TABLE variant USING fts4(a);")
+    yield store("with a virtual table", [],
+                "ALTER TABLE variant RENAME TO v2; CREATE VIRTUAL TABLE variant USING fts4(a);")
     loads = "UPDATE sqlite_schema SET sql = 'CREATE TABLE variant (id INTEGER PRIMARY KEY, name TEXT AS (load_extension(''./x.so'')))' WHERE name = 'variant';"
     yield store("whose table runs a function", [], loads)
-    yield store("whose schema is no SQL", [], "UPDATE sqlite_schema SET sql = 'DROP EVERYTHING' WHERE name = 'variant';")
-    for column, value in {"mean": "x'00'", "per_probe": "zeroblob(84)", "standard_error": "zeroblob(3)", "dim": "5", "layers": "-1",
+    yield store("whose schema is no SQL", [],
+                "UPDATE sqlite_schema SET sql = 'DROP EVERYTHING' WHERE name = 'variant';")
+    for column, value in {"mean": "x'00'", "per_probe": "zeroblob(84)", "standard_error": "zeroblob(3)", "dim": "5",
+                          "layers": "-1",
                           "probe_count": "4611686018427387904", "mean ": "zeroblob(100000000)"}.items():
-        yield store(f"a row whose {column} is {value}", ["a", column.strip() if column in ("mean", "per_probe", "standard_error", "mean ") else ""],
+        yield store(f"a row whose {column} is {value}",
+                    ["a", column.strip() if column in ("mean", "per_probe", "standard_error", "mean ") else ""],
                     f"UPDATE variant SET {column} = {value} WHERE name = 'a';", ("near", "b"))
     nan = "x'" + struct.pack("<4f", *[float("nan")] * 4).hex() + "'"
     yield store("a row of NaN", ["a"], f"UPDATE variant SET mean = {nan} WHERE name = 'a';", ("near", "b"))
@@ -115,7 +129,8 @@ def store_cases():
     yield store("cut off", [], lambda file: file.write_bytes(file.read_bytes()[:5000]))
     yield store("pages of 5 bytes", [], poke(16, b"\0\5"))
     yield store("a file format of 99", [], poke(18, b"\x63\x63"), ("rm", "a"))
-    yield with_file("store: an import from a text", "o.db", "text " * 200, ["import", "--store", "s.db", "o.db"], ["o.db"])
+    yield with_file("store: an import from a text", "o.db", "text " * 200, ["import", "--store", "s.db", "o.db"],
+                    ["o.db"])
 
     def two(folder):
         f.make_store(folder / "s.db", ["a"])
@@ -126,7 +141,8 @@ def store_cases():
         db.close()
 
     yield Case("store: an import of a damaged row", two, ["import", "--store", "s.db", "o.db"], ["o.db", "b"])
-    yield Case("store: an import of itself that is missing", lambda folder: None, ["import", "--store", "s.db", "none.db"], ["none.db"],
+    yield Case("store: an import of itself that is missing", lambda folder: None,
+               ["import", "--store", "s.db", "none.db"], ["none.db"],
                absent=("none.db",))
     yield Case("store: embed into a text", lambda folder: f.write(folder / "s.db", "text " * 200),
                ["embed", "--base", "../sound/base", "--store", "s.db", ADAPTER], ["s.db"])

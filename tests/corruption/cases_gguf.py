@@ -8,7 +8,8 @@ FILE = "m.gguf"
 
 
 def whole(name, says, content):
-    return Case(f"gguf: {name}", lambda folder: f.write(folder / FILE, content), embed(ADAPTER, base=FILE), [FILE, *says],
+    return Case(f"gguf: {name}", lambda folder: f.write(folder / FILE, content), embed(ADAPTER, base=FILE),
+                [FILE, *says],
                 absent=("out.npz",))
 
 
@@ -42,12 +43,16 @@ def cases():
     yield whole("2^40 keys", [], f.gguf_llama(counts=(20, 2**40)))
     yield whole("a key of 2^63 bytes", [], f.gguf_raw([struct.pack("<Q", 2**63) + b"abc"], []))
     yield whole("a key twice", ["general.name"], f.gguf_raw([entry("general.name", f.STRING, "a")] * 2, []))
-    yield whole("a kind that is not there", ["k"], f.gguf_raw([f.gguf_string("k") + struct.pack("<I", 99) + bytes(8)], []))
-    yield whole("an array of 2^62 numbers", ["k"], f.gguf_raw([f.gguf_string("k") + struct.pack("<IIQ", f.ARRAY, f.U32, 2**62)], []))
-    yield whole("an array of 2^61 texts", ["k"], f.gguf_raw([f.gguf_string("k") + struct.pack("<IIQ", f.ARRAY, f.STRING, 2**61)], []))
+    yield whole("a kind that is not there", ["k"],
+                f.gguf_raw([f.gguf_string("k") + struct.pack("<I", 99) + bytes(8)], []))
+    yield whole("an array of 2^62 numbers", ["k"],
+                f.gguf_raw([f.gguf_string("k") + struct.pack("<IIQ", f.ARRAY, f.U32, 2**62)], []))
+    yield whole("an array of 2^61 texts", ["k"],
+                f.gguf_raw([f.gguf_string("k") + struct.pack("<IIQ", f.ARRAY, f.STRING, 2**61)], []))
     nested = f.gguf_string("k") + struct.pack("<I", f.ARRAY) + struct.pack("<IQ", f.ARRAY, 1) * 100000
     yield whole("arrays nested 100000 deep", ["k"], f.gguf_raw([nested], []))
-    yield whole("a text of 2^64 - 1 bytes", ["string"], f.gguf_raw([f.gguf_string("k") + struct.pack("<IQ", f.STRING, 2**64 - 1)], []))
+    yield whole("a text of 2^64 - 1 bytes", ["string"],
+                f.gguf_raw([f.gguf_string("k") + struct.pack("<IQ", f.STRING, 2**64 - 1)], []))
     yield whole("a bool of 7", ["k"], f.gguf_raw([f.gguf_string("k") + struct.pack("<IB", f.BOOL, 7)], []))
     yield whole("no architecture", ["general.architecture"], f.gguf_llama({"general.architecture": ...}))
     yield key("an unknown architecture", ["general.architecture", "zeus"], f.STRING, "zeus", "general.architecture")
@@ -66,9 +71,12 @@ def cases():
     yield key("a vocabulary of another kind", ["tokenizer.ggml.model"], f.STRING, "magic", "tokenizer.ggml.model")
     yield key("no tokens", ["tokenizer.ggml.tokens"], f.ARRAY, (f.STRING, []), "tokenizer.ggml.tokens")
     yield key("tokens that are numbers", ["tokenizer.ggml.tokens"], f.ARRAY, (f.U32, [1, 2]), "tokenizer.ggml.tokens")
-    yield key("scores for other tokens", ["tokenizer.ggml.scores"], f.ARRAY, (f.F32, [0.0] * 3), "tokenizer.ggml.scores")
-    yield key("scores of NaN", ["tokenizer.ggml.scores"], f.ARRAY, (f.F32, [float("nan")] * 265), "tokenizer.ggml.scores")
-    yield key("types for other tokens", ["tokenizer.ggml.token_type"], f.ARRAY, (f.I32, [1]), "tokenizer.ggml.token_type")
+    yield key("scores for other tokens", ["tokenizer.ggml.scores"], f.ARRAY, (f.F32, [0.0] * 3),
+              "tokenizer.ggml.scores")
+    yield key("scores of NaN", ["tokenizer.ggml.scores"], f.ARRAY, (f.F32, [float("nan")] * 265),
+              "tokenizer.ggml.scores")
+    yield key("types for other tokens", ["tokenizer.ggml.token_type"], f.ARRAY, (f.I32, [1]),
+              "tokenizer.ggml.token_type")
     yield key("a first token that is not there", ["bos_token_id"], f.U32, 2**31, "tokenizer.ggml.bos_token_id")
     yield whole("no vocabulary", ["tokenizer.ggml.model"], f.gguf_llama({"tokenizer.ggml.model": ...}))
 
@@ -84,7 +92,8 @@ def cases():
     yield tensors("a weight of a type that was removed", [q], {q: ((16, 16), 4, bytes(1024))})
     yield tensors("blocks that do not fill a row", [q], {q: ((16, 16), 8, bytes(1024))})
     yield tensors("NaN in a weight", [q], {q: ((16, 16), 0, struct.pack("<f", float("nan")) + f.floats(255))})
-    yield tensors("Inf in an embedding", [embed_], {embed_: ((16, 265), 0, f.floats(16 * 265 - 1) + struct.pack("<f", float("inf")))})
+    yield tensors("Inf in an embedding", [embed_],
+                  {embed_: ((16, 265), 0, f.floats(16 * 265 - 1) + struct.pack("<f", float("inf")))})
     listed = [f.gguf_tensor("t", (4,), 0, 2**63)]
     yield whole("a tensor that begins at 2^63", ["t"], f.gguf_raw([], listed, bytes(64)))
     yield whole("a tensor at an odd place", ["t"], f.gguf_raw([], [f.gguf_tensor("t", (4,), 0, 5)], bytes(64)))

@@ -23,8 +23,10 @@ def bound(path):
         s.bind(os.path.relpath(path, here) if len(str(path)) > 100 else str(path))
 
 
-ODD = {"a symlink to itself": loop, "symlinks in a circle": two_links, "a FIFO": lambda p: os.mkfifo(p), "a socket": bound,
-       "a link to /dev/zero": lambda p: p.symlink_to("/dev/zero"), "a link to /dev/tty's kin": lambda p: p.symlink_to("/dev/full"),
+ODD = {"a symlink to itself": loop, "symlinks in a circle": two_links, "a FIFO": lambda p: os.mkfifo(p),
+       "a socket": bound,
+       "a link to /dev/zero": lambda p: p.symlink_to("/dev/zero"),
+       "a link to /dev/full": lambda p: p.symlink_to("/dev/full"),
        "a link to nothing": lambda p: p.symlink_to("nowhere"), "a folder": lambda p: p.mkdir()}
 
 
@@ -38,7 +40,8 @@ def odd_files():
                 f.make_base(folder / "base")
                 (folder / "base" / file).unlink()
                 put(folder / "base" / file)
-            yield Case(f"path: a base's {file} is {what}", make, embed(ADAPTER, base="base"), ["base"], absent=("out.npz",))
+            yield Case(f"path: a base's {file} is {what}", make, embed(ADAPTER, base="base"), ["base"],
+                       absent=("out.npz",))
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         for what, put in ODD.items():
             def make(folder, file=file, put=put):
@@ -49,39 +52,47 @@ def odd_files():
     for what, put in ODD.items():
         if what == "a folder":
             continue
-        yield Case(f"path: a model is {what}", lambda folder, put=put: put(folder / "bad"), embed("bad"), ["bad"], absent=("out.npz",))
-        yield Case(f"path: a base is {what}", lambda folder, put=put: put(folder / "bad"), embed(ADAPTER, base="bad"), ["bad"])
-        yield Case(f"path: a store is {what}", lambda folder, put=put: put(folder / "s.db"), ["ls", "--store", "s.db"], ["s.db"])
+        yield Case(f"path: a model is {what}", lambda folder, put=put: put(folder / "bad"), embed("bad"), ["bad"],
+                   absent=("out.npz",))
+        yield Case(f"path: a base is {what}", lambda folder, put=put: put(folder / "bad"), embed(ADAPTER, base="bad"),
+                   ["bad"])
+        yield Case(f"path: a store is {what}", lambda folder, put=put: put(folder / "s.db"), ["ls", "--store", "s.db"],
+                   ["s.db"])
         yield Case(f"path: a list is {what}", lambda folder, put=put: put(folder / "l.txt"), embed("@l.txt"), ["l.txt"])
-        yield Case(f"path: an npz is {what}", lambda folder, put=put: put(folder / "e.npz"), ["import", "--store", "s.db", "e.npz"], ["e.npz"])
-        yield Case(f"path: probes are {what}", lambda folder, put=put: put(folder / "p.txt"), embed(ADAPTER, more=("--probes", "p.txt")), ["p.txt"])
+        yield Case(f"path: an npz is {what}", lambda folder, put=put: put(folder / "e.npz"),
+                   ["import", "--store", "s.db", "e.npz"], ["e.npz"])
+        yield Case(f"path: probes are {what}", lambda folder, put=put: put(folder / "p.txt"),
+                   embed(ADAPTER, more=("--probes", "p.txt")), ["p.txt"])
 
 
 def linked_shards():
     whole = f.safetensors(f.llama_tensors())
-    index = {"weight_map": {name: "shard.safetensors" for name in f.llama_tensors()}}
+    shard, secret = "shard.safetensors", "secret.safetensors"
+    index = {"weight_map": {name: shard for name in f.llama_tensors()}}
 
     def base_with(put):
         def make(folder):
             f.make_base(folder / "base")
             (folder / "base/model.safetensors").unlink()
-            f.write(folder / "secret.safetensors", whole)
+            f.write(folder / secret, whole)
             f.write(folder / "base" / INDEX, index)
             put(folder / "base")
         return make
 
     def through_folder(base):
         (base / "out").symlink_to("..")
-        f.write(base / INDEX, {"weight_map": {name: "out/secret.safetensors" for name in f.llama_tensors()}})
+        f.write(base / INDEX, {"weight_map": {name: f"out/{secret}" for name in f.llama_tensors()}})
 
-    for what, put in {"a link out of the folder": lambda b: (b / "shard.safetensors").symlink_to("../secret.safetensors"),
-                      "an absolute link": lambda b: (b / "shard.safetensors").symlink_to(b.parent / "secret.safetensors"),
-                      "a link to a link out": lambda b: ((b / "two").symlink_to("../secret.safetensors"), (b / "shard.safetensors").symlink_to("two")),
+    for what, put in {"a link out of the folder": lambda b: (b / shard).symlink_to(f"../{secret}"),
+                      "an absolute link": lambda b: (b / shard).symlink_to(b.parent / secret),
+                      "a link to a link out": lambda b: ((b / "two").symlink_to(f"../{secret}"),
+                                                         (b / shard).symlink_to("two")),
                       "behind a linked folder": through_folder,
-                      "a link to itself": lambda b: loop(b / "shard.safetensors"),
-                      "a FIFO": lambda b: os.mkfifo(b / "shard.safetensors"),
-                      "a link to a device": lambda b: (b / "shard.safetensors").symlink_to("/dev/zero")}.items():
-        yield Case(f"path: a shard is {what}", base_with(put), embed(ADAPTER, base="base"), ["base"], absent=("out.npz",))
+                      "a link to itself": lambda b: loop(b / shard),
+                      "a FIFO": lambda b: os.mkfifo(b / shard),
+                      "a link to a device": lambda b: (b / shard).symlink_to("/dev/zero")}.items():
+        yield Case(f"path: a shard is {what}", base_with(put), embed(ADAPTER, base="base"), ["base"],
+                   absent=("out.npz",))
 
 
 def lists():
@@ -90,9 +101,12 @@ def lists():
             f.write(folder / f"{i}.txt", f"@{i + 1}.txt\n")
     yield Case("list: twenty lists deep", many, embed("@0.txt"), [".txt"], exit=2)
     yield with_file("list: a list that names itself", "l.txt", "@l.txt\n", embed("@l.txt"), ["l.txt"], exit=2)
-    yield with_file("list: a list that names itself twice", "l.txt", "@l.txt\n@l.txt\n" * 8, embed("@l.txt"), ["l.txt"], exit=2)
-    yield with_file("list: of a model that is not there", "l.txt", "no/such/folder\n", embed("@l.txt"), ["no/such/folder"])
-    yield Case("list: of binary data", lambda folder: f.write(folder / "l.txt", bytes(range(1, 10)) + b"\xff\xfe"), embed("@l.txt"), ["\\x"])
+    yield with_file("list: a list that names itself twice", "l.txt", "@l.txt\n@l.txt\n" * 8, embed("@l.txt"),
+                    ["l.txt"], exit=2)
+    yield with_file("list: of a model that is not there", "l.txt", "no/such/folder\n", embed("@l.txt"),
+                    ["no/such/folder"])
+    yield Case("list: of binary data", lambda folder: f.write(folder / "l.txt", bytes(range(1, 10)) + b"\xff\xfe"),
+               embed("@l.txt"), ["\\x"])
 
 
 def labels():
@@ -111,22 +125,29 @@ def probes():
         return embed(ADAPTER, more=("--probes", file))
     for name, file, content, says in (
             ("an empty text", "p.txt", b"", []), ("blank lines", "p.txt", b"\n \n\t\n", []),
-            ("no JSON", "p.json", b"{", ["JSON"]), ("a list", "p.json", b"[]", []), ("no probes", "p.json", b"{}", ["probes"]),
-            ("probes that are a text", "p.json", b'{"probes": "x"}', ["probes"]), ("a probe that is a number", "p.json", b'{"probes": [5]}', ["probes"]),
+            ("no JSON", "p.json", b"{", ["JSON"]), ("a list", "p.json", b"[]", []),
+            ("no probes", "p.json", b"{}", ["probes"]),
+            ("probes that are a text", "p.json", b'{"probes": "x"}', ["probes"]),
+            ("a probe that is a number", "p.json", b'{"probes": [5]}', ["probes"]),
             ("a template with a field of its own", "p.json", b'{"templates": ["{evil}"]}', ["templates"]),
-            ("nested deep", "p.json", b"[" * 100000, ["nesting"]), ("a line that is no JSON", "p.jsonl", b'{"text": "a"}\nx\n', ["2"]),
+            ("nested deep", "p.json", b"[" * 100000, ["nesting"]),
+            ("a line that is no JSON", "p.jsonl", b'{"text": "a"}\nx\n', ["2"]),
             ("a line without a text", "p.jsonl", b'{"text": "a"}\n{"t": 1}\n', ["2", "text"]),
-            ("a line nested deep", "p.jsonl", b"[" * 100000, ["nesting"]), ("65 MiB", "p.txt", lambda: b"a" * (65 << 20), ["large"])):
+            ("a line nested deep", "p.jsonl", b"[" * 100000, ["nesting"]),
+            ("65 MiB", "p.txt", lambda: b"a" * (65 << 20), ["large"])):
         yield with_file(f"probes: {name}", file, content, run(file), [file, *says], absent=("out.npz",))
     yield with_file("probes: another kind of file", "p.exe", b"a", run("p.exe"), ["p.exe"], exit=2)
 
 
 def outputs():
-    yield Case("output: a folder that is not there", lambda folder: None, ["embed", "--base", BASE, "--out", "no/out.npz", ADAPTER], ["no"])
-    yield Case("output: a store in a folder that is not there", lambda folder: None, ["embed", "--base", BASE, "--store", "no/s.db", ADAPTER], ["no/s.db"])
+    yield Case("output: a folder that is not there", lambda folder: None,
+               ["embed", "--base", BASE, "--out", "no/out.npz", ADAPTER], ["no"])
+    yield Case("output: a store in a folder that is not there", lambda folder: None,
+               ["embed", "--base", BASE, "--store", "no/s.db", ADAPTER], ["no/s.db"])
     yield Case("output: a full device as npz", lambda folder: (folder / "full.npz").symlink_to("/dev/full"),
                ["embed", "--base", BASE, "--out", "full.npz", ADAPTER], ["/dev/full"])
-    yield Case("output: a device of another kind", lambda folder: None, ["embed", "--base", BASE, "--out", "/dev/full", ADAPTER], ["/dev/full"],
+    yield Case("output: a device of another kind", lambda folder: None,
+               ["embed", "--base", BASE, "--out", "/dev/full", ADAPTER], ["/dev/full"],
                exit=2)
 
 

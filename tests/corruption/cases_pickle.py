@@ -41,7 +41,7 @@ LIVE = {
     "BUILD into a module's state": b"cbuiltins\n__import__\n" + binunicode("os") + b"\x85R}(" + binunicode("x") +
                                    b"cos\nsystem\n" + binunicode(SHELL) + b"\x85RubN.",
     "timeit": b"ctimeit\ntimeit\n(" + binunicode(PYTHON) + binunicode("pass") + b"ctime\ntime\nK\x01tR.",
-    "webbrowser's cousin pty.spawn": b"cpty\nspawn\n(](" + b"".join(binunicode(w) for w in SHELL.split()) + b"etR.",
+    "pty.spawn": b"cpty\nspawn\n(](" + b"".join(binunicode(w) for w in SHELL.split()) + b"etR.",
     "code hidden behind a good dict": b"}(" + binunicode("w") + b"cos\nsystem\n" + binunicode(SHELL) + b"\x85Ru.",
     "code as a key": b"}(cos\nsystem\n" + binunicode(SHELL) + b"\x85RNu.",
     "subprocess.call": b"csubprocess\ncall\n(](" + b"".join(binunicode(w) for w in SHELL.split()) + b"etR.",
@@ -109,12 +109,14 @@ def cases():
     for name, code in {**LIVE, **OTHERS, **BROKEN}.items():
         yield plain(name, [], f.zip_of({"archive/data.pkl": b"\x80\x04" + code, "archive/data/0": f.floats(4)}))
     for name in ("os.system by GLOBAL", "os.system by INST", "builtins.eval"):
-        yield plain(f"{name}, in the older stream", [], f.LEGACY_MAGIC + f.pickled(b"M\xe9\x03") + f.pickled(b"}") + b"\x80\x02" + LIVE[name])
+        yield plain(f"{name}, in the older stream", [],
+                    f.LEGACY_MAGIC + f.pickled(b"M\xe9\x03") + f.pickled(b"}") + b"\x80\x02" + LIVE[name])
         yield plain(f"{name}, in protocol 0 alone", [], LIVE[name])
     yield plain("code in the older stream's first pickle", [], b"\x80\x02" + LIVE["os.system by GLOBAL"])
     yield plain("code in a second pickle of the archive", [], f.zip_of({
         "archive/data.pkl": f.pickled(b"}"), "evil/data.pkl": b"\x80\x02" + LIVE["os.system by GLOBAL"]}))
-    yield plain("an archive in the archive", [], f.zip_of({"archive/data.pkl": f.zip_of({"data.pkl": LIVE["os.system by GLOBAL"]})}))
+    yield plain("an archive in the archive", [],
+                f.zip_of({"archive/data.pkl": f.zip_of({"data.pkl": LIVE["os.system by GLOBAL"]})}))
     yield plain("TorchScript's code beside the pickle", [], f.zip_of({
         "archive/data.pkl": b"\x80\x02c__torch__\nModule\n)\x81}b.", "archive/code/__torch__.py": PYTHON.encode()}))
 
@@ -129,14 +131,18 @@ def cases():
     yield archive("a negative stride", [], one(strides=(-2, 1)), {"0": good})
     yield archive("a size of 2^62", [name], one(shape=(2**62, 4)), {"0": good})
     yield archive("a stride of 2^62", [name], one(strides=(2**62, 2**62)), {"0": good})
-    yield archive("strides of 0 that make 4 TB of 4 numbers", [name], one(shape=(2**20, 2**20), strides=(0, 0)), {"0": good})
+    yield archive("strides of 0 that make 4 TB of 4 numbers", [name], one(shape=(2**20, 2**20), strides=(0, 0)),
+                  {"0": good})
     yield archive("more strides than sizes", [], one(strides=(2, 1, 1)), {"0": good})
     yield archive("a storage of 2^60 numbers", [name], one(count=2**60), {"0": good})
     yield archive("a storage of an unknown type", ["ComplexStorage"], one(kind="ComplexStorage"), {"0": good})
     yield archive("a storage above the archive", [], one(key="../../../etc/passwd"), {"0": good})
     yield archive("a tensor named by a number", [], b"}K\x05" + f.p_tensor() + b"s", {"0": good})
-    yield archive("two dicts of tensors", [], f.p_dict([("a", f.p_dict([("w", f.p_tensor())])), ("b", f.p_dict([("w", f.p_tensor())]))]), {"0": good})
-    yield archive("saved on a big-endian machine", ["big-endian"], one(), {"0": good}, extra={"archive/byteorder": b"big"})
+    yield archive("two dicts of tensors", [],
+                  f.p_dict([("a", f.p_dict([("w", f.p_tensor())])), ("b", f.p_dict([("w", f.p_tensor())]))]),
+                  {"0": good})
+    yield archive("saved on a big-endian machine", ["big-endian"], one(), {"0": good},
+                  extra={"archive/byteorder": b"big"})
     whole = f.torch_zip(one(), {"0": good})
     yield plain("a zip without a pickle", ["data.pkl"], f.zip_of({"a.txt": b"text"}))
     yield plain("a zip cut off", [], whole[:-30])

@@ -47,7 +47,8 @@ def cases():
     yield raw("a header in broken UTF-8", [], b'{"\xff\xfe": 1}')
     yield raw("a header nested 100000 deep", [], b'{"a":' + b"[" * 100000 + b"]" * 100000 + b"}")
     yield raw("a header nested in objects", [], b'{"a":' * 50000 + b"1" + b"}" * 50000)
-    yield raw("a tensor twice", ["a"], b'{"a":' + json.dumps(entry()).encode() + b',"a":' + json.dumps(entry()).encode() + b"}")
+    yield raw("a tensor twice", ["a"],
+              b'{"a":' + json.dumps(entry()).encode() + b',"a":' + json.dumps(entry()).encode() + b"}")
     yield raw("a tensor that is a number", ["a"], {"a": 1})
     yield raw("a tensor that is null", ["a"], {"a": None})
     yield raw("no dtype", ["a"], {"a": {"shape": [2], "data_offsets": [0, 8]}})
@@ -76,7 +77,8 @@ def cases():
     yield with_base("safetensors: a weight is missing", [q], tensors=without(q))
     yield with_base("safetensors: a weight of another shape", [q], tensors={**f.llama_tensors(), q: f.f32([16, 8])})
     yield with_base("safetensors: a weight of another rank", [q], tensors={**f.llama_tensors(), q: f.f32([256])})
-    yield with_base("safetensors: no rows", ["embed_tokens"], tensors={**f.llama_tensors(), "model.embed_tokens.weight": ("F32", [0, 16], b"")})
+    yield with_base("safetensors: no rows", ["embed_tokens"],
+                    tensors={**f.llama_tensors(), "model.embed_tokens.weight": ("F32", [0, 16], b"")})
     for number, bits in {"NaN": 0x7fc00000, "Inf": 0x7f800000}.items():
         dtype, shape, data = f.f32([16, 16])
         bad = {**f.llama_tensors(), q: (dtype, shape, data[:40] + struct.pack("<I", bits) + data[44:])}
@@ -88,9 +90,11 @@ def cases():
     yield indexed("a weight_map that is a list", [INDEX, "weight_map"], {"weight_map": []})
     yield indexed("a shard that is a number", [INDEX, tensors[0]], {"weight_map": {tensors[0]: 3}})
     yield indexed("a shard that is missing", ["none.safetensors"], {"weight_map": {tensors[0]: "none.safetensors"}})
-    yield indexed("a tensor that is not in its shard", [INDEX, "not.there"], {"weight_map": {"not.there": "s1.safetensors"}}, half)
+    yield indexed("a tensor that is not in its shard", [INDEX, "not.there"],
+                  {"weight_map": {"not.there": "s1.safetensors"}}, half)
     yield indexed("a shard above the folder", [".."], {"weight_map": {tensors[0]: "../sound/base/model.safetensors"}})
-    yield indexed("a shard above the folder, later", [".."], {"weight_map": {tensors[0]: "x/../../sound/base/model.safetensors"}})
+    yield indexed("a shard above the folder, later", [".."],
+                  {"weight_map": {tensors[0]: "x/../../sound/base/model.safetensors"}})
     yield indexed("an absolute shard", ["/etc/passwd"], {"weight_map": {tensors[0]: "/etc/passwd"}})
     yield indexed("a shard named by nothing", [], {"weight_map": {tensors[0]: ""}})
     yield indexed("a shard named by a NUL", [], {"weight_map": {tensors[0]: "s1.safetensors\0.txt"}})
@@ -102,4 +106,5 @@ def cases():
     yield indexed("an index with a key twice", [INDEX, "twice"], '{"weight_map": {"a": "s", "a": "t"}}')
     yield indexed("a shard cut off", ["s1.safetensors"], {"weight_map": {name: "s1.safetensors" for name in tensors}},
                   {"s1.safetensors": whole[:-4]})
-    yield with_adapter("safetensors: an adapter cut off", ["adapter_model.safetensors"], tensors=f.safetensors(f.lora_tensors())[:-2])
+    yield with_adapter("safetensors: an adapter cut off", ["adapter_model.safetensors"],
+                       tensors=f.safetensors(f.lora_tensors())[:-2])

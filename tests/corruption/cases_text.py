@@ -40,12 +40,16 @@ def split(pattern):
 
 def piece(name, says, content, **settings):
     return tokenized(with_base(f"sentencepiece: {name}", says, files={
-        FILE: None, "tokenizer.model": content, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", **settings}}))
+        FILE: None, "tokenizer.model": content,
+        "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", **settings}}))
 
 
 def files(name, says, settings=None, **content):
     named = {file.replace("__", "."): value for file, value in content.items()}
-    return tokenized(with_base(f"vocabulary: {name}", says, files={FILE: None, "tokenizer_config.json": settings or {"tokenizer_class": "GPT2Tokenizer"}, **named}))
+    return tokenized(with_base(f"vocabulary: {name}", says,
+                               files={FILE: None,
+                                      "tokenizer_config.json": settings or {"tokenizer_class": "GPT2Tokenizer"},
+                                      **named}))
 
 
 def cases():
@@ -77,27 +81,36 @@ def cases():
     yield model("a flag that is a number", ["fuse_unk"], fuse_unk=3)
     yield model("a Unigram without pieces", ["vocab"], type="Unigram", vocab=[], merges=...)
     yield model("a Unigram's score that is a text", ["vocab"], type="Unigram", vocab=[["a", "x"]], merges=...)
-    yield model("a Unigram's unknown that is not there", ["unk_id"], type="Unigram", vocab=[["a", 0]], unk_id=7, merges=...)
+    yield model("a Unigram's unknown that is not there", ["unk_id"], type="Unigram", vocab=[["a", 0]], unk_id=7,
+                merges=...)
     yield raw("a Unigram's score of 1e999", [], '{"model": {"type": "Unigram", "unk_id": 0, "vocab": [["a", 1e999]]}}')
     yield changed("an unknown normalizer", ["normalizer", "Magic"], normalizer={"type": "Magic"})
     yield changed("a normalizer that is a number", ["normalizer"], normalizer=5)
     yield changed("a normalizer without its field", ["normalizer"], normalizer={"type": "Prepend"})
-    yield changed("a charsmap that is no base64", ["normalizer"], normalizer={"type": "Precompiled", "precompiled_charsmap": "*"})
-    yield changed("a charsmap that is too short", ["normalizer"], normalizer={"type": "Precompiled", "precompiled_charsmap": "AAA="})
-    yield changed("a charsmap with a trie beyond it", ["normalizer"], normalizer={"type": "Precompiled", "precompiled_charsmap": "/////wAA"})
+    yield changed("a charsmap that is no base64", ["normalizer"],
+                  normalizer={"type": "Precompiled", "precompiled_charsmap": "*"})
+    yield changed("a charsmap that is too short", ["normalizer"],
+                  normalizer={"type": "Precompiled", "precompiled_charsmap": "AAA="})
+    yield changed("a charsmap with a trie beyond it", ["normalizer"],
+                  normalizer={"type": "Precompiled", "precompiled_charsmap": "/////wAA"})
     yield changed("an unknown pre-tokenizer", ["pre_tokenizer", "Magic"], pre_tokenizer={"type": "Magic"})
     yield changed("a pattern that is no expression", ["pre_tokenizer"], pre_tokenizer=split("(((("))
     yield changed("a pattern with a group that is not there", ["pre_tokenizer"], pre_tokenizer=split("\\9"))
-    yield changed("a pattern of 100000 parentheses", ["pre_tokenizer"], pre_tokenizer=split("(" * 100000 + ")" * 100000))
-    yield changed("a pattern that repeats 65535 times 65535 times", ["pre_tokenizer"], pre_tokenizer=split("(a{65535}){65535}"))
+    yield changed("a pattern of 100000 parentheses", ["pre_tokenizer"],
+                  pre_tokenizer=split("(" * 100000 + ")" * 100000))
+    yield changed("a pattern that repeats 65535 times 65535 times", ["pre_tokenizer"],
+                  pre_tokenizer=split("(a{65535}){65535}"))
     yield changed("a pattern that never ends", ["pre_tokenizer"], pre_tokenizer=split("(a+)+$"))
-    yield changed("a pattern that never ends, in alternatives", ["pre_tokenizer"], pre_tokenizer=split("(?:a|a|aa)+[0-9]"))
+    yield changed("a pattern that never ends, in alternatives", ["pre_tokenizer"],
+                  pre_tokenizer=split("(?:a|a|aa)+[0-9]"))
     yield changed("a pattern that calls itself", ["pre_tokenizer"], pre_tokenizer=split("(?R)"))
     yield changed("a pattern that is a number", ["pre_tokenizer"], pre_tokenizer={**split(""), "pattern": 5})
-    yield changed("a behaviour that is not there", ["pre_tokenizer"], pre_tokenizer={**split("a"), "behavior": "Explode"})
+    yield changed("a behaviour that is not there", ["pre_tokenizer"],
+                  pre_tokenizer={**split("a"), "behavior": "Explode"})
     yield changed("an unknown post-processor", ["post_processor", "Magic"], post_processor={"type": "Magic"})
     yield changed("a template with a token that is not there", ["post_processor"], post_processor={
-        "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}], "pair": [], "special_tokens": {}})
+        "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}], "pair": [],
+        "special_tokens": {}})
     yield changed("an added token without a text", ["added_tokens"], added_tokens=[{"id": 1}])
     yield changed("an added token that is a number", ["added_tokens"], added_tokens=[1])
 
@@ -128,6 +141,7 @@ def cases():
     yield files("merges of unknown tokens", [], vocab__json=b'{"a": 0}', merges__txt=b"x y\n")
     yield files("merges in broken UTF-8", ["merges.txt"], vocab__json=b'{"a": 0}', merges__txt=b"\xff \xfe\n")
     yield files("an empty vocab.txt", ["vocab.txt"], {"tokenizer_class": "BertTokenizer"}, vocab__txt=b"")
-    yield files("a vocab.txt in broken UTF-8", ["vocab.txt"], {"tokenizer_class": "BertTokenizer"}, vocab__txt=b"\xff\xfe\n")
+    yield files("a vocab.txt in broken UTF-8", ["vocab.txt"], {"tokenizer_class": "BertTokenizer"},
+                vocab__txt=b"\xff\xfe\n")
     yield files("extra tokens without an end", ["extra_ids"], {"tokenizer_class": "T5Tokenizer", "extra_ids": 10**12},
                 spiece__model=f.sentencepiece(f.SP_PIECES))

@@ -122,7 +122,8 @@ class Trial:
         check(rows, self.expected, seen)
         self.partial += 0 < len(rows) < self.count
         if rows:
-            listed = subprocess.run([self.program, "ls", "-q", "--store", self.store], env=ENVIRONMENT, capture_output=True)
+            listed = subprocess.run([self.program, "ls", "-q", "--store", self.store], env=ENVIRONMENT,
+                                    capture_output=True)
             if listed.returncode != 0 or set(listed.stdout.decode().split()) != rows.keys():
                 raise Failure(f"ls: exit {listed.returncode}: {listed.stderr.decode()[:400]}")
 
@@ -140,7 +141,8 @@ def trials(folder, program):
         f.make_adapter(folder / f"pool/v{i}", tensors=f.lora_tensors(seed=1000 + 40 * i))
     f.make_store(folder / "source.db", [f"row{i}" for i in range(ROWS)], dim=256)
     pool = [str(folder / f"pool/v{i}") for i in range(ADAPTERS)]
-    embed = [program, "embed", "--base", str(folder / "base"), "--precision", "fp32", "--store", str(folder / "embed.db"), *pool]
+    embed = [program, "embed", "--base", str(folder / "base"), "--precision", "fp32", "--store",
+             str(folder / "embed.db"), *pool]
     take = [program, "import", "--store", str(folder / "import.db"), str(folder / "source.db")]
     return {"embed": Trial(program, embed, folder / "embed.db", ADAPTERS),
             "import": Trial(program, take, folder / "import.db", ROWS)}

@@ -25,8 +25,8 @@ import cases_pickle  # noqa: E402
 import formats  # noqa: E402
 from case import MARKER  # noqa: E402
 
-MODULES = ["cases_safetensors", "cases_gguf", "cases_pickle", "cases_text", "cases_config", "cases_adapter", "cases_exchange",
-           "cases_paths"]
+MODULES = ["cases_safetensors", "cases_gguf", "cases_pickle", "cases_text", "cases_config", "cases_adapter",
+           "cases_exchange", "cases_paths"]
 CPU_SECONDS, WALL_SECONDS, PEAK_KIB, LINE = 5, 30, 1 << 20, 400
 
 
@@ -98,11 +98,12 @@ def problems(case, folder, result):
 
 
 def dead_pickles(above):
-    """The names of those programs of cases_pickle.LIVE that Python's own unpickler does not run: they would prove nothing."""
+    """Names of the programs of cases_pickle.LIVE that Python's own unpickler does not run: they would prove nothing."""
     dead = []
     for name, code in cases_pickle.LIVE.items():
         folder = Path(tempfile.mkdtemp(dir=above))
-        subprocess.run([sys.executable, "-c", "import pickle, sys; pickle.load(sys.stdin.buffer)"], input=b"\x80\x04" + code,
+        subprocess.run([sys.executable, "-c", "import pickle, sys; pickle.load(sys.stdin.buffer)"],
+                       input=b"\x80\x04" + code,
                        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not (folder / MARKER).exists():
             dead.append(name)
@@ -147,7 +148,8 @@ def main():
                     print(f"{case.name}\n    {result.stderr.decode(errors='replace').strip()}")
                 if wrong:
                     failed += 1
-                    print(f"FAILED {case.name}: {'; '.join(wrong)}\n    {result.stderr.decode(errors='backslashreplace')[:1500].strip()}")
+                    said = result.stderr.decode(errors="backslashreplace")[:1500].strip()
+                    print(f"FAILED {case.name}: {'; '.join(wrong)}\n    {said}")
     print(f"{len(cases)} cases, {failed} failed; at most {slowest:.1f} s of CPU and {peak >> 10} MiB a case; "
           f"{time.time() - began:.0f} s")
     sys.exit(failed > 0 or not cases)

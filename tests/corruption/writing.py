@@ -24,7 +24,8 @@ class Suite:
     def __init__(self, program, folder, downloads):
         self.program, self.folder, self.cases, self.failed, self.downloads = program, folder, 0, 0, downloads
         f.make_base(folder / "base")
-        self.pool = [str(f.make_adapter(folder / f"pool/v{i}", tensors=f.lora_tensors(seed=700 + 40 * i))) for i in range(8)]
+        self.pool = [str(f.make_adapter(folder / f"pool/v{i}",
+                                        tensors=f.lora_tensors(seed=700 + 40 * i))) for i in range(8)]
         f.make_store(folder / "sound.db", [f"row{i}" for i in range(300)], dim=512)
 
     def run(self, command, limit=None, environment=None):
@@ -69,11 +70,13 @@ def rows_are_whole(suite, store, most):
     """What a store holds after a failure can be listed and exported, and is not everything."""
     def check():
         listed = suite.run(["ls", "-q", "--store", str(store)])
-        none_yet = any(words in listed.stderr for words in (b"there is no store", b"the file is empty", b"it has no tables"))
+        none_yet = any(words in listed.stderr for words in (b"there is no store", b"the file is empty",
+                                                            b"it has no tables"))
         if listed.returncode != 0 and not none_yet:
             return f"ls: {listed.stderr.decode()[:300]}"
         count = len(listed.stdout.split())
-        if count and suite.run(["export", "--store", str(store), "--out", str(suite.folder / "check.json")]).returncode != 0:
+        if count and suite.run(["export", "--store", str(store), "--out",
+                                str(suite.folder / "check.json")]).returncode != 0:
             return "the rows that are there cannot be read"
         return "all rows are there: nothing was full" if count >= most else None
     return check
@@ -82,9 +85,11 @@ def rows_are_whole(suite, store, most):
 def limited(suite):
     out, page, exported = (suite.folder / name for name in ("out.npz", "map.html", "out.csv"))
     for limit in (0, 100, 1000):
-        suite.expect(f"npz, files of {limit} bytes", suite.embed("--out", str(out)), ["out.npz", "File too large"], old_is_kept(out),
+        suite.expect(f"npz, files of {limit} bytes", suite.embed("--out", str(out)), ["out.npz", "File too large"],
+                     old_is_kept(out),
                      limit=limit)
-    suite.expect("map, small files", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)], ["map.html", "File too large"],
+    suite.expect("map, small files", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)],
+                 ["map.html", "File too large"],
                  old_is_kept(page), limit=50000)
     for suffix in ("csv", "json", "npz"):
         exported = suite.folder / f"out.{suffix}"
@@ -101,7 +106,8 @@ def unwritable(suite):
     for name, command, says in (
             ("npz", suite.embed("--out", "/proc/out.npz"), ["/proc/out.npz"]),
             ("store", suite.embed("--store", "/proc/s.db"), ["/proc/s.db", "writable"]),
-            ("map", ["map", "--store", "sound.db", "--projection", "pca", "--out", "/proc/map.html"], ["/proc/map.html"]),
+            ("map", ["map", "--store", "sound.db", "--projection", "pca", "--out", "/proc/map.html"],
+             ["/proc/map.html"]),
             ("export", ["export", "--store", "sound.db", "--out", "/proc/out.csv"], ["/proc/out.csv"]),
             ("import", ["import", "--store", "/proc/s.db", "sound.db"], ["/proc/s.db", "writable"])):
         suite.expect(f"{name} where nothing may be written", command, says)
@@ -115,12 +121,14 @@ class Hub:
 
     def __init__(self, suite):
         f.make_base(suite.folder / "hub/repositories/tiny/llama")
-        self.process = subprocess.Popen([sys.executable, f.ROOT / "tests/hub/play_hub.py", suite.folder / "hub"], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([sys.executable, f.ROOT / "tests/hub/play_hub.py", suite.folder / "hub"],
+                                        stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.port = self.process.stdout.readline().split()[0]
 
     def __enter__(self):
-        return lambda cache: {"HF_ENDPOINT": f"http://127.0.0.1:{self.port}", "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(cache), "no_proxy": "*"}
+        return lambda cache: {"HF_ENDPOINT": f"http://127.0.0.1:{self.port}", "HF_HUB_OFFLINE": "0",
+                              "HF_HUB_CACHE": str(cache), "no_proxy": "*"}
 
     def __exit__(self, *_):
         self.process.stdin.close()
@@ -139,11 +147,14 @@ def cached(suite, small=None):
 
     with Hub(suite) as hub:
         if small:
-            suite.expect("a download onto a full disk", command, ["no room"], no_snapshot(small), environment=hub(small))
+            suite.expect("a download onto a full disk", command, ["no room"], no_snapshot(small),
+                         environment=hub(small))
             return
-        suite.expect("a download where nothing may be written", command, ["/proc/cache"], environment=hub("/proc/cache"))
+        suite.expect("a download where nothing may be written", command, ["/proc/cache"],
+                     environment=hub("/proc/cache"))
         cache = suite.folder / "cache"
-        suite.expect("a download, files of 20 kB", command, ["File too large"], no_snapshot(cache), limit=20000, environment=hub(cache))
+        suite.expect("a download, files of 20 kB", command, ["File too large"], no_snapshot(cache), limit=20000,
+                     environment=hub(cache))
         suite.cases += 1
         again = suite.run(command, environment=hub(cache))
         if again.returncode != 0:
@@ -157,14 +168,17 @@ def mounted(suite):
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], check=True)
     store = disk / "s.db"
-    suite.expect("store on a full disk", ["import", "--store", str(store), "sound.db"], ["s.db", "disk"], rows_are_whole(suite, store, 300))
+    suite.expect("store on a full disk", ["import", "--store", str(store), "sound.db"], ["s.db", "disk"],
+                 rows_are_whole(suite, store, 300))
     for end in ("", "-wal", "-shm"):
         Path(f"{store}{end}").unlink(missing_ok=True)
     out, page = disk / "out.npz", disk / "map.html"
     keep = old_is_kept(out)
     (disk / "filler").write_bytes(bytes(180 << 10))
-    suite.expect("npz on a full disk", ["export", "--store", "sound.db", "--out", str(out)], ["out.npz", "No space left"], keep)
-    suite.expect("map on a full disk", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)], ["map.html", "No space left"],
+    suite.expect("npz on a full disk", ["export", "--store", "sound.db", "--out", str(out)],
+                 ["out.npz", "No space left"], keep)
+    suite.expect("map on a full disk", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)],
+                 ["map.html", "No space left"],
                  lambda: "a map was left" if page.exists() else None)
     if suite.downloads:
         cached(suite, disk)
@@ -172,9 +186,11 @@ def mounted(suite):
     f.make_store(disk / "kept.db", ["a", "b"])
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     suite.expect("store on a read-only disk", suite.embed("--store", str(disk / "new.db")), ["new.db", "writable"])
-    suite.expect("a kept store on a read-only disk", suite.embed("--store", str(disk / "kept.db")), ["kept.db", "writable"])
+    suite.expect("a kept store on a read-only disk", suite.embed("--store", str(disk / "kept.db")),
+                 ["kept.db", "writable"])
     suite.expect("npz on a read-only disk", suite.embed("--out", str(out)), ["out.npz", "Read-only"])
-    suite.expect("map on a read-only disk", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)], ["map.html", "Read-only"])
+    suite.expect("map on a read-only disk", ["map", "--store", "sound.db", "--projection", "pca", "--out", str(page)],
+                 ["map.html", "Read-only"])
     suite.cases += 1
     if suite.run(["ls", "-q", "--store", str(disk / "kept.db")]).stdout.split() != [b"a", b"b"]:
         suite.failed += 1
@@ -189,9 +205,11 @@ def main():
     options = arguments.parse_args()
     if not options.in_namespace:
         apart = ["unshare", "--mount", "--map-root-user", "--user"]
-        may_mount = subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
+        may_mount = subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                                   capture_output=True).returncode == 0
         if may_mount:
-            sys.exit(subprocess.run([*apart, sys.executable, "-B", __file__, *sys.argv[1:], "--in-namespace"]).returncode)
+            sys.exit(subprocess.run([*apart, sys.executable, "-B", __file__, *sys.argv[1:],
+                                     "--in-namespace"]).returncode)
         print("this process may not mount: without the small and the read-only file system")
     with tempfile.TemporaryDirectory() as above:
         suite = Suite(str(Path(options.program).resolve()), Path(above), not options.no_downloads)
