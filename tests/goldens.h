@@ -32,6 +32,7 @@ struct GoldenCase {
   std::string name, family, position, layer, probes;
   std::filesystem::path base, npz;
   std::vector<std::pair<std::string, std::filesystem::path>> variants;
+  bool kinds = false;  // of make_kind_goldens.py: adapters that no one chose for this family
 };
 
 inline std::vector<GoldenCase> cases_in(const std::filesystem::path& folder) {
@@ -45,7 +46,8 @@ inline std::vector<GoldenCase> cases_in(const std::filesystem::path& folder) {
                  "",
                  folder / std::string(c.at("base")),
                  folder / std::string(c.at("npz")),
-                 {}};
+                 {},
+                 folder.filename() == "kinds"};
     if (c.at("probes").is_string()) g.probes = (folder / std::string(c.at("probes"))).string();
     for (const io::Json& v : c.at("variants"))
       g.variants.emplace_back(v.at("name"), folder / std::string(v.at("path")));

@@ -32,7 +32,7 @@ NamedBases::Base NamedBases::find(const std::string& name) {
   try {
     base.model = model::Checkpoint::open(local_path(name));
   } catch (const std::exception& e) {
-    base.problem = e.what();
+    base.problem = one_line(e.what(), 390);
   }
   return bases_.emplace(name, std::move(base)).first->second;
 }

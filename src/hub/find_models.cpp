@@ -63,7 +63,7 @@ class Search {
 
   const FindLimits limits_;
   std::size_t entries_ = 0;
-  bool over_ = false;
+  bool told_many_ = false, told_deep_ = false;  // of several folders beyond a limit, one is a problem
   std::set<std::pair<dev_t, ino_t>> seen_;
   FoundModels found_;
 };
@@ -74,15 +74,16 @@ bool Search::is_new(const fs::path& path) {
 }
 
 bool Search::is_over(const fs::path& path, int depth) {
-  if (over_) return true;
-  if (depth <= limits_.depth && entries_ <= limits_.entries) return false;
-  over_ = entries_ > limits_.entries;
-  found_.problems.push_back(
-      Error(ErrorCode::kUsage, "the search ended here: name a folder that is nearer to the models",
-            {.path = path.string(),
-             .expected = over_ ? "at most " + std::to_string(limits_.entries) + " files and folders"
-                               : "at most " + std::to_string(limits_.depth) + " folders in each other"})
-          .what());
+  const bool many = entries_ > limits_.entries;
+  if (!many && depth <= limits_.depth) return false;
+  bool& told = many ? told_many_ : told_deep_;
+  if (!std::exchange(told, true))
+    found_.problems.push_back(
+        Error(ErrorCode::kUsage, "the search ended here: name a folder that is nearer to the models",
+              {.path = path.string(),
+               .expected = many ? "at most " + std::to_string(limits_.entries) + " files and folders"
+                                : "at most " + std::to_string(limits_.depth) + " folders in each other"})
+            .what());
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "text/charsmap.h"
+#include "text/rust_number.h"
 #include "text/sentencepiece_file.h"
 #include "text/special_tokens.h"
 #include "text/unicode.h"
@@ -162,6 +163,9 @@ void read_sentencepiece(const std::string& name, const Json& settings, Tokenizer
     return;
   }
   reorder(name, spec.file.parent_path(), settings, model.pieces);
+  // This class alone is copied by way of JSON once its vocabulary is made.
+  if (backend)
+    for (auto& piece : model.pieces) piece.score = through_rust_json(piece.score);
   spec.pieces = std::move(model.pieces);
 }
 

@@ -63,4 +63,10 @@ double rust_number(std::string_view number) {
   return negative ? -value : value;
 }
 
+double through_rust_json(double value) {
+  std::array<char, 32> text;  // the shortest form that names this double, as serde_json writes it
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return rust_number({text.data(), end});
+}
+
 }  // namespace deltascape::text

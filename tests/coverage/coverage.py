@@ -101,20 +101,27 @@ def worst_by(rows, key):
     return out
 
 
-def parity_section(rows):
+def parity_section(rows, refusals):
     for row in rows:
         row["kinds"] = kinds_of(Path(row["variant"]), Path(row["base"]))
         row["form"] = file_form(Path(row["base"]), row["dtype"])
     exact = [row for row in rows if row["precision"] == "fp32"]
     worst = worst_by(exact, lambda row: [(row["family"], kind) for kind in row["kinds"]])
-    families = sorted({family for family, _ in worst})
-    kinds = [k for k in KINDS if any(k == kind for _, kind in worst)]
-    kinds += sorted({kind for _, kind in worst} - set(kinds))
-    cell = lambda pair: "" if pair not in worst else "exact" if worst[pair] is not None and worst[pair] <= 1 else "FAILS"
+    refused = {(row["family"], kind) for row in refusals if "family" in row for kind in kinds_of(Path(row["variant"]), Path())}
+
+    families = sorted({family for family, _ in [*worst, *refused]})
+    there = {kind for _, kind in [*worst, *refused]}
+    kinds = [k for k in KINDS if k in there] + sorted(there - set(KINDS))
+
+    def cell(pair):
+        if pair in worst:
+            return "exact" if worst[pair] is not None and worst[pair] <= 1 else "FAILS"
+        return "refused" if pair in refused else ""
+
     yield "## Family × adapter\n"
     largest = worst_by(exact, lambda row: row["kinds"])
     yield table(["family", *kinds], [*([f, *(cell((f, k)) for k in kinds)] for f in families),
-                                     ["error over tolerance", *(coarse(largest[k]) for k in kinds)]])
+                                     ["error over tolerance", *(coarse(largest[k]) if k in largest else "" for k in kinds)]])
     yield "\n## Precision and files of the base\n"
     yield ("Largest error over tolerance, in brackets, of all that ran on the family: over all layers in `fp32` and `fp64`, of the "
            "last layer in `delta`, where the tolerance is that of models of common width (these are 64 wide) and a mixture of "
@@ -139,7 +146,8 @@ def refusal_section(rows):
     for row in rows:
         folder = Path(row["variant"])
         kind = json.loads((folder / "adapter_config.json").read_text())["peft_type"]
-        reason = row["reason"].split("/adapter_model.safetensors: ")[-1].split(": adapter_config.json: ")[-1]
+        reason = re.split(r"/adapter_model\.(?:safetensors|bin): |adapter_config\.json: ", row["reason"])[-1]
+        reason = re.sub(r"layers\.\d+\.", "layers.N.", reason)
         said.add((PEFT_NAMES.get(kind, "LoRA" if kind == "LORA" else kind), reason))
     yield table(["kind", "reason"], sorted(map(list, said)))
 
@@ -176,14 +184,15 @@ def tokenizer_section(rows):
 
 
 def document(results):
+    refusals = read(results / "refusals.jsonl")
     parts = [
         "# What the tests have compared\n",
         f"Written by `{COMMAND}` from what `make test` ran; the test `coverage` fails when it says something else.\n",
         "A cell says *exact* where tests ran that adapter on a tiny model of that family and every layer's result was within "
-        "the tolerances of [HACKING.md](HACKING.md#tolerances) of transformers and PEFT in float64, in `fp32`; how near the tolerance they came stands in the last line. An empty cell was not run. An adapter "
+        "the tolerances of [HACKING.md](HACKING.md#tolerances) of transformers and PEFT in float64, in `fp32`; how near the tolerance they came stands in the last line. The reason for a *refused* one stands below. An empty cell was not run. An adapter "
         "counts in every column that it has something of.\n",
-        *parity_section(read(results / "parity.jsonl")),
-        *refusal_section(read(results / "refusals.jsonl")),
+        *parity_section(read(results / "parity.jsonl"), refusals),
+        *refusal_section(refusals),
         *tokenizer_section(read(results / "tokenizers.jsonl")),
     ]
     return "\n".join(parts) + "\n"

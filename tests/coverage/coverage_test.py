@@ -20,7 +20,8 @@ def results(folder, ratio=0.02, kind="LORA", wrong=0, options=None):
     (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": kind} | (options or {})))
     row = {"family": "llama", "base": str(base), "dtype": "F32", "variant": str(adapter), "ran": "fp32", "ratio": ratio}
     lines(folder / "parity.jsonl", [row | {"precision": p} for p in ("fp32", "fp64", "delta")])
-    lines(folder / "refusals.jsonl", [{"variant": str(adapter), "reason": f"{adapter}: adapter_config.json: not computed"}])
+    refusal = {"variant": str(adapter), "reason": f"{adapter}: adapter_config.json: not computed"}
+    lines(folder / "refusals.jsonl", [refusal, refusal | {"family": "llama"}, refusal | {"family": "phi"}])
     lines(folder / "tokenizers.jsonl", [{"name": "t", "path": "t.gguf", "lines": 300, "random": 0, "wrong": wrong}])
 
 
@@ -36,7 +37,7 @@ def main():
         assert run(folder, "--check").returncode == 1, "no document"
         assert run(folder).returncode == 0
         text = (folder / "coverage.md").read_text()
-        for part in ("| llama | exact |", "[≤ 0.1]", "not computed", "| GGUF vocabulary | 1 | 300 | 0 | equal |"):
+        for part in ("| llama | exact |", "| phi | refused |", "[≤ 0.1]", "not computed", "| GGUF vocabulary | 1 | 300 | 0 | equal |"):
             assert part in text, part
         assert run(folder, "--check").returncode == 0
         results(folder, ratio=0.4)

@@ -38,6 +38,15 @@ bool routes(const std::filesystem::path& base) {
   });
 }
 
+// The common kinds are tried on every family: one that is refused by name, not for its shapes, is a line of
+// docs/coverage.md and no failure here (that document's test fails when it was exact before).
+bool is_refusal(const GoldenCase& golden, const EmbedFailure& failed) {
+  const Inspection seen = inspect({failed.path}, {.base = golden.base.string()}).front();
+  if (!golden.kinds || seen.verdict != "refused" || seen.fits) return false;
+  testing::log_coverage("refusals", {{"family", golden.family}, {"variant", failed.path}, {"reason", failed.error}});
+  return true;
+}
+
 TEST_P(Parity, EqualsTransformersAndPeft) {
   const GoldenCase golden = testing::golden_cases().at(std::get<0>(GetParam()));
   const std::string precision = std::get<1>(GetParam());
@@ -58,13 +67,15 @@ TEST_P(Parity, EqualsTransformersAndPeft) {
   const double bound = !delta ? 1 : routes(golden.base) ? std::numeric_limits<double>::max() : kTinyDelta;
   std::map<std::string, store::Record> records;
   const EmbedReport report = embed(models, options, [&](store::Record r) { records.emplace(r.name, std::move(r)); });
-  for (const EmbedFailure& f : report.failed) ADD_FAILURE() << f.name << ": " << f.error;
+  for (const EmbedFailure& f : report.failed)
+    if (!is_refusal(golden, f)) ADD_FAILURE() << f.name << ": " << f.error;
 
   const std::string base_dtype = inspect(golden.base.string()).dtype;
   const auto& names = std::get<std::vector<std::string>>(arrays.at("model_names").values);
   ASSERT_EQ(names.size(), golden.variants.size());
+  EXPECT_EQ(records.size() + report.failed.size(), names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    ASSERT_TRUE(records.contains(names[i])) << names[i];
+    if (!records.contains(names[i])) continue;  // failed, as said above
     const store::Record& r = records.at(names[i]);
     const auto dim = static_cast<std::size_t>(r.dim);
     ASSERT_EQ(r.mean.size(), row) << names[i];

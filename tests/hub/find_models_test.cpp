@@ -111,7 +111,8 @@ TEST_F(FindModels, RunawayTreesEndWithAProblem) {
   fs::path deep = "a";
   for (int i = 0; i < 10; ++i) deep /= "a";
   add(deep / "adapter_config.json", "{}");
-  EXPECT_EQ(found().size(), 1u);
+  add("a/a/a/a/a/b/adapter_config.json", "{}");
+  EXPECT_EQ(found().size(), 2u);
   EXPECT_THAT(found("", {.depth = 5}), IsEmpty());
   ASSERT_EQ(problems_.size(), 1u);
   EXPECT_THAT(problems_[0], HasSubstr("5 folders"));

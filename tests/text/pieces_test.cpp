@@ -86,6 +86,10 @@ TEST(RustNumber, RoundsAsTokenizersDoes) {
   EXPECT_EQ(rust_number("-7.2411770803138475"), -7.241177080313848);
   EXPECT_EQ(rust_number("-7.4711787707769926"), -7.471178770776992);
   EXPECT_EQ(rust_number("-7.6871975020492265"), -7.687197502049227);
+  EXPECT_EQ(through_rust_json(-9.078573226928711), -9.078573226928713);
+  EXPECT_EQ(through_rust_json(-9.055477142333984), -9.055477142333984);
+  EXPECT_EQ(through_rust_json(-3), -3);
+  EXPECT_EQ(through_rust_json(0), 0);
 }
 
 TEST(Unigram, TakesTheBestScoreAndJoinsUnknowns) {
