@@ -33,11 +33,9 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, std::in
     angles_.push_back({at::cat(cos).to(dtype).contiguous(), at::cat(sin).to(dtype).contiguous()});
   }
   for (const auto& probe : layout.probes) longest_ = std::max(longest_, static_cast<std::int64_t>(probe.size()));
-  const PositionKind kind = spec.architecture->position;
-  if (kind == PositionKind::kAlibi)
+  if (spec.architecture->position == PositionKind::kAlibi)
     bias_ = alibi(spec.heads, longest_).view({1, spec.heads, longest_}).to(dtype).contiguous();
-  if (kind == PositionKind::kRelative)
-    bias_ = at::zeros({variants, spec.heads, 2 * longest_ - 1}, at::TensorOptions(dtype));
+  if (spec.counts_distances()) bias_ = at::zeros({variants, spec.heads, 2 * longest_ - 1}, at::TensorOptions(dtype));
 }
 
 void Attention::set_relative(int layer, const at::Tensor& table, std::int64_t first, std::int64_t count) {
@@ -67,7 +65,7 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
   const bool one = q.size(1) != layout_->tokens;  // one token of each probe asks alone
   const model::RopeSpec none, &rope = positions.rope ? *positions.rope : none;
   const std::int64_t half = positions.rope ? positions.angles->cos.size(1) : 0;
-  const bool by_distance = spec_->architecture->position == PositionKind::kRelative;
+  const bool by_distance = spec_->counts_distances();
   at::Tensor out = at::empty({q.size(0), q.size(1), heads * values}, q.options());
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "attention", [&] {
     const scalar_t *from_q = q.const_data_ptr<scalar_t>(), *from_k = k.const_data_ptr<scalar_t>();

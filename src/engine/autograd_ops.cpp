@@ -112,7 +112,7 @@ at::Tensor AutogradOps::score_bias(const model::LayerSpec& layer, std::int64_t f
   at::Tensor position;
   if (spec_.architecture->position == model::PositionKind::kAlibi) {
     position = alibi(spec_.heads, m).to(weights_.dtype());
-  } else if (spec_.architecture->position == model::PositionKind::kRelative) {
+  } else if (spec_.counts_distances()) {
     const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
     const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
     const ModuleOps* ops = operator_at(own);
@@ -219,6 +219,11 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
                         : weights.checkpoint().embedding_rows(ids, weights.dtype());
   if (spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
   if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
+  if (spec.has(Module::kTokenTypes)) {
+    const auto types = operators.find({Module::kTokenTypes});
+    const bool replaced = types != operators.end() && types->second.weight.defined();
+    rows = rows + (replaced ? types->second.weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
+  }
   if (!spec.architecture->embed_norm) return rows;
   const auto norm = operators.find({Module::kEmbedNorm});
   return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);
@@ -234,7 +239,7 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
     ops.enter(layer);
     hidden = model::run_block(spec, layer, ops, hidden);
   }
-  hidden = ops.norm(s.final_norm, hidden);
+  if (spec.has(s.final_norm)) hidden = ops.norm(s.final_norm, hidden);
   if (states) states->push_back(hidden);
   return hidden;
 }

@@ -15,8 +15,8 @@ namespace {
 std::string mebibytes(double bytes) { return std::to_string(static_cast<long long>(bytes / (1 << 20)) + 1) + " MiB"; }
 
 bool fits(const model::ModelSpec& a, const model::ModelSpec& b) {
-  return a.hidden == b.hidden && a.layer_count() == b.layer_count() && a.stacks.size() == b.stacks.size() &&
-         a.decoder_first() == b.decoder_first();
+  return a.hidden == b.hidden && a.layer_count() == b.layer_count() && a.decoder_first() == b.decoder_first() &&
+         a.architecture->stacks == b.architecture->stacks && a.architecture->final_norm == b.architecture->final_norm;
 }
 
 Plan plan_for(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,

@@ -169,6 +169,7 @@ void Checkpoint::index_tensors() {
 void Checkpoint::require(Site site, Param param) {
   const Architecture& a = *spec_.architecture;
   const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
+  const std::string old = param == Param::kWeight ? ".gamma" : ".beta";  // of LayerNorms, as TensorFlow named them
   std::string name;
   const io::TensorInfo* found = nullptr;
   if (gguf_ != nullptr) {
@@ -179,6 +180,7 @@ void Checkpoint::require(Site site, Param param) {
       const std::string candidate = std::string(prefix) + spec_.hf_name(site) + suffix;
       if (name.empty()) name = candidate;
       if ((found = file_->find(candidate)) != nullptr) break;
+      if ((found = file_->find(std::string(prefix) + spec_.hf_name(site) + old)) != nullptr) break;
     }
   }
   if (found == nullptr) {

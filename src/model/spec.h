@@ -90,6 +90,7 @@ struct ModelSpec {
   double embedding_scale = 1;    // of token embeddings
   double residual_scale = 1;     // of what attention and MLP add
   std::int64_t positions = 0;    // rows of the table of learned positions
+  std::int64_t token_types = 0;  // rows of the table of token types
   bool parallel = false;         // Architecture::parallel
   std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
@@ -98,6 +99,10 @@ struct ModelSpec {
   int layer_count() const { return static_cast<int>(layers.size()); }
   const StackSpec& stack_of(int layer) const {
     return stacks[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].stack)];
+  }
+  // Whether distances between tokens count in the scores (RelativeSpec).
+  bool counts_distances() const {
+    return architecture->position == PositionKind::kRelative || architecture->relative_beside;
   }
   bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
   // Of a model that does: the decoder's first layer; else 0.
@@ -134,6 +139,8 @@ void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
 void read_latent(const io::JsonFields& config, ModelSpec& spec);
 void read_experts(const io::JsonFields& config, ModelSpec& spec);
 void read_t5(const io::JsonFields& config, ModelSpec& spec);
+// Token types, and the options of an encoder that are not computed.
+void read_encoder(const io::JsonFields& config, ModelSpec& spec);
 // Factors on embeddings, residuals, scores and logits; layers without positions.
 void read_scales(const io::JsonFields& config, ModelSpec& spec);
 void read_unrotated(const io::JsonFields& config, ModelSpec& spec);
