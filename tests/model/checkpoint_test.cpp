@@ -70,8 +70,9 @@ TEST_F(Checkpoints, EncodersGoByOldNamesToo) {
   const std::string content = io::read_text(file, std::size_t{1} << 30);
   std::uint64_t size = 0;
   std::memcpy(&size, content.data(), 8);
+  const io::Json names = io::parse_json(std::string_view(content).substr(8, size), file);
   io::Json renamed = io::Json::object();
-  for (const auto& [name, tensor] : io::parse_json(std::string_view(content).substr(8, size), file).items()) {
+  for (const auto& [name, tensor] : names.items()) {
     std::string to = name == "__metadata__" ? name : "bert." + name;
     if (const auto norm = to.find("LayerNorm."); norm != std::string::npos)
       to = to.substr(0, norm) + (to.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta");
