@@ -227,7 +227,8 @@ void Checker::run() const {
   replaced();
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
-    if (model::is_table(site_.module)) fail(ErrorCode::kUnsupported, "not computed on the token embedding and other tables", *t);
+    if (model::is_table(site_.module))
+      fail(ErrorCode::kUnsupported, "not computed on the token embedding and other tables", *t);
     if (site_.expert >= 0 && (c_.config.peft_type != "LORA" || c_.config.dora || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);
   }
