@@ -131,7 +131,7 @@ MODELS = [
     Tiny("opt", "opt", "qwen2", dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)),
     Tiny("bloom", "bloom", "llama3", dict(hidden_size=48, n_layer=3, n_head=6), adapters="bias"),
     Tiny("t5", "t5", "t5", T5 | dict(feed_forward_proj="relu"), extra=("mean", "pre"),
-         features={"distance": {"relative_attention_max_distance": 200}, "buckets": {"relative_attention_num_buckets": 16}}),
+         features={"distance": {"relative_attention_max_distance": 200}}),
     Tiny("flan_t5", "t5", "t5", T5 | dict(num_layers=2, num_decoder_layers=3, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
          storage="bf16", features={"relu": {"feed_forward_proj": "gated-relu"}}),
     Tiny("umt5", "umt5", "t5", T5 | dict(feed_forward_proj="gated-gelu"), storage="sharded"),
