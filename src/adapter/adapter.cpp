@@ -22,7 +22,21 @@ using model::Module;
 using model::Site;
 
 // What the first block reads depends on it.
-bool at_start(Module m) { return m == Module::kEmbed || m == Module::kPositions || m == Module::kEmbedNorm; }
+bool at_start(Module m) {
+  return m == Module::kEmbed || m == Module::kPositions || m == Module::kTokenTypes || m == Module::kEmbedNorm;
+}
+
+// Whether a module lies behind the last block, where nothing is read: a task's head, or a pooler.
+bool of_head(std::string_view path) {
+  constexpr std::string_view kHeads[] = {
+      "classifier",      "pre_classifier",   "score",           "qa_outputs", "cls", "lm_head",
+      "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler"};
+  return std::ranges::any_of(model::hf_prefixes(), [&](std::string_view prefix) {
+    if (!path.starts_with(prefix)) return false;
+    const std::string_view first = path.substr(prefix.size(), path.find('.', prefix.size()) - prefix.size());
+    return std::ranges::find(kHeads, first) != std::end(kHeads);
+  });
+}
 
 bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
   const io::Bytes left = file.bytes(x), right = file.bytes(y);
@@ -172,7 +186,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
                 {.path = file_->path().string(), .field = t.name});
   if (!site || !base.spec().has(*site)) {
-    if (site && site->module == Module::kHead) return;  // a tied head: nothing that is read depends on it
+    if ((site && site->module == Module::kHead) || of_head(key->module_path)) return;
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),
                  .field = t.name,

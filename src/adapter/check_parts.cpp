@@ -237,7 +237,8 @@ void Checker::run() const {
   replaced();
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
-    if (model::is_table(site_.module)) fail(ErrorCode::kUnsupported, "not computed on a table of rows", *t);
+    if (model::is_table(site_.module))
+      fail(ErrorCode::kUnsupported, "not computed on the token embedding and other tables", *t);
     if (model::of_expert(site_.module) &&
         (c_.config.peft_type != "LORA" || c_.config.dora || c_.config.start != Start::kPlain || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);

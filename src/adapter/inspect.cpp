@@ -40,12 +40,15 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   const auto file = adapter::open_adapter_tensors(folder);
   std::set<std::string> targets;
   std::set<std::string_view> dtypes;
+  bool stacks = false;  // of an encoder with a decoder, which does not propagate deltas
   for (const io::TensorInfo& t : file->tensors()) {
     out.parameters += static_cast<std::int64_t>(t.elements);
     out.bytes += static_cast<std::int64_t>(file->bytes(t).size());
     dtypes.insert(io::info(t.dtype).name);
     if (const std::string target = target_of(t.name); !target.empty()) targets.insert(target);
     const auto key = adapter::parse_key(t.name);
+    stacks = stacks || (key && (key->module_path.find("encoder.block.") != std::string::npos ||
+                                key->module_path.find("decoder.block.") != std::string::npos));
     const bool ranked = key && (key->role == adapter::Role::kA || key->role == adapter::Role::kEmbedA);
     if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
   }
@@ -53,7 +56,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   out.targets.assign(targets.begin(), targets.end());
   for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
   out.verdict = config.refusal.empty() ? "exact" : "refused";
-  if (config.refusal.empty()) out.precision = "delta";  // on a base that propagates deltas (engine/delta_ops.h)
+  if (config.refusal.empty()) out.precision = stacks ? "fp32" : "delta";
   out.reason = config.refusal;
   if (config.virtual_tokens > 0) out.precision = "fp32";  // no row of the base stands beside them
 }

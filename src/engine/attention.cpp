@@ -34,11 +34,9 @@ Attention::Attention(const model::ModelSpec& spec, const Layout& layout, std::in
   }
   for (std::size_t p = 0; p < layout.probes.size(); ++p)
     longest_ = std::max(longest_, layout.before.keys + layout.length(static_cast<std::int64_t>(p)));
-  const PositionKind kind = spec.position;
-  if (kind == PositionKind::kAlibi)
+  if (spec.position == PositionKind::kAlibi)
     bias_ = alibi(spec, longest_).view({1, spec.heads, longest_}).to(dtype).contiguous();
-  if (kind == PositionKind::kRelative)
-    bias_ = at::zeros({variants, spec.heads, 2 * longest_ - 1}, at::TensorOptions(dtype));
+  if (spec.counts_distances()) bias_ = at::zeros({variants, spec.heads, 2 * longest_ - 1}, at::TensorOptions(dtype));
 }
 
 void Attention::set_relative(int layer, const at::Tensor& table, std::int64_t first, std::int64_t count) {
@@ -68,7 +66,7 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
   const bool one = q.size(1) != layout_->tokens;  // one token of each probe asks alone
   const model::RopeSpec none, &rope = positions.rope ? *positions.rope : none;
   const std::int64_t half = positions.rope ? positions.angles->cos.size(1) : 0;
-  const bool by_distance = spec_->position == PositionKind::kRelative;
+  const bool by_distance = spec_->counts_distances();
   at::Tensor out = at::empty({q.size(0), q.size(1), heads * values}, q.options());
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "attention", [&] {
     const scalar_t *from_q = q.const_data_ptr<scalar_t>(), *from_k = k.const_data_ptr<scalar_t>();

@@ -77,7 +77,7 @@ at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, cons
 at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
                                        std::int64_t m) {
   const at::Tensor bias = score_bias(spec_, layer, first, n, m, weights_.dtype());
-  if (spec_.position != model::PositionKind::kRelative) return bias;
+  if (!spec_.counts_distances()) return bias;
   const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
   const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
   const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
@@ -183,6 +183,11 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
                         : weights.checkpoint().embedding_rows(ids, weights.dtype());
   if (spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
   if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
+  if (spec.has(Module::kTokenTypes)) {
+    const auto types = operators.find({Module::kTokenTypes});
+    const bool replaced = types != operators.end() && types->second.weight.defined();
+    rows = rows + (replaced ? types->second.weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
+  }
   if (!spec.architecture->embed_norm) return rows;
   const auto norm = operators.find({Module::kEmbedNorm});
   return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);
@@ -198,7 +203,7 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
     ops.enter(layer);
     hidden = model::run_block(spec, layer, ops, hidden);
   }
-  hidden = ops.norm(s.final_norm, hidden);
+  if (spec.has(s.final_norm)) hidden = ops.norm(s.final_norm, hidden);
   if (states) states->push_back(hidden);
   return hidden;
 }

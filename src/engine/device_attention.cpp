@@ -7,7 +7,7 @@ namespace deltascape::engine {
 
 DeviceAttention::DeviceAttention(const model::ModelSpec& spec, const Layout& layout, const at::TensorOptions& options)
     : spec_(spec), layout_(layout) {
-  if (spec.position == model::PositionKind::kRelative)
+  if (spec.counts_distances())
     throw Error(ErrorCode::kUsage, "this family runs on the processor alone",
                 {.field = "--device", .expected = "cpu", .found = std::string(spec.architecture->model_type)});
   const auto dtype = c10::typeMetaToScalarType(options.dtype());

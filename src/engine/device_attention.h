@@ -14,7 +14,7 @@ namespace deltascape::engine {
 
 class DeviceAttention {
  public:
-  // Throws Error for a family whose positions need weights (T5's), which does not run on a device.
+  // Throws Error for a family whose positions need weights (T5's distances), which does not run on a device.
   DeviceAttention(const model::ModelSpec& spec, const Layout& layout, const at::TensorOptions& options);
   // As Attention's.
   at::Tensor operator()(const model::LayerSpec& layer, const AttentionRows& rows) const;

@@ -57,6 +57,9 @@ Generated generate(Weights& weights, const Operators& operators, const std::vect
                    const GenerateOptions& options) {
   const at::NoGradGuard no_grad;  // not inference mode: the weights stay usable by training
   const model::ModelSpec& spec = weights.spec();
+  if (!spec.stacks.back().causal)
+    throw Error(ErrorCode::kUnsupported, "an encoder generates nothing",
+                {.found = std::string(spec.architecture->model_type)});
   for (const Ids& p : prompts)
     if (p.empty()) throw Error(ErrorCode::kUsage, "a prompt without tokens");
   Generated out{std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(prompts.size())};

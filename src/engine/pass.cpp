@@ -260,7 +260,8 @@ void Pass::read_taps(int block) {
   const Position position = setting_.taps.position;
   for (const Tap& tap : setting_.taps.taps) {
     if (tap.block != block) continue;
-    const Norm base_norm = tap.final_norm ? loaded_norm(setting_.base, {Module::kFinalNorm}, setting_.dtype()) : Norm();
+    const bool ends = tap.final_norm && setting_.base.spec().has(Module::kFinalNorm);
+    const Norm base_norm = ends ? loaded_norm(setting_.base, {Module::kFinalNorm}, setting_.dtype()) : Norm();
     base_taps_.push_back(base_stream_.read(0, tap, position, base_norm));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];

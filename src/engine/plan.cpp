@@ -43,12 +43,16 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
   // The weights, one linear before it is reordered, the base's own rows, and the file's bytes of one layer.
   const double fixed = weights * (element + (half ? 2 : 0)) + largest * (element + 2) + twins + raw + values * element +
                        static_cast<double>(adapters.scratch_elements) * element;
-  const double rows = tokens + probes * d(adapters.before.rows);
+  const double own_rows = tokens + probes * d(adapters.before.rows);
   const double prefix = element * d(adapters.before.keys * spec.kv_heads * (spec.head_dim + spec.value_dim));
-  const std::int64_t decoder_rows = spec.encodes_first() ? layout.last.size(0) : 0;
+  // A stream: its rows, those of a decoder beside an encoder, what was read of it; and its distances' biases.
+  std::int64_t longest = 0;
+  for (const auto& probe : layout.probes) longest = std::max(longest, static_cast<std::int64_t>(probe.size()));
+  const double rows = own_rows + (spec.encodes_first() ? probes : 0);
+  const double distances = spec.counts_distances() ? d(spec.heads) * 2 * d(longest) : 0;
   const double stream =
-      d(spec.hidden) * element * (rows + d(decoder_rows) + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size())));
-  const double running = element * (values * rows / tokens + 4 * rows * d(spec.hidden)) +
+      element * (distances + d(spec.hidden) * (rows + 2 * probes * d(static_cast<std::int64_t>(taps.taps.size()))));
+  const double running = element * (values * own_rows / tokens + 4 * own_rows * d(spec.hidden)) +
                          2 * static_cast<double>(adapters.layer_bytes) + 2 * prefix;
 
   Plan plan;

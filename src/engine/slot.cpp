@@ -17,6 +17,7 @@ std::optional<at::Tensor> Slot::embedding(const Setting& s, const Layout& layout
 
 Norm Slot::outer_norm(const Setting& s, Module module, const Norm& base) const {
   const Site site{module};
+  if (!s.base.spec().has(module)) return {};
   if (variant->full) return loaded_norm(*variant->full, site, s.dtype());
   const adapter::ModuleOps ops = variant->adapter->ops(site, s.dtype());
   return replaced(s.base.spec(), base, ops.weight, ops.bias);

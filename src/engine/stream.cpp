@@ -10,7 +10,7 @@ using model::Site;
 
 at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const {
   const auto after = [&](const at::Tensor& x) {
-    return tap.final_norm ? normed(spec, Module::kFinalNorm, x, norm) : x;
+    return tap.final_norm && spec.architecture->final_norm ? normed(spec, Module::kFinalNorm, x, norm) : x;
   };
   if (pooled) return after(of(v).cpu());
   // The norm is a token's own affair, so the last position needs it for the last token alone.
@@ -87,6 +87,11 @@ at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapte
     const at::Tensor table = ops_of(Module::kPositions).weight;
     rows.add_(table.defined() ? table.index_select(0, at::tensor(ids, at::kLong))
                               : c.rows(Module::kPositions, ids, dtype));
+  }
+  if (spec.has(Module::kTokenTypes)) {
+    const at::Tensor table = ops_of(Module::kTokenTypes).weight;
+    constexpr std::int64_t kFirst[] = {0};
+    rows.add_(table.defined() ? table.narrow(0, 0, 1) : c.rows(Module::kTokenTypes, kFirst, dtype));
   }
   if (!spec.has(Module::kEmbedNorm)) return rows;
   const adapter::ModuleOps ops = ops_of(Module::kEmbedNorm);

@@ -16,7 +16,7 @@ enum class Position { kLast, kMean, kWeighted };
 
 struct Tap {
   int block = 0;            // after this many blocks of all stacks: layer_count is the last residual
-  bool final_norm = false;  // read after the final norm (only with block == layer_count)
+  bool final_norm = false;  // read after the final norm, if there is one (only with block == layer_count)
 };
 
 struct Taps {

@@ -7,8 +7,17 @@
 namespace deltascape::model {
 namespace {
 
-constexpr std::string_view kPrefixes[] = {"model.",       "",         "language_model.model.", "model.language_model.",
-                                          "transformer.", "gpt_neox."};
+constexpr std::string_view kPrefixes[] = {"model.",
+                                          "",
+                                          "language_model.model.",
+                                          "model.language_model.",
+                                          "transformer.",
+                                          "gpt_neox.",
+                                          "bert.",
+                                          "roberta.",
+                                          "distilbert.",
+                                          "electra.",
+                                          "mpnet."};
 
 // The first hole takes the layer, the second the expert.
 std::string fill(std::string_view pattern, Site site) {
@@ -96,7 +105,8 @@ std::optional<Site> site_of(const Architecture& a, std::string_view module_path,
         if (n.hf.empty() || (stack > 0 && stack >= stack_first.size())) continue;
         const auto numbers = match(n.hf, path);
         if (!numbers) continue;
-        const auto [layer, expert] = *numbers;
+        auto [layer, expert] = *numbers;
+        if (in_block(n.module) && layer < 0) layer = 0;  // a part that the first layer has for all
         return Site{n.module, layer + (layer >= 0 && stack > 0 ? stack_first[stack] : 0), expert};
       }
   }

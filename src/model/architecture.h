@@ -62,7 +62,7 @@ enum class PositionKind {
   kRelative,  // T5's buckets of distances (arXiv 1910.10683 §2.1); a stack's first layer has the table for all
 };
 enum class MlpKind { kGated, kPlain, kExperts, kFusedGated };  // fused: one linear for gate and up
-enum class StackKind { kDecoder, kEncoderDecoder };
+enum class StackKind { kDecoder, kEncoder, kEncoderDecoder };  // an encoder's tokens see those behind them too
 
 // One tensor name: `hf` below the checkpoint's prefix ("model."), `gguf` whole; the first "{}" stands for the layer,
 // counted in its stack, the second for the expert. A module with several rows goes by several names; the first is the
@@ -113,6 +113,7 @@ struct Architecture {
   MlpKind mlp = MlpKind::kGated;
   ConfigKeys keys = {};
   bool embed_norm = false;           // a norm after the token embedding
+  bool token_types = false;          // every token's embedding has the first token type's added
   bool norm_plus_one = false;        // RMSNorm multiplies by 1 + weight (Gemma)
   bool scale_embeddings = false;     // token embeddings times sqrt(hidden)
   bool norm_bias = true;             // LayerNorms have a bias
@@ -123,16 +124,20 @@ struct Architecture {
   bool partial_rope = false;         // a head's first features may turn alone
   bool interleaved_rope = false;     // neighbouring features turn together
   int position_offset = 0;           // of the first learned position in its table (OPT)
+  bool offset_counted = false;       // the config's number of positions counts the rows before that (RoBERTa)
   bool transposed = false;           // the blocks' linears are stored [in, out] (GPT-2's Conv1D)
   Switch parallel = Switch::kNever;  // attention and MLP read one residual, and both are added to it
   bool shared_norm = false;          // where parallel: they read one norm of it
   bool tied_head = false;            // where the config does not say
   Switch qk_norm = Switch::kNever;   // norms of q and k before they turn
   QkNorm qk_norm_kind = QkNorm::kByHead;
-  bool qk_norm_bias = false;           // where these are LayerNorms
-  bool relative_by_layer = false;      // every layer has a table of relative positions of its own (UMT5)
-  bool pre_norms = true;               // norms before attention and MLP
-  bool post_norms = false;             // norms after attention and MLP too
+  bool qk_norm_bias = false;       // where these are LayerNorms
+  bool relative_beside = false;    // T5's distances count beside other positions; one table outside the layers (MPNet)
+  bool relative_by_layer = false;  // every layer has a table of relative positions of its own (UMT5)
+  bool pre_norms = true;           // norms before attention and MLP
+  bool post_norms = false;         // norms after attention and MLP too
+  bool sum_norms = false;          // these are of the residual with what attention and MLP add (BERT)
+  bool final_norm = true;          // a norm after the last block
   bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
   bool soft_caps = false;              // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
   bool local_rope = false;             // windowed layers turn with their own base and no scaling (Gemma 3)

@@ -131,20 +131,22 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   if (spec.clip_qkv > 0)
     for (at::Tensor* part : {&h.q, &h.k, &h.v}) *part = part->clamp(-spec.clip_qkv, spec.clip_qkv);
   at::Tensor y = ops.linear(Module::kO, ops.attention(l, h.q, h.k, h.v));
-  if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
+  if (a.post_norms && !a.sum_norms) y = ops.norm(Module::kAttnPostNorm, y);
   if (spec.parallel) {
     const at::Tensor beside = mlp(spec, l, ops, spec.shared_norm ? ops.needed(read) : ops.norm(Module::kMlpNorm, x));
     return ops.add(ops.add(std::move(x), y), beside);
   }
   x = ops.add(std::move(x), added(y));
+  if (a.sum_norms) x = ops.norm(Module::kAttnPostNorm, x);
   if (spec.stack_of(layer).cross) {
     y = cross(l, ops, x);
     x = ops.add(std::move(x), y);
   }
 
   y = mlp(spec, l, ops, a.pre_norms ? ops.norm(Module::kMlpNorm, x) : x.clone());
-  if (a.post_norms) y = ops.norm(Module::kMlpPostNorm, y);
-  return ops.add(std::move(x), added(y));
+  if (a.post_norms && !a.sum_norms) y = ops.norm(Module::kMlpPostNorm, y);
+  x = ops.add(std::move(x), added(y));
+  return a.sum_norms ? ops.norm(Module::kMlpPostNorm, x) : x;
 }
 
 }  // namespace deltascape::model

@@ -171,15 +171,18 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
 }
 
 std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
-  const auto shape = [](const ModelSpec& spec) {
+  const auto size = [](const ModelSpec& spec) {
     std::string layers;  // those of an encoder and of its decoder apart
     for (const StackSpec& s : spec.stacks) layers += (layers.empty() ? "" : " + ") + std::to_string(s.layers);
     return layers + " layers of width " + std::to_string(spec.hidden);
   };
-  const std::string expected = shape(base.spec()), found = shape(variant.spec());
-  if (expected == found) return std::nullopt;
+  const std::string expected = size(base.spec()), found = size(variant.spec());
+  const Architecture &of_base = *base.spec().architecture, &own = *variant.spec().architecture;
+  if (expected == found && own.stacks == of_base.stacks && own.final_norm == of_base.final_norm) return std::nullopt;
   return Error(ErrorCode::kMismatch, "this model is no finetune of the base",
-               {.path = variant.path().string(), .expected = expected, .found = found});
+               {.path = variant.path().string(),
+                .expected = std::string(of_base.model_type) + ", " + expected,
+                .found = std::string(own.model_type) + ", " + found});
 }
 
 void Checkpoint::index_tensors() {
@@ -192,12 +195,14 @@ void Checkpoint::index_tensors() {
 // Under any of the names and published prefixes; `name` becomes what is missing otherwise.
 const io::TensorInfo* Checkpoint::find(Site site, Param param, std::string& name) const {
   const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
+  const std::string old = param == Param::kWeight ? ".gamma" : ".beta";  // of LayerNorms, as TensorFlow named them
   const auto names = gguf_ != nullptr ? gguf_names(*spec_.architecture, site) : spec_.hf_names(site);
   for (const std::string& bare : names)
     for (const std::string_view prefix : gguf_ != nullptr ? kNoPrefix : hf_prefixes()) {
-      const std::string candidate = std::string(prefix) + bare + suffix;
-      if (name.empty()) name = candidate;
-      if (const io::TensorInfo* found = file_->find(candidate)) return found;
+      const std::string candidate = std::string(prefix) + bare;
+      if (name.empty()) name = candidate + suffix;
+      if (const io::TensorInfo* found = file_->find(candidate + suffix)) return found;
+      if (const io::TensorInfo* found = gguf_ == nullptr ? file_->find(candidate + old) : nullptr) return found;
     }
   return nullptr;
 }

@@ -28,6 +28,50 @@ constexpr Architecture t5(std::string_view model_type, std::string_view title, b
           .activation_key = ""};
 }
 
+constexpr Architecture bert(std::string_view model_type, std::string_view title, int position_offset = 0) {
+  return {.model_type = model_type,
+          .gguf = "",
+          .title = title,
+          .names = kBert,
+          .norms = {},
+          .stacks = StackKind::kEncoder,
+          .norm = NormKind::kLayer,
+          .position = PositionKind::kLearned,
+          .mlp = MlpKind::kPlain,
+          .keys = {.norm_eps = "layer_norm_eps"},
+          .embed_norm = true,
+          .token_types = true,
+          .position_offset = position_offset,
+          .offset_counted = true,
+          .tied_head = true,
+          .pre_norms = false,
+          .post_norms = true,
+          .sum_norms = true,
+          .final_norm = false,
+          .qkv_bias = Switch::kAlways,
+          .o_bias = Switch::kAlways,
+          .mlp_bias = Switch::kAlways,
+          .activation = "gelu",
+          .norm_eps = 1e-12};
+}
+
+constexpr Architecture mpnet() {
+  Architecture a = bert("mpnet", "MPNet", 2);
+  a.names = kMpNet;
+  a.token_types = false;
+  a.relative_beside = true;
+  return a;
+}
+
+constexpr Architecture distilbert() {
+  Architecture a = bert("distilbert", "DistilBERT");
+  a.names = kDistilBert;
+  a.keys = {.hidden = "dim", .intermediate = "hidden_dim", .layers = "n_layers", .heads = "n_heads", .norm_eps = ""};
+  a.token_types = false;
+  a.activation_key = "activation";
+  return a;
+}
+
 constexpr Architecture kFamilies[] = {
     {.model_type = "llama",
      .gguf = "llama",
@@ -136,6 +180,13 @@ constexpr Architecture kFamilies[] = {
      .mlp_bias = {"enable_bias", true},
      .activation_key = "activation_function",
      .activation = "relu"},
+    bert("bert", "BERT, MiniLM, …"),
+    bert("roberta", "RoBERTa", 2),
+    bert("xlm-roberta", "XLM-RoBERTa", 2),
+    bert("camembert", "CamemBERT", 2),
+    bert("electra", "ELECTRA"),
+    mpnet(),
+    distilbert(),
     t5("t5", "T5, Flan-T5", false),
     t5("mt5", "mT5", false),
     t5("umt5", "UMT5", true),

@@ -48,13 +48,14 @@ enum class Module : std::uint8_t {
   kSharedScore,  // hidden -> how much of it a row takes (Qwen2-MoE)
   kMlpPostNorm,
   kEmbed,
-  kPositions,  // learned: a row for each position
+  kPositions,   // learned: a row for each position
+  kTokenTypes,  // a row for each part of a text; the first is added to every token (BERT)
   kEmbedNorm,
   kEncoderNorm,  // after the encoder's last block
   kFinalNorm,
   kHead,
 };
-inline constexpr std::size_t kModules = 42;
+inline constexpr std::size_t kModules = 43;
 inline constexpr std::size_t kBlockModules = 36;  // the first 36 lie in a block
 constexpr std::size_t index(Module m) { return static_cast<std::size_t>(m); }
 constexpr Module module_at(std::size_t i) { return static_cast<Module>(i); }
@@ -62,7 +63,7 @@ static_assert(index(Module::kHead) + 1 == kModules && index(Module::kMlpPostNorm
 constexpr bool in_block(Module m) { return index(m) < kBlockModules; }
 // Rows that are looked up, no linear: [rows, features].
 constexpr bool is_table(Module m) {
-  return m == Module::kRelativeBias || m == Module::kEmbed || m == Module::kPositions;
+  return m == Module::kRelativeBias || m == Module::kEmbed || m == Module::kPositions || m == Module::kTokenTypes;
 }
 constexpr bool of_expert(Module m) { return m >= Module::kExpertGate && m <= Module::kExpertDown; }
 

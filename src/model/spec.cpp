@@ -12,7 +12,10 @@ void lay_out_stacks(ModelSpec& s, int encoder_layers) {
   s.stacks.clear();
   if (encoder)
     s.stacks.push_back({.first = 0, .layers = encoder_layers, .causal = false, .final_norm = Module::kEncoderNorm});
-  s.stacks.push_back({.first = encoder_layers, .layers = s.layer_count() - encoder_layers, .cross = encoder});
+  s.stacks.push_back({.first = encoder_layers,
+                      .layers = s.layer_count() - encoder_layers,
+                      .causal = s.architecture->stacks != StackKind::kEncoder,
+                      .cross = encoder});
   for (int i = 0; i < s.layer_count(); ++i)
     s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;
   if (s.value_dim == 0) s.value_dim = s.head_dim;
@@ -112,6 +115,7 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kSharedDown: return {hidden, routing.shared_intermediate};
     case Module::kSharedScore: return {1, hidden};
     case Module::kPositions: return {positions, hidden};
+    case Module::kTokenTypes: return {token_types, hidden};
     case Module::kEmbed:
     case Module::kHead: return {vocabulary, hidden};
     case Module::kQNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : q};
@@ -131,10 +135,11 @@ bool ModelSpec::has(Site site) const {
   switch (site.module) {
     case Module::kEmbedNorm: return a.embed_norm;
     case Module::kPositions: return positions > 0;
+    case Module::kTokenTypes: return token_types > 0;
     case Module::kEncoderNorm: return stacks.size() > 1;
     case Module::kHead: return !tied_head;
-    case Module::kEmbed:
-    case Module::kFinalNorm: return true;
+    case Module::kEmbed: return true;
+    case Module::kFinalNorm: return a.final_norm;
     default: break;
   }
   if (site.layer < 0 || site.layer >= layer_count()) return false;
@@ -153,8 +158,7 @@ bool ModelSpec::has(Site site) const {
     case Module::kKvUp: return latent.kv_rank > 0;
     case Module::kQNorm:
     case Module::kKNorm: return qk_norm;
-    case Module::kRelativeBias:
-      return position == PositionKind::kRelative && (a.relative_by_layer || site.layer == stack.first);
+    case Module::kRelativeBias: return counts_distances() && (a.relative_by_layer || site.layer == stack.first);
     case Module::kCrossNorm:
     case Module::kCrossQ:
     case Module::kCrossK:

@@ -93,13 +93,14 @@ struct ModelSpec {
   double attention_softcap = 0;  // 0: none
   double final_softcap = 0;
   double logit_scale = 1;
-  double embedding_scale = 1;  // of token embeddings
-  double residual_scale = 1;   // of what attention and MLP add
-  std::int64_t positions = 0;  // rows of the table of learned positions
-  double clip_qkv = 0;         // q, k and v lie within ± this; 0: wherever they lie
-  bool parallel = false;       // Architecture::parallel
-  bool shared_norm = false;    // Architecture::shared_norm
-  bool qk_norm = false;        // Architecture::qk_norm
+  double embedding_scale = 1;    // of token embeddings
+  double residual_scale = 1;     // of what attention and MLP add
+  std::int64_t positions = 0;    // rows of the table of learned positions
+  std::int64_t token_types = 0;  // rows of the table of token types
+  double clip_qkv = 0;           // q, k and v lie within ± this; 0: wherever they lie
+  bool parallel = false;         // Architecture::parallel
+  bool shared_norm = false;      // Architecture::shared_norm
+  bool qk_norm = false;          // Architecture::qk_norm
   PositionKind position = PositionKind::kRotary;
   AlibiSpec alibi;
   std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
@@ -110,6 +111,8 @@ struct ModelSpec {
   const StackSpec& stack_of(int layer) const {
     return stacks[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].stack)];
   }
+  // Whether distances between tokens count in the scores (RelativeSpec).
+  bool counts_distances() const { return position == PositionKind::kRelative || architecture->relative_beside; }
   bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
   // Of a model that does: the decoder's first layer; else 0.
   int decoder_first() const { return stacks.back().first; }
@@ -147,6 +150,8 @@ void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
 void read_latent(const io::JsonFields& config, ModelSpec& spec);
 void read_experts(const io::JsonFields& config, ModelSpec& spec);
 void read_t5(const io::JsonFields& config, ModelSpec& spec);
+// Token types, and the options of an encoder that are not computed.
+void read_encoder(const io::JsonFields& config, ModelSpec& spec);
 // Factors on embeddings, residuals, scores and logits, and the bounds of q, k and v.
 void read_scales(const io::JsonFields& config, ModelSpec& spec);
 // Shared by both: "gelu_pytorch_tanh" -> kGeluTanh.

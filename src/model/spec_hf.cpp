@@ -148,7 +148,8 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.tied_head = c.boolean("tie_word_embeddings").value_or(a.tied_head);
   refuse_options(c, a);
   read_scales(c, s);
-  if (a.position == PositionKind::kLearned) s.positions = number(a.keys.positions, 0) + a.position_offset;
+  if (a.position == PositionKind::kLearned)
+    s.positions = number(a.keys.positions, 0) + (a.offset_counted ? 0 : a.position_offset);
   if (const auto width = c.integer("word_embed_proj_dim"); width && *width != s.hidden)  // OPT 350M
     throw Error(ErrorCode::kUnsupported, "embeddings of another width than the blocks are not computed",
                 {.path = file.string(), .field = "word_embed_proj_dim"});
@@ -157,6 +158,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   if (a.mlp == MlpKind::kExperts) read_experts(c, s);
   if (a.stacks == StackKind::kEncoderDecoder) read_t5(c, s);
   else lay_out_stacks(s);
+  if (a.stacks == StackKind::kEncoder) read_encoder(c, s);
   return s;
 }
 

@@ -49,6 +49,13 @@ void read_olmoe(const JsonFields& c, ModelSpec& s) {
   r.intermediate = s.intermediate;
 }
 
+void read_distances(const JsonFields& c, ModelSpec& s) {
+  s.relative = {within(c, "relative_attention_num_buckets", 4, 4096, 32),
+                within(c, "relative_attention_max_distance", 2, kMost, 128)};
+  if (s.relative.max_distance <= s.relative.buckets / 2)
+    c.fail("relative_attention_max_distance", "more than half of relative_attention_num_buckets");
+}
+
 }  // namespace
 
 void read_latent(const JsonFields& c, ModelSpec& s) {
@@ -120,11 +127,24 @@ void read_experts(const JsonFields& c, ModelSpec& s) {
     s.layers[i].mlp = MlpKind::kGated;
 }
 
+void read_encoder(const JsonFields& c, ModelSpec& s) {
+  const auto fixed = [&](std::string_view key, const std::string& found, const std::string& expected) {
+    if (found != expected)
+      throw Error(ErrorCode::kUnsupported, "an encoder with this option is not computed",
+                  {.path = c.file().string(), .field = std::string(key), .expected = expected, .found = found});
+  };
+  fixed("position_embedding_type", c.string("position_embedding_type").value_or("absolute"), "absolute");
+  fixed("is_decoder", c.boolean("is_decoder").value_or(false) ? "true" : "false", "false");
+  fixed("embedding_size", std::to_string(c.integer("embedding_size").value_or(s.hidden)), std::to_string(s.hidden));
+  // Positions count from behind the padding token's.
+  if (const int offset = s.architecture->position_offset; offset > 0)
+    fixed("pad_token_id", std::to_string(c.integer("pad_token_id").value_or(offset - 1)), std::to_string(offset - 1));
+  if (s.architecture->relative_beside) read_distances(c, s);
+  if (s.architecture->token_types) s.token_types = within(c, "type_vocab_size", 1, kMost, 2);
+}
+
 void read_t5(const JsonFields& c, ModelSpec& s) {
-  s.relative = {within(c, "relative_attention_num_buckets", 4, 4096, 32),
-                within(c, "relative_attention_max_distance", 2, kMost, 128)};
-  if (s.relative.max_distance <= s.relative.buckets / 2)
-    c.fail("relative_attention_max_distance", "more than half of relative_attention_num_buckets");
+  read_distances(c, s);
   s.attention_scale = 1;
   const bool first = s.architecture->model_type == "t5";  // mT5 and UMT5 begin with v1.1's choices
   const std::string mlp = c.string("feed_forward_proj").value_or(first ? "relu" : "gated-gelu");

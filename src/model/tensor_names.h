@@ -172,6 +172,54 @@ inline constexpr TensorName kOpt[] = {
     {M::kHead, "lm_head", "output"},
 };
 
+// BERT, RoBERTa and ELECTRA.
+inline constexpr TensorName kBert[] = {
+    {M::kQ, "encoder.layer.{}.attention.self.query", "blk.{}.attn_q"},
+    {M::kK, "encoder.layer.{}.attention.self.key", "blk.{}.attn_k"},
+    {M::kV, "encoder.layer.{}.attention.self.value", "blk.{}.attn_v"},
+    {M::kO, "encoder.layer.{}.attention.output.dense", "blk.{}.attn_output"},
+    {M::kAttnPostNorm, "encoder.layer.{}.attention.output.LayerNorm", "blk.{}.attn_output_norm"},
+    {M::kFc, "encoder.layer.{}.intermediate.dense", "blk.{}.ffn_up"},
+    {M::kDown, "encoder.layer.{}.output.dense", "blk.{}.ffn_down"},
+    {M::kMlpPostNorm, "encoder.layer.{}.output.LayerNorm", "blk.{}.layer_output_norm"},
+    {M::kEmbed, "embeddings.word_embeddings", "token_embd"},
+    {M::kPositions, "embeddings.position_embeddings", "position_embd"},
+    {M::kTokenTypes, "embeddings.token_type_embeddings", "token_types"},
+    {M::kEmbedNorm, "embeddings.LayerNorm", "token_embd_norm"},
+    {M::kHead, "lm_head.decoder", ""},
+};
+
+inline constexpr TensorName kMpNet[] = {
+    {M::kQ, "encoder.layer.{}.attention.attn.q", ""},
+    {M::kK, "encoder.layer.{}.attention.attn.k", ""},
+    {M::kV, "encoder.layer.{}.attention.attn.v", ""},
+    {M::kO, "encoder.layer.{}.attention.attn.o", ""},
+    {M::kRelativeBias, "encoder.relative_attention_bias", ""},
+    {M::kAttnPostNorm, "encoder.layer.{}.attention.LayerNorm", ""},
+    {M::kFc, "encoder.layer.{}.intermediate.dense", ""},
+    {M::kDown, "encoder.layer.{}.output.dense", ""},
+    {M::kMlpPostNorm, "encoder.layer.{}.output.LayerNorm", ""},
+    {M::kEmbed, "embeddings.word_embeddings", ""},
+    {M::kPositions, "embeddings.position_embeddings", ""},
+    {M::kEmbedNorm, "embeddings.LayerNorm", ""},
+    {M::kHead, "lm_head.decoder", ""},
+};
+
+inline constexpr TensorName kDistilBert[] = {
+    {M::kQ, "transformer.layer.{}.attention.q_lin", ""},
+    {M::kK, "transformer.layer.{}.attention.k_lin", ""},
+    {M::kV, "transformer.layer.{}.attention.v_lin", ""},
+    {M::kO, "transformer.layer.{}.attention.out_lin", ""},
+    {M::kAttnPostNorm, "transformer.layer.{}.sa_layer_norm", ""},
+    {M::kFc, "transformer.layer.{}.ffn.lin1", ""},
+    {M::kDown, "transformer.layer.{}.ffn.lin2", ""},
+    {M::kMlpPostNorm, "transformer.layer.{}.output_layer_norm", ""},
+    {M::kEmbed, "embeddings.word_embeddings", ""},
+    {M::kPositions, "embeddings.position_embeddings", ""},
+    {M::kEmbedNorm, "embeddings.LayerNorm", ""},
+    {M::kHead, "vocab_projector", ""},
+};
+
 inline constexpr TensorName kT5Encoder[] = {
     {M::kAttnNorm, "encoder.block.{}.layer.0.layer_norm", "enc.blk.{}.attn_norm"},
     {M::kQ, "encoder.block.{}.layer.0.SelfAttention.q", "enc.blk.{}.attn_q"},

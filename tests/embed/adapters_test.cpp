@@ -195,6 +195,63 @@ TEST_F(Adapters, FewModulesAfterMany) {
   expect_same(a.mean, b.mean, a.norm / a.relative_norm, "alone and after many");
 }
 
+// A classifier's adapter: trained with the task's head, below the body's own prefix.
+TEST_F(Adapters, WhatLiesBehindTheBodyIsNotRead) {
+  golden_ = testing::models_folder() / "bert";
+  const fs::path headed = changed_tensors("headed", [](File& f) {
+    io::Json header;
+    for (const auto& [name, tensor] : f.header.items()) {
+      std::string to = name;
+      if (name.starts_with("base_model.model.")) to.insert(17, "bert.");
+      header[to] = tensor;
+    }
+    const std::size_t end = f.data.size();
+    header["base_model.model.classifier.weight"] = {
+        {"dtype", "F32"}, {"shape", {2, 48}}, {"data_offsets", {end, end + 2 * 48 * 4}}};
+    f.data.append(std::size_t{2} * 48 * 4, '\0');
+    f.header = header;
+  });
+  const auto records = run({golden_ / "lora_linears", headed});
+  EXPECT_EQ(records.at("lora_linears").mean, records.at("headed").mean);
+  EXPECT_FALSE(records.at("headed").no_effect);
+}
+
+// Neither a shared embedding's adapter nor one of a module that no layer of the stack has is left out in silence.
+TEST_F(Adapters, OfAnEncoderDecoderAreRefusedWhereTheyChangeWhatIsNotRead) {
+  golden_ = testing::models_folder() / "t5";
+  const auto moved = [&](const std::string& name, const std::string& module, std::vector<int> shape) {
+    const fs::path folder = changed_tensors(name, [&](File& f) {
+      const std::size_t end = f.data.size(),
+                        bytes = static_cast<std::size_t>(shape[0]) * static_cast<std::size_t>(shape[1]) * 4;
+      f.header["base_model.model." + module + ".weight"] = {
+          {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {end, end + bytes}}};
+      f.data.append(bytes, '\0');
+    });
+    EmbedReport report;
+    run({folder}, &report);
+    return report.failed.empty() ? std::string() : report.failed[0].error;
+  };
+  const int rows = io::read_json(golden_ / "base/config.json").at("vocab_size");
+  EXPECT_THAT(moved("shared", "shared", {rows, 48}), HasSubstr("share"));
+  EXPECT_THAT(moved("distances", "encoder.block.1.layer.0.SelfAttention.relative_attention_bias", {12, 4}),
+              HasSubstr("no such module"));
+}
+
+// Where deltas are not propagated, `delta` is fp32, and every place that names the precision says so.
+TEST_F(Adapters, OfAnEncoderDecoderRunInFp32) {
+  golden_ = testing::models_folder() / "t5";
+  const auto delta = run({golden_ / "lora_linears"}, nullptr, {.precision = "delta"});
+  const auto plain = run({golden_ / "lora_linears"}, nullptr, {.precision = "fp32"});
+  EXPECT_EQ(delta.at("lora_linears").precision, "fp32");
+  EXPECT_EQ(delta.at("lora_linears").mean, plain.at("lora_linears").mean);
+  for (const char* path : {"base", "lora_linears", "full_all"})
+    EXPECT_EQ(inspect((golden_ / path).string()).precision, "fp32") << path;
+  EXPECT_EQ(inspect((golden_ / "base").string()).family, "t5");
+  for (const char* path : {"bert/base", "bert/lora_linears"})
+    EXPECT_EQ(inspect((testing::models_folder() / path).string()).precision, "delta") << path;
+  EXPECT_EQ(inspect((testing::models_folder() / "bert/base").string()).family, "bert");
+}
+
 TEST_F(Adapters, SameContentTwiceGivesTheSameTwice) {
   const fs::path twin = copy("twin");
   const auto records = run({golden_ / "lora_linears", twin});

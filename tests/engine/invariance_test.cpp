@@ -101,7 +101,8 @@ TEST_P(Invariance, Threads) {
     expect_same(embedding(one, i), embedding(two, i), one.base, precision, f.names[i]);
 }
 
-constexpr const char* kFamilies[] = {"llama", "qwen2", "gemma3", "gemma2", "phi3", "gpt_neox", "bloom", "olmo2", "t5"};
+constexpr const char* kFamilies[] = {"llama", "qwen2", "gemma3", "gemma2", "phi3", "gpt_neox",
+                                     "bloom", "olmo2", "t5",     "bert",   "mpnet"};
 INSTANTIATE_TEST_SUITE_P(Families, Oracle, ::testing::ValuesIn(kFamilies),
                          [](const auto& p) { return std::string(p.param); });
 INSTANTIATE_TEST_SUITE_P(Families, Invariance,

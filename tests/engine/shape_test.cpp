@@ -222,6 +222,33 @@ TEST_P(Executions, Agree) {
   }
 }
 
+// The same of encoders alone, whose goldens are those of `embed`: they generate nothing.
+TEST(Encoders, RunAlikeInBothExecutions) {
+  const at::NoGradGuard no_grad;
+  const testing::Ids ids = {{2, 17, 40, 9, 101, 7, 3}, {2, 8, 3}};
+  const Layout layout = make_layout(ids);
+  for (const char* name : {"bert", "roberta", "mpnet", "distilbert"}) {
+    const std::filesystem::path folder = testing::models_folder() / name;
+    const std::shared_ptr<const model::Checkpoint> base = model::Checkpoint::open(folder / "base"),
+                                                   full = model::Checkpoint::open(folder / "full_all");
+    const auto adapter = adapter::Adapter::open(folder / "lora_saved", *base);
+    Operators operators;
+    for (const model::Site& site : base->spec().sites())
+      if (auto ops = adapter->ops(site, at::kDouble); !ops.empty()) operators[site] = ops;
+    const RunResult packed =
+        run(*base, {{adapter, nullptr}, {nullptr, full}}, layout, parse_taps("all", "last", base->spec()),
+            {.precision = Precision::kFp64}, silent_progress());
+    const std::string what = name;
+    expect_close(packed.base, differentiable({"base", {}, base, {}}, ids, layout, at::kDouble), what);
+    expect_close(packed.base + packed.variants[0].delta,
+                 differentiable({"lora", {}, base, operators}, ids, layout, at::kDouble), what + " with an adapter");
+    expect_close(packed.base + packed.variants[1].delta,
+                 differentiable({"full", {}, full, {}}, ids, layout, at::kDouble), what + " finetuned");
+    Weights weights(base, at::kFloat);
+    EXPECT_THROW(generate(weights, {}, ids, {.tokens = 1}), Error);
+  }
+}
+
 // Attention propagates deltas, experts run in fp32 on full values: bfloat16's rounding of the delta is what is left.
 TEST(Experts, RunBesideDeltaPropagation) {
   const ShapeGolden golden = testing::shape_golden("mixtral");

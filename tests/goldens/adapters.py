@@ -7,7 +7,7 @@ import peft
 import torch
 
 from .oracle import load_base
-from .tiny import seeded
+from .tiny import ENCODERS, seeded
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 LINEARS = ATTENTION + ["gate_proj", "up_proj", "down_proj"]
@@ -105,8 +105,12 @@ SAVED = {"gpt_neox": ["input_layernorm", "final_layer_norm"], "bloom": ["word_em
          "gpt2": ["wpe", "ln_1", "c_proj"], "phi": ["input_layernorm", "final_layernorm"], "opt": ["embed_positions", "final_layer_norm"],
          "phi3": ["gate_up_proj", "norm"], "olmo2": ["q_norm", "post_attention_layernorm"],
          "t5": ["relative_attention_bias", "layer_norm", "final_layer_norm", "o"]}
-for _name in ("mt5", "umt5"):
-    TARGETS[_name], SAVED[_name] = TARGETS["t5"], SAVED["t5"]
+TARGETS |= {"bert": ["query", "key", "value", "dense"], "mpnet": ["q", "k", "v", "o", "dense"],
+            "distilbert": ["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"]}
+SAVED |= {"bert": ["LayerNorm", "position_embeddings", "token_type_embeddings"], "distilbert": ["sa_layer_norm", "LayerNorm"],
+          "mpnet": ["relative_attention_bias", "LayerNorm"]}
+for _name, _like in (("mt5", "t5"), ("umt5", "t5"), ("roberta", "bert"), ("xlm-roberta", "bert"), ("camembert", "bert"), ("electra", "bert")):
+    TARGETS[_name], SAVED[_name] = TARGETS[_like], SAVED[_like]
 
 # Beside plain LoRA: where the encoder and the decoder begin to differ.
 T5_KINDS = [
@@ -197,7 +201,7 @@ CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
            "LN_TUNING": peft.LNTuningConfig, "HRA": peft.HRAConfig, "MISS": peft.MissConfig, "OFT": peft.OFTConfig,
            "DELORA": peft.DeloraConfig}
-TASKS = {"t5": "SEQ_2_SEQ_LM", "mt5": "SEQ_2_SEQ_LM", "umt5": "SEQ_2_SEQ_LM"}
+TASKS = dict.fromkeys(ENCODERS, "FEATURE_EXTRACTION") | dict.fromkeys(("t5", "mt5", "umt5"), "SEQ_2_SEQ_LM")
 DEFAULTS = {"LORA": dict(r=8, lora_alpha=16), "LOHA": dict(r=4, alpha=8), "LOKR": dict(r=4, alpha=8)}
 
 
@@ -233,6 +237,11 @@ def named_otherwise(tiny):
         own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
     if tiny.family == "t5":
         own += T5_KINDS
+    if tiny.family == "bert":
+        own += [Adapter("lora_late", dict(target_modules=["query", "value"], layers_to_transform=[2])),
+                Adapter("ia3", dict(target_modules=["key", "value", "output.dense"], feedforward_modules=["output.dense"]), kind="IA3"),
+                Adapter("dora", dict(target_modules=["query", "intermediate.dense"], use_dora=True)),
+                Adapter("lora_embedding", dict(target_modules=["word_embeddings", "value"]))]
     return own + ([] if tiny.gguf else EXPERTS.get(tiny.family, []))
 
 
@@ -297,7 +306,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|output\.dense|ffn\.lin2|down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):

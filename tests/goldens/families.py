@@ -49,6 +49,8 @@ NEOX = {k: v for k, v in LAYER_NORM.items() if k != "num_key_value_heads"} | dic
 FALCON = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8)
 T5 = dict(d_model=48, d_kv=10, d_ff=72, num_layers=3, num_decoder_layers=2, num_heads=4, relative_attention_num_buckets=12,
           relative_attention_max_distance=20, decoder_start_token_id=0)
+ENCODER = dict(hidden_size=48, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4)
+ROBERTA = ENCODER | dict(max_position_embeddings=258, bos_token_id=0, pad_token_id=1, eos_token_id=2, layer_norm_eps=1e-5)
 EXPERTS = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=28)
 
 MODELS = [
@@ -174,11 +176,20 @@ MODELS = [
          SMALL | dict(head_dim=16, sliding_window=WINDOW, layer_types=["full_attention", "sliding_attention"] * 2),
          features={"no window": {"layer_types": ["full_attention"] * 4}}),
     Tiny("t5", "t5", "t5", T5 | dict(feed_forward_proj="relu"), extra=("mean", "pre"),
-         features={"distance": {"relative_attention_max_distance": 200}, "buckets": {"relative_attention_num_buckets": 16}}),
+         features={"distance": {"relative_attention_max_distance": 200}}),
     Tiny("flan_t5", "t5", "t5", T5 | dict(num_layers=2, num_decoder_layers=3, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
          storage="bf16", features={"relu": {"feed_forward_proj": "gated-relu"}}),
     Tiny("umt5", "umt5", "t5", T5 | dict(feed_forward_proj="gated-gelu"), storage="sharded"),
     Tiny("mt5", "mt5", "t5", T5 | dict(feed_forward_proj="gated-gelu"), storage="bin"),
+    Tiny("bert", "bert", "bert", ENCODER | dict(max_position_embeddings=256), adapters="bias", extra=("mean", "weighted"),
+         features={"activation": {"hidden_act": "relu"}}),
+    Tiny("roberta", "roberta", "roberta", ROBERTA | dict(type_vocab_size=1), storage="bf16", extra=("mean",)),
+    Tiny("xlm_roberta", "xlm-roberta", "roberta", ROBERTA | dict(type_vocab_size=1), storage="bin"),
+    Tiny("camembert", "camembert", "roberta", ROBERTA | dict(type_vocab_size=1)),
+    Tiny("electra", "electra", "bert", ENCODER | dict(embedding_size=48, max_position_embeddings=256), storage="f16"),
+    Tiny("mpnet", "mpnet", "roberta", ROBERTA, extra=("mean",)),
+    Tiny("distilbert", "distilbert", "bert", dict(dim=48, hidden_dim=80, n_layers=3, n_heads=4, max_position_embeddings=256),
+         storage="sharded", extra=("mean",)),
     Tiny("deepseek_v2", "deepseek_v2", "llama3",
          SMALL | dict(num_key_value_heads=4, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10,
                       n_routed_experts=8, num_experts_per_tok=3, moe_intermediate_size=28, n_shared_experts=2, first_k_dense_replace=1,

@@ -23,7 +23,7 @@ MAX_TOKENS = 256
 def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
-    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom", "t5", "mt5", "umt5") else "sdpa"}
+    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom", "t5", "mt5", "umt5", "mpnet") else "sdpa"}
     if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
     return loader(family).from_pretrained(path, dtype=torch.float32, **options)
@@ -60,7 +60,8 @@ def _final_norm(model):
     """The norm after the last block, whatever its family calls it; of an encoder-decoder, the decoder's."""
     body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
     body = getattr(body, "decoder", body)
-    return next(getattr(body, n) for n in ("norm", "final_layer_norm", "final_layernorm", "ln_f") if hasattr(body, n))
+    names = ("norm", "final_layer_norm", "final_layernorm", "ln_f")
+    return next((getattr(body, n) for n in names if hasattr(body, n)), None)
 
 
 @torch.inference_mode()
@@ -71,15 +72,20 @@ def hidden_states(model, token_ids):
     config = model.config
     start = {"decoder_input_ids": torch.tensor([[config.decoder_start_token_id]])} if config.is_encoder_decoder else {}
     caught = []
-    hook = _final_norm(model).register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
+    norm = _final_norm(model)
+    hook = norm and norm.register_forward_pre_hook(lambda _, args: caught.append(args[0].detach().clone()))
     probes = []
     for ids in token_ids:
         _forget_lengths(model)
         caught.clear()
-        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, use_cache=True, **start)
-        states = torch.stack([h[0] for h in (out.decoder_hidden_states if start else out.hidden_states)] + [caught[0][0]])
+        cache = {"use_cache": True} if norm else {}
+        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, **cache, **start)
+        states = out.decoder_hidden_states if start else out.hidden_states
+        last = caught[0] if norm else states[-1]  # an encoder ends with its last block
+        states = torch.stack([h[0] for h in states] + [last[0]])
         probes.append(states[:, -(1 if start else len(ids)):].double().numpy())
-    hook.remove()
+    if hook:
+        hook.remove()
     return probes
 
 

@@ -5,7 +5,7 @@ import zlib
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-ENCODERS = ("bert", "roberta", "distilbert", "xlm-roberta", "mpnet")
+ENCODERS = ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra", "mpnet")
 
 
 def loader(family):
@@ -44,7 +44,7 @@ def randomise(model, name):
 
 def new_model(tiny, vocabulary, changes=None):
     specials = dict(bos_token_id=1, eos_token_id=1, pad_token_id=0)
-    config = AutoConfig.for_model(tiny.family, vocab_size=vocabulary, **specials, **(tiny.config | (changes or {})))
+    config = AutoConfig.for_model(tiny.family, vocab_size=vocabulary, **(specials | tiny.config | (changes or {})))
     return randomise(loader(tiny.family).from_config(config), tiny.name).eval()
 
 

@@ -93,6 +93,32 @@ def unigram(size):
     return tokenizer
 
 
+def word_piece(size):
+    """Lower-cased words and their pieces as BERT has them, between [CLS] and [SEP]."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(CORPUS.splitlines(), trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=specials, show_progress=False))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return tokenizer
+
+
+def roberta(size):
+    """Byte-level BPE as RoBERTa has it, between <s> and </s>."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(CORPUS.splitlines(keepends=True), trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, False)
+    return tokenizer
+
+
 def _template(tokenizer, bos):
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tokenizer.token_to_id(bos))])
@@ -104,6 +130,8 @@ KINDS = {
     "qwen2": (lambda: byte_level(360, QWEN2_SPLIT, None), None, "</s>", "qwen2"),
     "llama2": (lambda: sentencepiece_like(420, True), "<s>", "</s>", None),
     "t5": (lambda: unigram(300), None, "</s>", None),
+    "bert": (lambda: word_piece(300), None, "[SEP]", None),
+    "roberta": (lambda: roberta(360), "<s>", "</s>", None),
     "gemma": (lambda: sentencepiece_like(420, False), "<bos>", "<eos>", None),
 }
 

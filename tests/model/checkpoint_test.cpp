@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <fstream>
 #include <functional>
 
@@ -79,6 +80,28 @@ TEST_F(Checkpoints, ASingleFileWinsOverAnOldIndex) {
   std::ofstream(model / "model.safetensors.index.json")
       << R"({"weight_map": {"model.norm.weight": "gone.safetensors"}})";
   EXPECT_EQ(error_of(model), "");
+}
+
+// As bert-base-uncased is published: below "bert.", LayerNorms with gamma and beta.
+TEST_F(Checkpoints, EncodersGoByOldNamesToo) {
+  const fs::path plain = copy("bert/base", "plain"), old = copy("bert/base", "old"), file = old / "model.safetensors";
+  const std::string content = io::read_text(file, std::size_t{1} << 30);
+  std::uint64_t size = 0;
+  std::memcpy(&size, content.data(), 8);
+  const io::Json names = io::parse_json(std::string_view(content).substr(8, size), file);
+  io::Json renamed = io::Json::object();
+  for (const auto& [name, tensor] : names.items()) {
+    std::string to = name == "__metadata__" ? name : "bert." + name;
+    if (const auto norm = to.find("LayerNorm."); norm != std::string::npos)
+      to = to.substr(0, norm) + (to.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta");
+    renamed[to] = tensor;
+  }
+  const std::string header = renamed.dump();
+  const std::uint64_t header_size = header.size();
+  std::ofstream out(file, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&header_size), 8) << header << content.substr(8 + size) << std::flush;
+  const auto a = Checkpoint::open(plain), b = Checkpoint::open(old);
+  EXPECT_EQ(a->content_hash(), b->content_hash());
 }
 
 TEST_F(Checkpoints, ShardedPickles) {

@@ -42,7 +42,11 @@ io::Json config(const std::string& family) {
                 {"n_positions", 40},
                 {"ffn_dim", 48},
                 {"max_position_embeddings", 64},
-                {"num_experts", 8}};
+                {"num_experts", 8},
+                {"dim", 32},
+                {"hidden_dim", 48},
+                {"n_layers", 3},
+                {"n_heads", 4}};
   if (family == "mixtral" || family == "exaone4") c["num_key_value_heads"] = 2;
   if (family == "stablelm") c["num_key_value_heads"] = 4;
   return c;
@@ -191,6 +195,22 @@ TEST(FamilySpecs, NormsOfQAndKAreAnOption) {
   EXPECT_TRUE(read(c).has_bias(Module::kKNorm));
 }
 
+TEST(FamilySpecs, EncodersSeeAllTokensAndEndWithoutANorm) {
+  for (const char* family : {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet"}) {
+    const ModelSpec s = read(config(family));
+    EXPECT_FALSE(s.stacks.at(0).causal) << family;
+    EXPECT_FALSE(s.has(Module::kFinalNorm)) << family;
+    EXPECT_TRUE(s.has(Module::kEmbedNorm)) << family;
+    EXPECT_EQ(s.norm_eps, 1e-12) << family;
+    EXPECT_EQ(s.shape(Module::kPositions), (std::vector<std::int64_t>{64, 32})) << family;
+  }
+  EXPECT_EQ(read(config("bert")).shape(Module::kTokenTypes), (std::vector<std::int64_t>{2, 32}));
+  EXPECT_FALSE(read(config("distilbert")).has(Module::kTokenTypes));
+  const ModelSpec mpnet = read(config("mpnet"));
+  EXPECT_EQ(mpnet.site_of("mpnet.encoder.relative_attention_bias"), (Site{Module::kRelativeBias, 0}));
+  EXPECT_FALSE(mpnet.has(Site{Module::kRelativeBias, 1}));
+}
+
 TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
   for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
 }
@@ -241,6 +261,11 @@ TEST(FamilySpecs, BadValuesAreNamed) {
   EXPECT_THAT(error_of("granite", set("residual_multiplier", 0)), HasSubstr("residual_multiplier"));
   const io::Json rope = {{"type", "longrope"}, {"short_factor", {1, 1, 1, 1}}, {"long_factor", {1, 1, 1}}};
   EXPECT_THAT(error_of("phi3", set("rope_scaling", rope)), HasSubstr("long_factor"));
+  EXPECT_THAT(error_of("bert", set("position_embedding_type", "relative_key")), HasSubstr("position_embedding_type"));
+  EXPECT_THAT(error_of("bert", set("is_decoder", true)), HasSubstr("is_decoder"));
+  EXPECT_THAT(error_of("electra", set("embedding_size", 16)), HasSubstr("embedding_size"));
+  EXPECT_THAT(error_of("roberta", set("pad_token_id", 0)), HasSubstr("pad_token_id"));
+  EXPECT_THAT(error_of("bert", set("type_vocab_size", 0)), HasSubstr("type_vocab_size"));
   EXPECT_THAT(error_of("t5", set("relative_attention_num_buckets", 0)), HasSubstr("relative_attention_num_buckets"));
   EXPECT_THAT(error_of("t5", set("relative_attention_max_distance", 4)), HasSubstr("relative_attention_max_distance"));
   EXPECT_THAT(error_of("t5", set("feed_forward_proj", "gated-swiglu")), HasSubstr("swiglu"));
