@@ -39,8 +39,8 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
     dtypes.insert(io::info(t.dtype).name);
     if (const std::string target = target_of(t.name); !target.empty()) targets.insert(target);
     const auto key = adapter::parse_key(t.name);
-    const bool ranked = key && (key->role == adapter::Role::kA || key->role == adapter::Role::kEmbedA);
-    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
+    const bool ranked = key && (key->role == adapter::Role::kB || key->role == adapter::Role::kEmbedB);
+    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[1]);
   }
   if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());

@@ -28,6 +28,8 @@ def load_base(path):
 
 
 def load_variant(base, path):
+    if Path(path).suffix == ".gguf":  # gguf_adapters.py
+        path = Path(path).parent / "sources" / Path(path).stem
     if (Path(path) / "adapter_config.json").exists():
         return PeftModel.from_pretrained(load_base(base), path)
     return load_base(path)
