@@ -32,7 +32,7 @@ import transformers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from goldens import adapters, gguf_files, oracle, tiny as tinies, tokenizers_  # noqa: E402
+from goldens import adapters, gguf_adapters, gguf_files, oracle, tiny as tinies, tokenizers_  # noqa: E402
 from goldens.families import MODELS  # noqa: E402
 
 # Custom probes: a line break escape, text longer than the token limit, one short text.
@@ -79,6 +79,8 @@ def make_variants(tiny, hf, folder):
     for adapter in adapters.adapters_for(tiny):
         adapters.make_adapter(adapter, hf, folder / adapter.name, tiny.name)
         made[adapter.name] = (adapter.kind.lower(), adapter.zero)
+    for name in gguf_adapters.make_gguf_adapters(tiny, hf, folder):
+        made[name] = ("gguf", False)
     for name in adapters.FULL:
         if not tiny.gguf:
             adapters.make_full(name, hf, folder / name, tiny)

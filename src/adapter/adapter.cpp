@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "adapter/build_ops.h"
 #include "adapter/check_parts.h"
+#include "adapter/gguf_lora.h"
 #include "core/hash.h"
 #include "deltascape/error.h"
 #include "io/file.h"
@@ -101,18 +103,21 @@ std::optional<FusedTarget> fused_target(const io::TensorFile& file, const io::Te
 
 }  // namespace
 
-bool holds_adapter(const fs::path& path) { return io::exists(path / "adapter_config.json"); }
-
-std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& folder) {
-  if (const auto f = folder / "adapter_model.safetensors"; io::exists(f)) return io::open_safetensors(f);
-  if (const auto f = folder / "adapter_model.bin"; io::exists(f)) return io::open_torch_pickle(f);
-  throw Error(ErrorCode::kNotFound, "no weights beside adapter_config.json",
-              {.path = folder.string(), .expected = "adapter_model.safetensors or adapter_model.bin"});
+bool holds_adapter(const fs::path& path) {
+  return io::exists(path / "adapter_config.json") || open_gguf_adapter(path) != nullptr;
 }
 
-std::shared_ptr<const Adapter> Adapter::open(const fs::path& folder, const model::Checkpoint& base) {
+std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& path) {
+  if (auto gguf = open_gguf_adapter(path)) return gguf;
+  if (const auto f = path / "adapter_model.safetensors"; io::exists(f)) return io::open_safetensors(f);
+  if (const auto f = path / "adapter_model.bin"; io::exists(f)) return io::open_torch_pickle(f);
+  throw Error(ErrorCode::kNotFound, "no weights beside adapter_config.json",
+              {.path = path.string(), .expected = "adapter_model.safetensors or adapter_model.bin"});
+}
+
+std::shared_ptr<const Adapter> Adapter::open(const fs::path& path, const model::Checkpoint& base) {
   std::shared_ptr<Adapter> a(new Adapter());
-  a->read_headers(folder, base);
+  a->read_headers(path, base);
   a->find_idle();
   a->find_first_layer();
   a->compute_hash();
@@ -120,15 +125,17 @@ std::shared_ptr<const Adapter> Adapter::open(const fs::path& folder, const model
   return a;
 }
 
-void Adapter::check(const fs::path& folder, const model::Checkpoint& base) { Adapter().read_headers(folder, base); }
+void Adapter::check(const fs::path& path, const model::Checkpoint& base) { Adapter().read_headers(path, base); }
 
-void Adapter::read_headers(const fs::path& folder, const model::Checkpoint& base) {
-  folder_ = folder;
+void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) {
+  path_ = path;
   base_ = &base;
-  config_ = read_peft_config(folder);
+  config_ = read_peft_config(path);
   if (!config_.refusal.empty())
-    throw Error(ErrorCode::kUnsupported, config_.refusal, {.path = folder.string(), .field = "adapter_config.json"});
-  file_ = open_adapter_tensors(folder);
+    throw Error(ErrorCode::kUnsupported, config_.refusal,
+                {.path = path.string(), .field = config_.gguf ? "adapter.type" : "adapter_config.json"});
+  file_ = open_adapter_tensors(path);
+  if (config_.gguf) check_architecture(dynamic_cast<const io::GgufFile&>(*file_), base.spec());
   index_tensors(base);
 }
 
@@ -181,12 +188,17 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     }
     return;
   }
-  const auto site = key ? base.spec().site_of(key->module_path) : std::nullopt;
+  const auto site = !key           ? std::nullopt
+                    : config_.gguf ? model::gguf_site_of(*base.spec().architecture, key->module_path)
+                                   : base.spec().site_of(key->module_path);
   if (!key || !belongs(config_, key->role))
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
                 {.path = file_->path().string(), .field = t.name});
-  if (!site || !base.spec().has(*site)) {
-    if ((site && site->module == Module::kHead) || of_head(key->module_path)) return;
+  if (!site || !base.spec().has(*site) || site->layer >= base.spec().layer_count()) {
+    if ((site && site->module == Module::kHead) || of_head(key->module_path)) {  // nothing that is read depends on it
+      unused_ = &t;
+      return;
+    }
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),
                  .field = t.name,
@@ -205,12 +217,16 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     const auto* rows = config_.tokens_of(key->module_path);
     if (site->module == Module::kEmbed && rows != nullptr) tokens_ = *rows;
   }
+  if (config_.gguf && (key->role == Role::kB || key->role == Role::kEmbedB)) {
+    p.rank = t.shape.empty() ? 0 : t.shape.back();
+    p.scale = config_.alpha != 0 && p.rank > 0 ? config_.alpha / static_cast<double>(p.rank) : 1;  // llama.cpp's rule
+  }
   if (!key->adapts || config_.rank == 0) return;
   p.rank = config_.rank_of(key->module_path);
   p.scale = config_.scale_of(key->module_path);
   if (!(std::abs(p.scale) <= std::numeric_limits<float>::max()))
     throw Error(ErrorCode::kNumeric, "the scale alpha / r is beyond float32",
-                {.path = (folder_ / "adapter_config.json").string(), .field = "lora_alpha"});
+                {.path = (path_ / "adapter_config.json").string(), .field = "lora_alpha"});
 }
 
 // A product with a factor of zeros (LoRA as it starts) adds nothing: without it the result is the base's own, to the
@@ -306,6 +322,53 @@ at::Tensor Adapter::virtual_rows(at::ScalarType dtype) const {
 std::optional<Prefix> Adapter::prefix(int layer, at::ScalarType dtype) const {
   if (virtual_.keys == 0) return {};
   return read_prefix(*file_, *virtual_tensor_, base_->spec(), layer, dtype);
+}
+
+std::vector<Site> Adapter::lora_sites() const {
+  const auto refuse = [&](const std::string& what, const std::string& field) {
+    throw Error(ErrorCode::kUnsupported, what + " cannot be converted",
+                {.path = file_->path().string(), .field = field});
+  };
+  if (config_.peft_type != "LORA") refuse("an adapter of type " + config_.peft_type, "peft_type");
+  if (config_.dora) refuse("DoRA", "use_dora");
+  if (config_.start != Start::kPlain) refuse("an adapter that changes the base's weights", "init_lora_weights");
+  if (unused_ != nullptr) refuse("a part of the head, which is the token embedding's own here,", unused_->name);
+  std::vector<Site> out;
+  for (const auto& [site, parts] : parts_) {
+    for (std::size_t i = 0; i < kRoles; ++i) {
+      const auto role = static_cast<Role>(i);
+      const bool pair = role == Role::kA || role == Role::kB || role == Role::kEmbedA || role == Role::kEmbedB;
+      const io::TensorInfo* t = parts[role];
+      // PEFT keeps a copy of a token embedding beside a pair on it.
+      const bool copy = role == Role::kWeight && parts[Role::kEmbedA] != nullptr;
+      if (t != nullptr && !pair && !(copy && is_the_bases(*t))) refuse("a part that is no pair of LoRA", t->name);
+    }
+    out.push_back(site);
+  }
+  if (out.empty()) refuse("an adapter without pairs of LoRA", file_->tensors().front().name);
+  return out;
+}
+
+bool Adapter::is_the_bases(const io::TensorInfo& t) const {
+  constexpr std::int64_t kRows = 1024;
+  const std::int64_t rows = base_->spec().shape(Module::kEmbed)[0];
+  if (t.shape[0] != rows) return false;
+  std::vector<std::int64_t> ids;
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    ids.resize(static_cast<std::size_t>(std::min(kRows, rows - first)));
+    std::iota(ids.begin(), ids.end(), first);
+    if (!at::equal(model::decode_rows(*file_, t, ids, at::kFloat), base_->embedding_rows(ids, at::kFloat)))
+      return false;
+  }
+  return true;
+}
+
+LowRank Adapter::lora(Site site) const { return lora_pair(source(at::kFloat), parts_.at(site), site); }
+
+io::DType Adapter::dtype() const {
+  const io::DType first = file_->tensors().front().dtype;
+  const bool same = std::ranges::all_of(file_->tensors(), [&](const io::TensorInfo& t) { return t.dtype == first; });
+  return same ? first : io::DType::kF32;
 }
 
 std::optional<at::Tensor> Adapter::embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const {

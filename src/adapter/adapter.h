@@ -23,14 +23,20 @@ namespace deltascape::adapter {
 // Immutable and thread-safe after opening.
 class Adapter {
  public:
-  // Throws Error: kUnsupported by name for what is not computed exactly, kMismatch for shapes that do not fit `base`.
-  // `base` must outlive the adapter: some operators are made from its weights.
-  static std::shared_ptr<const Adapter> open(const std::filesystem::path& folder, const model::Checkpoint& base);
+  // `path`: a folder in PEFT's layout, or a GGUF adapter. Throws Error: kUnsupported by name for what is not computed
+  // exactly, kMismatch for shapes that do not fit `base`. `base` must outlive the adapter: some operators are made from
+  // its weights.
+  static std::shared_ptr<const Adapter> open(const std::filesystem::path& path, const model::Checkpoint& base);
   // What open() throws, as far as headers tell: it reads no values.
-  static void check(const std::filesystem::path& folder, const model::Checkpoint& base);
+  static void check(const std::filesystem::path& path, const model::Checkpoint& base);
 
   // Copies and converts; throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
   ModuleOps ops(model::Site site, at::ScalarType dtype) const;
+  // Where it has pairs of LoRA, if it is that and nothing else (convert.cpp); throws Error(kUnsupported) naming what
+  // else there is. A pair, in float32 whatever the file's form and type.
+  std::vector<model::Site> lora_sites() const;
+  LowRank lora(model::Site site) const;
+  io::DType dtype() const;  // of all its tensors; F32 where they differ
   // Rows of a replaced token embedding: [ids, hidden]; nothing when the adapter leaves the embedding alone.
   std::optional<at::Tensor> embedding_rows(std::span<const std::int64_t> ids, at::ScalarType dtype) const;
   // Whether what the first block reads is not the base's: a table, a norm or virtual tokens of its own.
@@ -56,21 +62,23 @@ class Adapter {
 
  private:
   Adapter() = default;
-  void read_headers(const std::filesystem::path& folder, const model::Checkpoint& base);
+  void read_headers(const std::filesystem::path& path, const model::Checkpoint& base);
   void index_tensors(const model::Checkpoint& base);
   void find_first_layer();
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
   void find_idle();
   bool has_no_effect(const Parts& idle) const;
+  bool is_the_bases(const io::TensorInfo& embedding) const;
   Source source(at::ScalarType dtype) const { return {*file_, *base_, config_, vera_a_, vera_b_, dtype}; }
   void compute_hash();
   std::vector<const io::TensorInfo*> tensors_of(int layer) const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path path_;
   const model::Checkpoint* base_ = nullptr;
   PeftConfig config_;
   std::unique_ptr<io::TensorFile> file_;
   std::map<model::Site, Parts> parts_;
+  const io::TensorInfo* unused_ = nullptr;  // the last tensor that nothing computed here reads: of a tied head
   const io::TensorInfo *vera_a_ = nullptr, *vera_b_ = nullptr;
   const io::TensorInfo* virtual_tensor_ = nullptr;
   VirtualTokens virtual_;
@@ -79,8 +87,8 @@ class Adapter {
   std::string hash_;
 };
 
-// adapter_model.safetensors, else adapter_model.bin.
-std::unique_ptr<io::TensorFile> open_adapter_tensors(const std::filesystem::path& folder);
+// The GGUF adapter itself; else adapter_model.safetensors, else adapter_model.bin.
+std::unique_ptr<io::TensorFile> open_adapter_tensors(const std::filesystem::path& path);
 bool holds_adapter(const std::filesystem::path& path);
 
 }  // namespace deltascape::adapter

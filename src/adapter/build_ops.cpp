@@ -4,6 +4,7 @@
 #include <ATen/TensorIndexing.h>
 
 #include "deltascape/error.h"
+#include "model/gguf_rows.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -96,7 +97,7 @@ void add_lora(const Source& s, const Parts& p, Site site, ModuleOps& out) {
     return;
   }
   if (p[Role::kA] != nullptr && !p.idle) {
-    LowRank pair{decoded(s, p[Role::kA]), decoded(s, p[Role::kB]), p.scale};
+    LowRank pair = lora_pair(s, p, site);
     if (p[Role::kE] != nullptr) pair.a.mul_(decoded(s, p[Role::kE]));  // AdaLoRA (arXiv 2303.10512): B (E ⊙ A)
     out.low_rank.push_back(std::move(pair));
   }
@@ -208,6 +209,16 @@ InputChange oft(const Source& s, const Parts& p, std::int64_t in) {
 
 }  // namespace
 
+LowRank lora_pair(const Source& s, const Parts& p, Site site) {
+  const bool embedding = p[Role::kEmbedA] != nullptr;
+  LowRank out{decoded(s, p[embedding ? Role::kEmbedA : Role::kA]), decoded(s, p[embedding ? Role::kEmbedB : Role::kB]),
+              p.scale};
+  if (!s.config.gguf) return out;
+  if (embedding) out.a = out.a.t().contiguous();
+  else out.b = model::rows_from_gguf(s.base.spec(), site.module, out.b);
+  return out;
+}
+
 std::int64_t oft_block_size(std::int64_t elements) {
   std::int64_t b = 1;
   while (b < 65536 && b * (b - 1) / 2 < elements) ++b;
@@ -245,9 +256,12 @@ at::Tensor build_rows(const Source& s, const Parts& p, std::span<const std::int6
   at::Tensor rows = p[Role::kWeight] != nullptr ? model::decode_rows(s.file, *p[Role::kWeight], ids, s.dtype)
                                                 : s.base.embedding_rows(ids, s.dtype);
   if (p[Role::kEmbedA] != nullptr && !p.idle) {
-    const at::Tensor columns =
-        decoded(s, p[Role::kEmbedA]).index_select(1, at::tensor(std::vector(ids.begin(), ids.end()), at::kLong));
-    rows = rows.addmm(columns.t(), decoded(s, p[Role::kEmbedB]).t(), 1, p.scale);
+    const at::Tensor chosen =  // [ids, r]
+        s.config.gguf ? model::decode_rows(s.file, *p[Role::kEmbedA], ids, s.dtype)
+                      : decoded(s, p[Role::kEmbedA])
+                            .index_select(1, at::tensor(std::vector(ids.begin(), ids.end()), at::kLong))
+                            .t();
+    rows = rows.addmm(chosen, decoded(s, p[Role::kEmbedB]).t(), 1, p.scale);
   }
   if (p[Role::kTokens] == nullptr) return rows;
   const at::Tensor replaced = decoded(s, p[Role::kTokens]);

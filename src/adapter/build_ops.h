@@ -21,6 +21,9 @@ struct Source {
 
 // Throws Error(kNumeric) naming the tensor that holds NaN or Inf.
 ModuleOps build_ops(const Source& source, const Parts& parts, model::Site site);
+// A pair of LoRA as PEFT has it, whatever the file's form: a [r, in], b [out, r]; of the token embedding
+// a [r, vocabulary], b [hidden, r].
+LowRank lora_pair(const Source& source, const Parts& parts, model::Site site);
 // The size of blocks with so many numbers above the diagonal; 0 when there is none.
 std::int64_t oft_block_size(std::int64_t elements);
 // Rows of the token embedding as the adapter has them: [ids, hidden], unscaled. `tokens`: which rows kTokens holds.

@@ -130,6 +130,9 @@ void Checker::lora() const {
   } else {
     r = rank(a, 0);
   }
+  const model::Architecture& family = *c_.spec.architecture;
+  if (c_.config.gguf && site_.module == Module::kQkv && family.qkv != model::QkvLayout::kBlocks)
+    fail(ErrorCode::kUnsupported, "llama.cpp's order of this family's fused q, k and v is not computed", a);
   expect(Role::kA, {r, weight_[1]});
   expect(Role::kB, {weight_[0], r});
   expect(Role::kE, {r, 1});
@@ -150,8 +153,8 @@ void Checker::embedding() const {
   const io::TensorInfo* own = p_[Role::kWeight];
   const std::int64_t rows = own != nullptr && own->shape.size() == 2 ? own->shape[0] : weight_[0];
   if (has(Role::kEmbedA)) {
-    const std::int64_t r = rank(*p_[Role::kEmbedA], 0);
-    expect(Role::kEmbedA, {r, rows});
+    const std::int64_t r = rank(*p_[Role::kEmbedA], c_.config.gguf ? 1 : 0);
+    expect(Role::kEmbedA, c_.config.gguf ? Shape{rows, r} : Shape{r, rows});
     expect(Role::kEmbedB, {weight_[1], r});
     if (c_.config.dora || c_.config.start != Start::kPlain)
       fail(ErrorCode::kUnsupported, "the token embedding takes plain LoRA alone", *p_[Role::kEmbedA]);

@@ -49,8 +49,8 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
     const auto key = adapter::parse_key(t.name);
     stacks = stacks || (key && (key->module_path.find("encoder.block.") != std::string::npos ||
                                 key->module_path.find("decoder.block.") != std::string::npos));
-    const bool ranked = key && (key->role == adapter::Role::kA || key->role == adapter::Role::kEmbedA);
-    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[0]);
+    const bool ranked = key && (key->role == adapter::Role::kB || key->role == adapter::Role::kEmbedB);
+    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[1]);
   }
   if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());

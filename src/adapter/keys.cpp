@@ -53,10 +53,18 @@ bool strip(std::string_view& name, std::string_view suffix) {
   return true;
 }
 
+// llama.cpp's names. The token embedding's pair is one of embeddings.
+std::optional<Key> parse_gguf_key(std::string_view name) {
+  const bool a = strip(name, ".lora_a");
+  if ((!a && !strip(name, ".lora_b")) || !strip(name, ".weight")) return {};
+  const bool embedding = name == "token_embd";
+  return Key{std::string(name), a ? (embedding ? Role::kEmbedA : Role::kA) : (embedding ? Role::kEmbedB : Role::kB)};
+}
+
 }  // namespace
 
 std::optional<Key> parse_key(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return {};
+  if (!name.starts_with(kPrefix)) return parse_gguf_key(name);
   name.remove_prefix(kPrefix.size());
   const bool bias = strip(name, ".bias"), weight = !bias && strip(name, ".weight");
   std::string_view path = name;

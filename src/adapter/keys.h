@@ -1,5 +1,5 @@
-// Owns the names under which PEFT saves an adapter's tensors: which module each belongs to, and which part of the
-// computation it is.
+// Owns the names under which PEFT and llama.cpp save an adapter's tensors: which module each belongs to, and which part
+// of the computation it is.
 #pragma once
 
 #include <array>
@@ -44,12 +44,13 @@ inline constexpr std::size_t kRoles = 26;
 static_assert(static_cast<std::size_t>(Role::kOft) + 1 == kRoles);
 
 struct Key {
-  std::string module_path;  // "model.layers.0.self_attn.q_proj"
+  std::string module_path;  // "model.layers.0.self_attn.q_proj", in a GGUF "blk.0.attn_q"
   Role role = Role::kWeight;
   bool adapts = true;  // not merely a saved module
 };
 
-// "base_model.model.….q_proj.lora_A.weight" -> {"….q_proj", kA}; nothing for a name of another kind.
+// "base_model.model.….q_proj.lora_A.weight" -> {"….q_proj", kA}, "blk.0.attn_q.weight.lora_a" -> {"blk.0.attn_q", kA};
+// nothing for a name of another kind.
 std::optional<Key> parse_key(std::string_view name);
 
 // What an adapter holds for one module; null where there is none.

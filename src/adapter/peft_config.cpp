@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "adapter/gguf_lora.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 
@@ -174,6 +175,7 @@ const std::vector<std::int64_t>* PeftConfig::tokens_of(std::string_view path) co
 std::string PeftConfig::computation() const {
   std::string out;
   if (peft_type != "LORA") out += peft_type;
+  if (gguf) out += " gguf";
   if (gram_schmidt) out += " GS";
   if (start != Start::kPlain) out += start == Start::kPissa ? " pissa" : " olora";
   if (peft_type == "OFT") out.append(" ").append(std::to_string(cayley_terms));
@@ -225,8 +227,9 @@ void read_scale(const JsonFields& c, const std::filesystem::path& file, PeftConf
 
 }  // namespace
 
-PeftConfig read_peft_config(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "adapter_config.json";
+PeftConfig read_peft_config(const std::filesystem::path& path) {
+  if (const auto gguf = open_gguf_adapter(path)) return read_gguf_config(*gguf);
+  const std::filesystem::path file = path / "adapter_config.json";
   const Json json = io::read_json(file);  // depth, size and duplicate keys are checked here
   const JsonFields c(json, file);
   PeftConfig out;

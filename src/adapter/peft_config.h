@@ -40,6 +40,7 @@ struct PeftConfig {
   bool block_share = false;         // OFT: one block for all runs
   std::int64_t cayley_terms = 5;    // OFT: of the Cayley transform's series; 0 for the transform itself
   std::int64_t virtual_tokens = 0;  // 0 for a kind without
+  bool gguf = false;                // llama.cpp's names, order of rows and scale
   Start start = Start::kPlain;
   // Which rows of the token embedding are trained, by the end of the embedding's name; "" means the input embedding.
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> tokens;
@@ -55,8 +56,8 @@ struct PeftConfig {
   std::string computation() const;
 };
 
-// `folder` holds adapter_config.json. Throws Error on an unreadable or malformed file; an option that is not
-// computed is no error here but a `refusal`.
-PeftConfig read_peft_config(const std::filesystem::path& folder);
+// `path`: a folder that holds adapter_config.json, or a GGUF adapter (gguf_lora.h). Throws Error on an unreadable or
+// malformed file; an option that is not computed is no error here but a `refusal`.
+PeftConfig read_peft_config(const std::filesystem::path& path);
 
 }  // namespace deltascape::adapter

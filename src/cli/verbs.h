@@ -20,6 +20,7 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name, con
 
 // One function a verb, each in its own file. The options live as long as the app.
 void add_embed(CLI::App& app, Session& session);
+void add_convert(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_ls(CLI::App& app, Session& session);

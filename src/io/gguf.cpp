@@ -203,4 +203,20 @@ std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& file) {
   return std::make_unique<Gguf>(MappedFile::open(file));
 }
 
+std::filesystem::path single_gguf(const std::filesystem::path& path) {
+  if (!io::is_directory(path) || io::exists(path / "config.json")) return path;
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(path))
+    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  if (found.size() > 1)
+    throw Error(ErrorCode::kUsage, "the folder holds several GGUF files: name one of them", {.path = path.string()});
+  return found.empty() ? path : found.front();
+}
+
+std::uint32_t ggml_type(DType dtype) {
+  for (std::size_t number = 0; number < kGgmlTypes.size(); ++number)
+    if (kGgmlTypes[number].dtype == dtype) return static_cast<std::uint32_t>(number);
+  throw Error(ErrorCode::kInternal, "ggml has no such type", {.found = std::string(info(dtype).name)});
+}
+
 }  // namespace deltascape::io

@@ -1,6 +1,8 @@
 // Owns GGUF v2/v3 (ggml docs/gguf.md): typed metadata and tensors, validated, memory-mapped.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <variant>
@@ -32,5 +34,12 @@ class GgufFile : public TensorFile {
   const std::vector<std::int64_t>* integers(std::string_view key) const;
   const std::vector<double>* reals(std::string_view key) const;
 };
+
+// A folder without config.json that holds one GGUF file stands for that file; anything else is itself. Throws
+// Error(kUsage) where there are more.
+std::filesystem::path single_gguf(const std::filesystem::path& path);
+
+// ggml's number for a type.
+std::uint32_t ggml_type(DType dtype);
 
 }  // namespace deltascape::io

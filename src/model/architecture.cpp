@@ -113,6 +113,14 @@ std::optional<Site> site_of(const Architecture& a, std::string_view module_path,
   return {};
 }
 
+std::optional<Site> gguf_site_of(const Architecture& a, std::string_view name) {
+  for (const auto& names : {a.names, a.norms})
+    for (const TensorName& n : names)
+      if (const auto numbers = n.gguf.empty() ? std::nullopt : match(n.gguf, name); numbers)
+        return Site{n.module, (*numbers)[0], (*numbers)[1]};
+  return {};
+}
+
 std::span<const std::string_view> hf_prefixes() { return kPrefixes; }
 
 }  // namespace deltascape::model

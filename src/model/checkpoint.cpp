@@ -12,6 +12,7 @@
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "model/gguf_rows.h"
 #include "model/rearranged_file.h"
 
 namespace deltascape::model {
@@ -31,32 +32,6 @@ std::unique_ptr<io::TensorFile> open_weights(const fs::path& folder) {
   throw Error(
       ErrorCode::kNotFound, "no weights beside config.json",
       {.path = folder.string(), .expected = "model.safetensors, pytorch_model.bin, or an index of shards of these"});
-}
-
-// A folder without config.json that holds one GGUF file is that file's model; anything else is itself.
-fs::path single_gguf(const fs::path& path) {
-  if (!io::is_directory(path) || io::exists(path / "config.json")) return path;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(path))
-    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
-  if (found.size() > 1)
-    throw Error(ErrorCode::kUsage, "the folder holds several GGUF files: name one of them", {.path = path.string()});
-  return found.empty() ? path : found.front();
-}
-
-// llama.cpp stores rows of q and k pairwise: [heads, dim/2, 2] where transformers has [heads, 2, dim/2].
-at::Tensor unpermute(const at::Tensor& w, std::int64_t heads) {
-  const std::int64_t rows = w.size(0);
-  return w.reshape({heads, rows / heads / 2, 2, -1}).transpose(1, 2).reshape(w.sizes()).contiguous();
-}
-
-// llama.cpp stores every head's q, then every k, then every v; here the q that share a k and v stand before these.
-at::Tensor regroup(const at::Tensor& w, const ModelSpec& s) {
-  const std::int64_t q = s.heads * s.head_dim, k = s.kv_heads * s.head_dim;
-  const auto part = [&](std::int64_t first, std::int64_t rows) {
-    return w.narrow(0, first, rows).reshape({s.kv_heads, rows / s.kv_heads, -1});
-  };
-  return at::cat({part(0, q), part(q, k), part(q + k, k)}, 1).reshape(w.sizes());
 }
 
 // Runs part(bytes, first element, elements) over all of a tensor in parallel. When one of them says that it met NaN or
@@ -140,7 +115,7 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
-  const fs::path path = single_gguf(given);
+  const fs::path path = io::single_gguf(given);
   std::shared_ptr<Checkpoint> c(new Checkpoint());
   c->path_ = path;
   if (io::is_directory(path)) {
@@ -252,8 +227,7 @@ Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
   if (gguf_ == nullptr)
     return param == Param::kWeight && spec_.transposed(site.module) ? Convention::kTransposed : Convention::kSame;
   const Architecture& a = *spec_.architecture;
-  if (a.gguf_permutes_qk && (site.module == Module::kQ || site.module == Module::kK)) return Convention::kUnpermute;
-  if (site.module == Module::kQkv && a.qkv == QkvLayout::kByGroup) return Convention::kRegrouped;
+  if (gguf_permutes(a, site.module)) return Convention::kReordered;
   const bool norm = tensor(site, param).shape.size() == 1 && param == Param::kWeight && a.norm_plus_one;
   return norm ? Convention::kMinusOne : Convention::kSame;  // llama.cpp stores Gemma's norms with the one added
 }
@@ -263,10 +237,8 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   switch (convention(site, param)) {
     case Convention::kSame: break;
     case Convention::kReshaped: return decode_tensor(*file_, t, dtype).view(spec_.shape(site.module));
-    case Convention::kRegrouped: return regroup(decode_tensor(*file_, t, dtype), spec_);
     case Convention::kTransposed: return decode_tensor(*file_, t, dtype).t().contiguous();
-    case Convention::kUnpermute:
-      return unpermute(decode_tensor(*file_, t, dtype), site.module == Module::kQ ? spec_.heads : spec_.kv_heads);
+    case Convention::kReordered: return rows_from_gguf(spec_, site.module, decode_tensor(*file_, t, dtype));
     case Convention::kMinusOne:  // before it is rounded
       return decode_tensor(*file_, t, dtype == at::kBFloat16 ? at::kFloat : dtype).sub_(1).to(dtype);
   }

@@ -71,7 +71,7 @@ class Checkpoint {
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  enum class Convention { kSame, kReshaped, kUnpermute, kRegrouped, kMinusOne, kTransposed };
+  enum class Convention { kSame, kReshaped, kReordered, kMinusOne, kTransposed };
   Convention convention(Site site, Param param) const;
   std::span<const io::TensorInfo* const> block(int layer) const;
 

@@ -39,6 +39,8 @@ def _saved_rows(file):
 
 
 def load_variant(base, path):
+    if Path(path).suffix == ".gguf":  # gguf_adapters.py
+        path = Path(path).parent / "sources" / Path(path).stem
     if (Path(path) / "adapter_config.json").exists():
         whole = load_base(base)
         rows = _saved_rows(Path(path) / "adapter_model.safetensors")
