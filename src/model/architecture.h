@@ -161,7 +161,7 @@ struct Architecture {
 std::span<const Architecture> architectures();
 const Architecture* find_architecture(std::string_view model_type);
 const Architecture* find_gguf_architecture(std::string_view gguf);
-// "llama, mistral, …", those that `embed` runs, for messages.
+// "llama, mistral, … or one of 29 others", those that `embed` runs, for messages.
 std::string architecture_list();
 
 // Of a model with one stack, or of a site in the first; ModelSpec::hf_name knows the stacks.
