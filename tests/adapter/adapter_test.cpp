@@ -79,7 +79,7 @@ TEST_F(Adapters, OneExpertIsReadOutOfAll) {
   EXPECT_TRUE(adapter->ops({Module::kExpertGate, 2}, at::kFloat).low_rank.empty());
   fs::copy(golden / "lora_parameters", folder_, fs::copy_options::recursive);
   io::Json config = io::read_json(folder_ / "adapter_config.json");
-  config["r"] = 4;
+  config["rank_pattern"] = {{"down_proj", 4}};
   std::ofstream(folder_ / "adapter_config.json") << config;
   try {
     Adapter::open(folder_, *base);
