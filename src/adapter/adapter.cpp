@@ -182,6 +182,9 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (fused) {
     for (const Site site : fused->sites) {
       Parts& p = parts_[site];
+      if (p[key->role] != nullptr)
+        throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
+                    {.path = file_->path().string(), .field = t.name, .found = p[key->role]->name});
       p[key->role] = &t;
       p.rank = config_.rank_of(fused->path);
       p.scale = config_.scale_of(fused->path);

@@ -50,7 +50,8 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
     stacks = stacks || (key && (key->module_path.find("encoder.block.") != std::string::npos ||
                                 key->module_path.find("decoder.block.") != std::string::npos));
     const bool ranked = key && (key->role == adapter::Role::kB || key->role == adapter::Role::kEmbedB);
-    if (ranked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[1]);
+    const bool stacked = ranked && key->module_path.ends_with(".experts");  // the ranks of all experts
+    if (ranked && !stacked && t.shape.size() == 2) out.rank = std::max(out.rank, t.shape[1]);
   }
   if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());

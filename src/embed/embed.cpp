@@ -179,7 +179,7 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
                                  .layers = layers_ ? &*layers_ : nullptr};
   const engine::RunOptions how = engine::computed(asked, base_->spec());
   if (options_.precision == "delta" && how.precision != asked.precision)
-    progress_.note("deltas are not propagated through an encoder and a decoder: running in fp32");
+    progress_.note("deltas are not propagated through experts, nor through an encoder and a decoder: running in fp32");
   // Groups that one pass takes: while one runs, the next is read, checked and hashed.
   const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
   const auto part = [&](std::size_t first) {

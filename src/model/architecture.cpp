@@ -71,9 +71,12 @@ const Architecture* find_gguf_architecture(std::string_view gguf) {
 }
 
 std::string architecture_list() {
+  constexpr std::size_t kNamed = 8;  // a message stays one line
   std::string out;
-  for (const Architecture& a : architectures()) out += (out.empty() ? "" : ", ") + std::string(a.model_type);
-  return out;
+  std::size_t count = 0;
+  for (const Architecture& a : architectures())
+    if (++count <= kNamed) out.append(a.model_type).append(", ");
+  return out.append("or one of ").append(std::to_string(count - kNamed)).append(" others");
 }
 
 std::string hf_name(const Architecture& a, Site site, int stack) {

@@ -166,7 +166,7 @@ struct Architecture {
 std::span<const Architecture> architectures();
 const Architecture* find_architecture(std::string_view model_type);
 const Architecture* find_gguf_architecture(std::string_view gguf);
-// "llama, mistral, …", for messages.
+// "llama, mistral, … or one of 29 others", for messages.
 std::string architecture_list();
 
 // Of a model with one stack, or of a site in the first; ModelSpec::hf_name knows the stacks.

@@ -64,7 +64,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
                 {.path = gguf.path().string(),
                  .field = "general.architecture",
-                 .expected = "one of " + architecture_list(),
+                 .expected = architecture_list(),
                  .found = name.empty() ? "none" : name});
   const Architecture& a = *s.architecture;
   const GgufKeys k(gguf, name);

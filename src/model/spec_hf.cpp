@@ -91,7 +91,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
     throw Error(ErrorCode::kUnsupported, "this model family is not computed",
                 {.path = file.string(),
                  .field = "model_type",
-                 .expected = "one of " + architecture_list(),
+                 .expected = architecture_list(),
                  .found = type.empty() ? "none" : type});
   const Architecture& a = *s.architecture;
   // A missing number is `otherwise`; 0: it must be there.

@@ -68,6 +68,27 @@ TEST_F(Adapters, OpeningLeavesNothingInMemory) {
   EXPECT_LT(resident_memory().peak, before + 40 * kMiB);
 }
 
+TEST_F(Adapters, OneExpertIsReadOutOfAll) {
+  const fs::path golden = testing::models_folder() / "qwen3_moe";
+  const auto base = model::Checkpoint::open(golden / "base");
+  const auto adapter = Adapter::open(golden / "lora_parameters", *base);
+  const ModuleOps gate = adapter->ops({Module::kExpertGate, 2, 5}, at::kFloat);
+  ASSERT_EQ(gate.low_rank.size(), 1u);
+  EXPECT_EQ(gate.low_rank[0].a.sizes(), (std::vector<std::int64_t>{3, 64}));
+  EXPECT_EQ(gate.low_rank[0].b.sizes(), (std::vector<std::int64_t>{28, 3}));
+  EXPECT_TRUE(adapter->ops({Module::kExpertGate, 2}, at::kFloat).low_rank.empty());
+  fs::copy(golden / "lora_parameters", folder_, fs::copy_options::recursive);
+  io::Json config = io::read_json(folder_ / "adapter_config.json");
+  config["rank_pattern"] = {{"down_proj", 4}};
+  std::ofstream(folder_ / "adapter_config.json") << config;
+  try {
+    Adapter::open(folder_, *base);
+    ADD_FAILURE() << "opened with another rank";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), ::testing::HasSubstr("[24, 28]"));
+  }
+}
+
 TEST_F(Adapters, LayersComeAndGo) {
   write_config();
   write_tensors(0.5f);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <tuple>
 
 #include "deltascape/error.h"
 #include "goldens.h"
@@ -29,6 +30,14 @@ class Checkpoints : public testing::FolderTest {
     io::Json json = io::read_json(file);
     change(json);
     std::ofstream(file) << json.dump();
+  }
+  // Another number under a key of a copied GGUF file: key, type and value follow each other.
+  static void patch(const fs::path& file, const std::string& key, std::uint32_t value) {
+    std::string content = io::read_text(file, std::size_t{1} << 30);
+    const auto at = content.find(key);
+    ASSERT_NE(at, std::string::npos);
+    for (std::size_t i = 0; i < 4; ++i) content[at + key.size() + 4 + i] = static_cast<char>(value >> (8 * i));
+    std::ofstream(file, std::ios::binary) << content;
   }
   static std::string error_of(const fs::path& model) {
     try {
@@ -65,6 +74,25 @@ TEST_F(Checkpoints, ExpertsInOneTensorAreCheckedAsAWhole) {
   EXPECT_TRUE(checkpoint->can_view({Module::kExpertUp, 1, 4}, Param::kWeight, at::kFloat));
   edit(model / "config.json", [](io::Json& j) { j["num_local_experts"] = 4; });
   EXPECT_THAT(error_of(model), ::testing::AllOf(HasSubstr("gate_up_proj"), HasSubstr("[5, 192, 64]")));
+}
+
+TEST_F(Checkpoints, NumbersOfGgufFilesAreChecked) {
+  const std::tuple<const char*, const char*, std::uint32_t, const char*> cases[] = {
+      {"mixtral_gguf", "llama.expert_used_count", 6, "expert_used_count"},
+      {"mixtral_gguf", "llama.expert_count", 4, "[5, 96, 64]"},
+      {"mixtral_gguf", "llama.expert_count", 1u << 30, "expert_count"},
+      {"qwen2_moe_gguf", "qwen2moe.expert_shared_feed_forward_length", 0, "expert_shared_feed_forward_length"},
+      {"falcon_40b_gguf", "falcon.attention.head_count_kv", 3, "head_count_kv"},
+      {"phi2_gguf", "phi2.rope.dimension_count", 3, "rope.dimension_count"},
+      {"phi3_long_gguf", "phi3.rope.dimension_count", 8, "rope_factors_short"},
+      {"olmo2_gguf", "olmo2.rope.dimension_count", 8, "partial"},
+      {"bloom_gguf", "bloom.attention.head_count", 0, "head_count"}};
+  for (const auto& [golden, key, value, word] : cases) {
+    fs::remove_all(folder_ / "model");
+    const fs::path file = copy(golden) / "base.gguf";
+    patch(file, key, value);
+    EXPECT_THAT(error_of(file), HasSubstr(word)) << golden << " " << key;
+  }
 }
 
 TEST_F(Checkpoints, ANormForEachHeadIsThereWhole) {
