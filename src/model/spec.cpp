@@ -75,7 +75,7 @@ std::string ModelSpec::fingerprint() const {
   }
   if (relative.buckets) {
     for (const std::int64_t n : {relative.buckets, relative.max_distance}) add(static_cast<double>(n));
-    add(logit_scale);
+    add(logit_scale), add(static_cast<double>(start_token));
     for (const StackSpec& k : stacks) add(k.first), add(k.layers);
     for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
   }

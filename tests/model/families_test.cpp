@@ -89,6 +89,9 @@ TEST(FamilySpecs, StacksShareOneCountOfLayers) {
   EXPECT_TRUE(s.has(Site{Module::kRelativeBias, 2}));
   EXPECT_FALSE(s.has(Site{Module::kRelativeBias, 3}));
   EXPECT_TRUE(read(config("umt5")).has(Site{Module::kRelativeBias, 3}));
+  io::Json other = config("t5");
+  other["decoder_start_token_id"] = 3;
+  EXPECT_NE(read(other).fingerprint(), s.fingerprint());
   EXPECT_TRUE(s.reads_text({Module::kQ, 1}));
   EXPECT_FALSE(s.reads_text({Module::kQ, 2}));
   EXPECT_TRUE(s.reads_text({Module::kCrossK, 2}));
