@@ -11,7 +11,8 @@
 
 namespace deltascape::adapter {
 
-// A GGUF adapter, or the only file of a folder that is one; null for anything else. Throws Error for a broken file.
+// A GGUF adapter, or the only GGUF of a folder where that is one; null for anything else, a folder in PEFT's layout
+// among it. Throws Error for a broken file.
 std::unique_ptr<io::GgufFile> open_gguf_adapter(const std::filesystem::path& path);
 // What it computes; `gguf` is set in it.
 PeftConfig read_gguf_config(const io::GgufFile& file);

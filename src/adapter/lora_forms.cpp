@@ -73,6 +73,9 @@ io::Json targets(const model::ModelSpec& spec, const std::vector<LoraPair>& pair
   return paths == all ? ends : paths;
 }
 
+// Of alphas: a scale times its rank may come out an ulp beside.
+bool near(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
+
 template <class T>
 T most_frequent(const std::vector<T>& values) {
   std::map<T, std::size_t> count;
@@ -81,8 +84,8 @@ T most_frequent(const std::vector<T>& values) {
 }
 
 io::Json number(double value) {  // PEFT's alphas are integers where they can be
-  return value == std::floor(value) && std::abs(value) < 1e15 ? io::Json(static_cast<std::int64_t>(value))
-                                                              : io::Json(value);
+  const bool whole = near(value, std::round(value)) && std::abs(value) < 1e12;
+  return whole ? io::Json(std::llround(value)) : io::Json(value);
 }
 
 io::Json peft_config(const std::vector<LoraPair>& pairs, const LoraForm& form) {
@@ -98,7 +101,7 @@ io::Json peft_config(const std::vector<LoraPair>& pairs, const LoraForm& form) {
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::string path = module_path(form.base, pairs[i].site);
     if (ranks[i] != rank) rank_pattern[path] = ranks[i];
-    if (alphas[i] != alpha) alpha_pattern[path] = number(alphas[i]);
+    if (!near(alphas[i], alpha)) alpha_pattern[path] = number(alphas[i]);
   }
   return {{"peft_type", "LORA"},
           {"task_type", "CAUSAL_LM"},
@@ -150,9 +153,7 @@ class NewFolder {
 
 bool one_alpha(const std::vector<LoraPair>& pairs) {
   const double first = pairs.front().alpha();
-  return first != 0 && std::ranges::all_of(pairs, [&](const LoraPair& p) {
-           return std::abs(p.alpha() - first) <= 1e-12 * std::abs(first);
-         });
+  return first != 0 && std::ranges::all_of(pairs, [&](const LoraPair& p) { return near(p.alpha(), first); });
 }
 
 void write_gguf_lora(const fs::path& file, const std::vector<LoraPair>& pairs, const LoraForm& form) {

@@ -206,8 +206,10 @@ std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& file) {
 std::filesystem::path single_gguf(const std::filesystem::path& path) {
   if (!io::is_directory(path) || io::exists(path / "config.json")) return path;
   std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(path))
-    if (entry.path().extension() == ".gguf") found.push_back(entry.path());
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".gguf") found.push_back(entry->path());
+  if (error) throw Error(ErrorCode::kIo, "cannot list the folder: " + error.message(), {.path = path.string()});
   if (found.size() > 1)
     throw Error(ErrorCode::kUsage, "the folder holds several GGUF files: name one of them", {.path = path.string()});
   return found.empty() ? path : found.front();

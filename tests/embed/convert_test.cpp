@@ -74,7 +74,7 @@ class Convert : public testing::FolderTest {
     const auto python = fs::path(source) / ".venv/bin/python";
     ASSERT_TRUE(fs::exists(python)) << "run scripts/python_env.sh: " << python << " is missing";
     std::string command = python.string() + " " + source + "/tests/embed/check_convert.py";
-    for (const fs::path& p : paths) command += " " + p.string();
+    for (const fs::path& p : paths) command.append(" ").append(p.string());
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
   }
 };
