@@ -162,7 +162,8 @@ void write_gguf_lora(const fs::path& file, const std::vector<LoraPair>& pairs, c
   const bool whole = one_alpha(pairs);
   Tensors tensors(form.dtype);
   for (const LoraPair& p : pairs) {
-    const std::string name = architecture.empty() ? "" : model::gguf_name(family, p.site);
+    const std::vector<std::string> names = model::gguf_names(family, p.site);
+    const std::string name = architecture.empty() || names.empty() ? "" : names.front();
     const bool ordered = p.site.module != Module::kQkv || family.qkv == model::QkvLayout::kBlocks;
     if (name.empty() || !ordered)
       throw Error(ErrorCode::kUnsupported, "llama.cpp's form of this module is not known here",

@@ -203,7 +203,7 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
     ops.enter(layer);
     hidden = model::run_block(spec, layer, ops, hidden);
   }
-  if (spec.has(s.final_norm)) hidden = ops.norm(s.final_norm, hidden);
+  if (spec.architecture->final_norm) hidden = ops.norm(s.final_norm, hidden);
   if (states) states->push_back(hidden);
   return hidden;
 }

@@ -177,7 +177,7 @@ std::vector<std::string> gguf_names(const Architecture& a, Site site);  // "blk.
 // The inverse of hf_name for a module path with any of the published prefixes ("model.", "language_model.model.").
 // `stack_first`: each stack's first layer; without it only sites of the first stack are found.
 std::optional<Site> site_of(const Architecture& a, std::string_view module_path, std::span<const int> stack_first = {});
-// The inverse of gguf_name: "blk.3.attn_q".
+// The inverse of gguf_names: "blk.3.attn_q".
 std::optional<Site> gguf_site_of(const Architecture& a, std::string_view name);
 std::span<const std::string_view> hf_prefixes();
 
