@@ -202,6 +202,9 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
       unused_ = &t;
       return;
     }
+    if (base.spec().encodes_first() && key->module_path.ends_with("coder.embed_tokens"))
+      throw Error(ErrorCode::kUnsupported, "the embedding that encoder and decoder share is not adapted",
+                  {.path = file_->path().string(), .field = t.name});
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),
                  .field = t.name,

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import peft
 import torch
+from transformers import AutoModelForCausalLM
 
 from .oracle import load_base
-from .tiny import ENCODERS, seeded
+from .tiny import ENCODERS, loader, seeded
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 LINEARS = ATTENTION + ["gate_proj", "up_proj", "down_proj"]
@@ -179,6 +180,8 @@ VIRTUAL = [
     Adapter("p_tuning", dict(num_virtual_tokens=6, encoder_hidden_size=24), kind="P_TUNING"),
     Adapter("p_tuning_lstm", dict(num_virtual_tokens=2, encoder_hidden_size=12, encoder_reparameterization_type="LSTM"), kind="P_TUNING"),
 ]
+# PEFT's prefix fits neither latent attention nor transformers' cache of Falcon's one key head.
+NO_PREFIX = ("deepseek_v2", "falcon")
 VIRTUAL_ON = ("llama", "gemma3", "gpt2", "bloom", "smollm3")
 KINDS_ON = ("llama", "qwen2", "gemma2", "gemma3", "llama_biases")
 
@@ -209,7 +212,9 @@ def adapters_for(tiny):
     made = with_linears(tiny)
     if tiny.name in VIRTUAL_ON:
         return made + VIRTUAL
-    return made + [PROMPT] + ([PREFIX] if tiny.family != "deepseek_v2" else [])  # PEFT's prefix does not fit latent attention
+    if loader(tiny.family) is not AutoModelForCausalLM:
+        return made
+    return made + [PROMPT] + ([PREFIX] if tiny.family not in NO_PREFIX else [])
 
 
 def with_linears(tiny):
