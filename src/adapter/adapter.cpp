@@ -11,6 +11,7 @@
 #include "adapter/build_ops.h"
 #include "adapter/check_parts.h"
 #include "adapter/gguf_lora.h"
+#include "adapter/targets.h"
 #include "core/hash.h"
 #include "deltascape/error.h"
 #include "io/file.h"
@@ -26,18 +27,6 @@ using model::Site;
 // What the first block reads depends on it.
 bool at_start(Module m) {
   return m == Module::kEmbed || m == Module::kPositions || m == Module::kTokenTypes || m == Module::kEmbedNorm;
-}
-
-// Whether a module lies behind the last block, where nothing is read: a task's head, or a pooler.
-bool of_head(std::string_view path) {
-  constexpr std::string_view kHeads[] = {
-      "classifier",      "pre_classifier",   "score",           "qa_outputs", "cls", "lm_head",
-      "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler"};
-  return std::ranges::any_of(model::hf_prefixes(), [&](std::string_view prefix) {
-    if (!path.starts_with(prefix)) return false;
-    const std::string_view first = path.substr(prefix.size(), path.find('.', prefix.size()) - prefix.size());
-    return std::ranges::find(kHeads, first) != std::end(kHeads);
-  });
 }
 
 bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
@@ -60,45 +49,6 @@ bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
       return false;
   }
   return true;
-}
-
-// LoRA on a tensor with all experts' weights (PEFT's target_parameters): its module is the one that holds the tensor,
-// and a second such tensor's is wrapped once more.
-struct FusedTarget {
-  std::string path;         // of the tensor that is adapted, "model.layers.0.mlp.experts.down_proj"
-  std::vector<Site> sites;  // of all experts
-};
-
-std::optional<FusedTarget> fused_target(const io::TensorFile& file, const io::TensorInfo& t, const Key& key,
-                                        const model::ModelSpec& spec) {
-  if (key.role != Role::kA && key.role != Role::kB) return {};
-  const auto at = t.name.rfind(key.role == Role::kA ? ".lora_A" : ".lora_B");
-  const auto of = [&](char which) {
-    std::string name = t.name;
-    name[at + 6] = which;
-    const io::TensorInfo* found = file.find(name);
-    return found != nullptr && found->shape.size() == 2 ? found : nullptr;
-  };
-  const io::TensorInfo *a = at == std::string::npos ? nullptr : of('A'), *b = a == nullptr ? nullptr : of('B');
-  if (b == nullptr) return {};
-  std::string holder = key.module_path;
-  while (holder.ends_with(".base_layer")) holder.resize(holder.size() - std::string_view(".base_layer").size());
-  if (!holder.ends_with(".experts")) return {};
-  FusedTarget out;
-  for (const model::FusedName& fused : spec.architecture->fused) {
-    if (fused.hf.find(".experts.") == std::string_view::npos) continue;
-    const auto dot = fused.hf.rfind('.');
-    const std::vector<std::int64_t> shape = spec.shape(fused.module);
-    if (a->shape[1] != shape[1] || b->shape[0] != fused.parts * shape[0]) continue;
-    for (int layer = 0; layer < spec.layer_count(); ++layer) {
-      std::string name(fused.hf.substr(0, dot));
-      name.replace(name.find("{}"), 2, std::to_string(layer));
-      if (!spec.has(Site{fused.module, layer}) || !(holder == name || holder.ends_with("." + name))) continue;
-      out.path = holder + std::string(fused.hf.substr(dot));
-      out.sites.push_back({fused.module, layer});
-    }
-  }
-  return out.sites.empty() ? std::nullopt : std::optional(out);
 }
 
 }  // namespace

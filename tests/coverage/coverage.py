@@ -124,8 +124,8 @@ def parity_section(rows, refusals):
                                      ["error over tolerance", *(coarse(largest[k]) if k in largest else "" for k in kinds)]])
     yield "\n## Precision and files of the base\n"
     yield ("Largest error over tolerance, in brackets, of all that ran on the family: over all layers in `fp32` and `fp64`, of the "
-           "last layer in `delta`, where the tolerance is that of models of common width (these are 64 wide) and a mixture of "
-           "experts may take other experts.\n")
+           "last layer in `delta`, where the tolerance is that of models of common width (these are 64 wide). Mixtures of "
+           "experts, encoder-decoders and virtual tokens run in `fp32` where `delta` is asked for.\n")
     by_precision = worst_by(rows, lambda row: [(row["family"], row["precision"])])
     forms = defaultdict(set)
     for row in exact:

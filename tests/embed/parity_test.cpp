@@ -1,7 +1,6 @@
 // Every tiny golden of tests/make_goldens.py (transformers + PEFT in float64) against embed(), all layers.
 #include <gmock/gmock.h>
 
-#include <limits>
 #include <map>
 
 #include "coverage_log.h"
@@ -29,15 +28,6 @@ std::size_t case_count() {
 // whose errors cancel less: up to ten roundings of bfloat16 (2^-8 each) of an embedding, four times that tolerance.
 constexpr double kTinyDelta = 4;
 
-// A row that takes another expert by rounding has another result: in delta such a model's error is only measured.
-bool routes(const std::filesystem::path& base) {
-  if (!std::filesystem::is_directory(base)) return false;
-  const io::Json config = io::read_json(base / "config.json");
-  return std::ranges::any_of(config.items(), [](const auto& item) {
-    return item.key().find("experts") != std::string::npos && item.value().is_number_integer() && item.value() > 1;
-  });
-}
-
 // The common kinds are tried on every family: one that is refused by name, not for its shapes, is a line of
 // docs/coverage.md and no failure here (that document's test fails when it was exact before).
 bool is_refusal(const GoldenCase& golden, const EmbedFailure& failed) {
@@ -64,7 +54,7 @@ TEST_P(Parity, EqualsTransformersAndPeft) {
                              .probes_file = golden.probes,
                              .precision = precision};
   const bool delta = precision == "delta";
-  const double bound = !delta ? 1 : routes(golden.base) ? std::numeric_limits<double>::max() : kTinyDelta;
+  const double bound = delta ? kTinyDelta : 1;
   std::map<std::string, store::Record> records;
   const EmbedReport report = embed(models, options, [&](store::Record r) { records.emplace(r.name, std::move(r)); });
   for (const EmbedFailure& f : report.failed)

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::run([&] {
     const model::ModelSpec spec = model::spec_from_gguf(*file);
     spec.fingerprint();
-    spec.linears();
+    spec.linears(0);
   });
   return fuzz::run([&] { text::load_tokenizer(*file)->encode("Hello, w\xc3\xb6rld  42\n<s>"); });
 }

@@ -100,7 +100,7 @@ TEST(DiskRate, LeavesTheCacheAsItWas) {
   const auto second = measure::disk_rate(llama(), silent_progress());
   EXPECT_GT(first.bytes_per_second, 0);
   EXPECT_DOUBLE_EQ(first.cached_fraction, second.cached_fraction);
-  EXPECT_THROW(measure::disk_rate(llama().parent_path(), silent_progress()), Error);
+  EXPECT_THROW(measure::disk_rate(testing::models_folder(), silent_progress()), Error);
 }
 
 }  // namespace
