@@ -46,8 +46,9 @@ PeftConfig read_gguf_config(const io::GgufFile& file) {
 }
 
 std::string_view gguf_adapter_architecture(const model::Architecture& family) {
-  // Mistral's files are "llama" too.
-  return family.gguf_permutes_qk ? "llama" : family.gguf;
+  // llama.cpp has no architecture of their own for these: their files are "llama" too.
+  const bool stands_in = family.model_type == "mistral" || family.model_type == "mixtral";
+  return stands_in ? "llama" : family.gguf;
 }
 
 void check_architecture(const io::GgufFile& file, const model::ModelSpec& base) {

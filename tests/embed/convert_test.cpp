@@ -11,6 +11,7 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
+#include "io/gguf.h"
 #include "io/gguf_write.h"
 #include "temporary_folder.h"
 
@@ -145,6 +146,17 @@ TEST_F(Convert, WhatIsNotLoraIsRefusedByName) {
   EXPECT_THAT(refusal("base"), HasSubstr("no adapter"));
   EXPECT_THAT(refusal("lora_linears", "helium"), HasSubstr("helium"));
   EXPECT_TRUE(fs::is_empty(folder_));
+}
+
+// Not what other families with the same order of rows have.
+TEST_F(Convert, TheArchitectureIsTheOneThatTheFamilysFilesName) {
+  const std::pair<const char*, const char*> expected[] = {
+      {"llama", "llama"}, {"mistral", "llama"}, {"granite", "granite"}, {"smollm3", "smollm3"}, {"arcee", "arcee"}};
+  for (const auto& [family, architecture] : expected) {
+    const fs::path out = folder_ / (std::string(family) + ".gguf");
+    made(model(std::string(family) + "/lora_linears"), out, family);
+    EXPECT_EQ(io::GgufFile::open(out)->string("general.architecture"), architecture) << family;
+  }
 }
 
 TEST_F(Convert, TheBaseAndTheOutputMustBeThere) {
