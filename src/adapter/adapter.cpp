@@ -132,12 +132,8 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (fused) {
     for (const Site site : fused->sites) {
       Parts& p = parts_[site];
-      if (p[key->role] != nullptr)
-        throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
-                    {.path = file_->path().string(), .field = t.name, .found = p[key->role]->name});
-      p[key->role] = &t;
-      p.rank = config_.rank_of(fused->path);
-      p.scale = config_.scale_of(fused->path);
+      put(t, p[key->role]);
+      scale(p, fused->path);
     }
     return;
   }
@@ -165,10 +161,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   const io::TensorInfo*& slot = p[key->role];
   // PEFT saves the bias of a saved module under two names; both must say the same.
   if (slot != nullptr && slot->dtype == t.dtype && slot->shape == t.shape && same_bytes(*file_, *slot, t)) return;
-  if (slot != nullptr)
-    throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
-                {.path = file_->path().string(), .field = t.name, .found = slot->name});
-  slot = &t;
+  put(t, slot);
   if (key->role == Role::kTokens) {
     const auto* rows = config_.tokens_of(key->module_path);
     if (site->module == Module::kEmbed && rows != nullptr) tokens_ = *rows;
@@ -178,8 +171,19 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     p.scale = config_.alpha != 0 && p.rank > 0 ? config_.alpha / static_cast<double>(p.rank) : 1;  // llama.cpp's rule
   }
   if (!key->adapts || config_.rank == 0) return;
-  p.rank = config_.rank_of(key->module_path);
-  p.scale = config_.scale_of(key->module_path);
+  scale(p, key->module_path);
+}
+
+void Adapter::put(const io::TensorInfo& t, const io::TensorInfo*& slot) const {
+  if (slot != nullptr)
+    throw Error(ErrorCode::kBadFile, "two tensors for one part of a module",
+                {.path = file_->path().string(), .field = t.name, .found = slot->name});
+  slot = &t;
+}
+
+void Adapter::scale(Parts& p, const std::string& module_path) const {
+  p.rank = config_.rank_of(module_path);
+  p.scale = config_.scale_of(module_path);
   if (!(std::abs(p.scale) <= std::numeric_limits<float>::max()))
     throw Error(ErrorCode::kNumeric, "the scale alpha / r is beyond float32",
                 {.path = (path_ / "adapter_config.json").string(), .field = "lora_alpha"});

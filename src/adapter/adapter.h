@@ -66,6 +66,8 @@ class Adapter {
   void index_tensors(const model::Checkpoint& base);
   void find_first_layer();
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
+  void put(const io::TensorInfo& tensor, const io::TensorInfo*& slot) const;  // throws where it is taken
+  void scale(Parts& parts, const std::string& module_path) const;             // and rank, by the configuration
   void find_idle();
   bool has_no_effect(const Parts& idle) const;
   bool is_the_bases(const io::TensorInfo& embedding) const;

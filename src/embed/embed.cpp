@@ -47,12 +47,6 @@ auto translated(F&& work) {
   }
 }
 
-fs::path local_path(const std::string& spec, Progress& progress) {
-  const hub::Resolved found = hub::fetch(spec, progress);
-  if (!found.note.empty()) progress.note(found.note);
-  return found.path;
-}
-
 // A model, and where it lies on this machine.
 struct Member {
   ModelRef ref;
@@ -131,7 +125,7 @@ class Job {
       : options_(options),
         progress_(progress),
         device_(engine::parse_device(options.device)),
-        base_(Checkpoint::open(local_path(base, progress))) {
+        base_(Checkpoint::open(hub::fetch_path(base, progress))) {
     if (!device_.is_cpu()) layers_.emplace(*base_, device_, engine::free_bytes(device_) / 2);
     const auto tokenizer = base_->tokenizer();
     const auto texts =
@@ -262,7 +256,7 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
       const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
       if (m.name.empty()) m.name = hub_id ? m.path : last_component(m.path);
       std::string base = options.base;
-      const fs::path path = translated([&] { return local_path(m.path, progress); });
+      const fs::path path = translated([&] { return hub::fetch_path(m.path, progress); });
       if (base.empty()) {
         if (!adapter::holds_adapter(path))
           throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
@@ -305,7 +299,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
 }
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
-  const fs::path path = local_path(base, silent_progress());
+  const fs::path path = hub::fetch_path(base, silent_progress());
   const auto tokenizer =
       io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
   std::vector<std::vector<std::int32_t>> out;

@@ -53,11 +53,6 @@ DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), bas
   rounded_tokens_ = at::tensor(tokens, at::kLong);
 }
 
-bool DeltaOps::has_twins(const at::Tensor& t, const at::Tensor& x) const {
-  return t.defined() && t.size(0) == run_.stream.layout->tokens && x.size(0) == variants() * t.size(0) &&
-         x.size(1) == t.size(1);
-}
-
 template <class Row>
 void DeltaOps::make_difference(const at::Tensor& x, const Row& row) {
   const Timed timed(run_.breakdown, Work::kElementwise);
@@ -96,7 +91,7 @@ at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
                     run_.spec.architecture->norm == model::NormKind::kRms;
   const at::Tensor& twin = base_[model::index(reader_of(module, base_))].x;
   const bool own = std::ranges::any_of(run_.variants, [&](auto& v) { return v.replaces_weight(module); });
-  if (!read || own || !has_twins(twin, x)) return PlainOps::norm(module, x);
+  if (!read || own || !has_twins(run_, twin, x)) return PlainOps::norm(module, x);
   at::Tensor out = at::empty_like(x);
   const float *from = x.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
   const float* by = run_.weights.norm[model::index(module)].const_data_ptr<float>();
@@ -110,7 +105,7 @@ at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
 
 at::Tensor DeltaOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
   const at::Tensor& twin = base_[model::index(Module::kDown)].x;
-  if (activation != model::Activation::kSilu || !up.defined() || !has_twins(twin, gate))
+  if (activation != model::Activation::kSilu || !up.defined() || !has_twins(run_, twin, gate))
     return PlainOps::gate(activation, std::move(gate), up);
   float* g = gate.data_ptr<float>();
   const float *u = up.const_data_ptr<float>(), *base = twin.const_data_ptr<float>();
@@ -222,7 +217,7 @@ at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
   const Twin& twin = base_[m];
   const bool all_tapped = run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0);
-  if (all_tapped || !has_twins(twin.x, x)) return PlainOps::linear(module, x);  // or rows the base did not run
+  if (all_tapped || !has_twins(run_, twin.x, x)) return PlainOps::linear(module, x);  // or rows the base did not run
   for (const LayerOps& v : run_.variants)
     if (!v.only_low_rank(module)) {
       at::Tensor y = own_linear(module, input_of(module, x));

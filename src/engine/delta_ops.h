@@ -32,8 +32,6 @@ class DeltaOps final : public PlainOps {
     at::Tensor of, value;
     bool any = false;  // whether any value of any token is not zero
   };
-  // Whether every row has a twin in `t`.
-  bool has_twins(const at::Tensor& t, const at::Tensor& x) const;
   // Fills the difference for `x` by row(row of x, row of the twin, where the difference goes) -> whether it is not
   // zero.
   template <class Row>

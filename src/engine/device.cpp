@@ -73,18 +73,22 @@ void DeviceLayers::load_linear(Site site, at::ScalarType dtype, bool half, Layer
 LayerWeights DeviceLayers::load(int layer, at::ScalarType dtype, bool half) {
   const auto found = resident_.find(layer);
   if (found != resident_.end()) return found->second;
-  LayerWeights out;
-  const model::ModelSpec& spec = checkpoint_.spec();
   std::size_t bytes = 0;
-  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
-    const Site site{model::module_at(m), layer};
-    if (!spec.has(site) || model::of_expert(site.module)) continue;
-    const auto elements = static_cast<std::size_t>(c10::multiply_integers(spec.shape(site.module)));
-    bytes += elements * (c10::elementSize(dtype) + (half ? 2 : 0));
-    if (spec.shape(site.module).size() == 1) out.norm[m] = norm_weight(spec, sent(site, Param::kWeight, dtype));
-    else load_linear(site, dtype, half, out);
-    if (spec.has_bias(site.module)) out.bias[m] = staging_.send(checkpoint_.load(site, Param::kBias, dtype));
-  }
+  const auto counted = [&](at::Tensor sent) {
+    bytes += sent.nbytes();
+    return sent;
+  };
+  LayerWeights out = gathered(
+      checkpoint_.spec(), layer,
+      [&](Site site, Param param) {
+        return counted(param == Param::kWeight ? sent(site, param, dtype)
+                                               : staging_.send(checkpoint_.load(site, param, dtype)));
+      },
+      [&](Site site, LayerWeights& weights) {
+        load_linear(site, dtype, half, weights);
+        const auto elements = static_cast<std::size_t>(c10::multiply_integers(checkpoint_.spec().shape(site.module)));
+        bytes += elements * (c10::elementSize(dtype) + (half ? 2 : 0));
+      });
   staging_.end_layer();
   if (bytes <= room_) {
     room_ -= bytes;

@@ -94,10 +94,8 @@ at::Tensor DeviceOps::linear(Module module, const at::Tensor& x) {
   if (!std::ranges::all_of(run_.variants, simple)) {
     y = own_linear(module, x);
   } else {
-    const at::Tensor* twin = twins_ != nullptr ? &(*twins_)[m].x : nullptr;
-    const bool has_twins = twin != nullptr && twin->defined() && x.size(0) == variants() * twin->size(0) &&
-                           twin->size(0) == run_.stream.layout->tokens;
-    y = has_twins ? moved_linear(module, x) : run_.weights.linear[m].apply(x, run_.weights.bias[m]);
+    const bool moves = twins_ != nullptr && has_twins(run_, (*twins_)[m].x, x);
+    y = moves ? moved_linear(module, x) : run_.weights.linear[m].apply(x, run_.weights.bias[m]);
   }
   add_operators(module, x, y);
   if (record_ != nullptr) (*record_)[m] = {x, y};

@@ -23,6 +23,20 @@ Norm replaced(const model::ModelSpec& spec, Norm base, const at::Tensor& weight,
   return base;
 }
 
+LayerWeights gathered(const model::ModelSpec& spec, int layer, const std::function<at::Tensor(Site, Param)>& read,
+                      const std::function<void(Site, LayerWeights&)>& linear) {
+  LayerWeights out;
+  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
+    const Site site{model::module_at(m), layer};
+    if (!spec.has(site) || model::of_expert(site.module)) continue;
+    if (site.module == Module::kRelativeBias) out.relative = read(site, Param::kWeight);
+    else if (spec.shape(site.module).size() == 1) out.norm[m] = norm_weight(spec, read(site, Param::kWeight));
+    else linear(site, out);
+    if (spec.has_bias(site.module)) out.bias[m] = read(site, Param::kBias);
+  }
+  return out;
+}
+
 void LayerLoader::load_linear(Site site, LayerWeights& out) {
   const std::size_t m = model::index(site.module);
   const ProductRows& rows = checkpoint_.spec().reads_text(site) ? rows_ : few_;
@@ -47,18 +61,9 @@ void LayerLoader::load_linear(Site site, LayerWeights& out) {
 }
 
 LayerWeights LayerLoader::load(int layer) {
-  LayerWeights out;
-  const model::ModelSpec& spec = checkpoint_.spec();
-  for (std::size_t m = 0; m < model::kBlockModules; ++m) {
-    const Site site{model::module_at(m), layer};
-    if (!spec.has(site) || model::of_expert(site.module)) continue;
-    if (site.module == Module::kRelativeBias) out.relative = checkpoint_.load(site, Param::kWeight, dtype_);
-    else if (spec.shape(site.module).size() == 1)
-      out.norm[m] = norm_weight(spec, checkpoint_.load(site, Param::kWeight, dtype_));
-    else load_linear(site, out);
-    if (spec.has_bias(site.module)) out.bias[m] = checkpoint_.load(site, Param::kBias, dtype_);
-  }
-  return out;
+  return gathered(
+      checkpoint_.spec(), layer, [&](Site site, Param param) { return checkpoint_.load(site, param, dtype_); },
+      [&](Site site, LayerWeights& out) { load_linear(site, out); });
 }
 
 }  // namespace deltascape::engine

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
+
 #include "engine/gemm.h"
 #include "model/checkpoint.h"
 
@@ -16,6 +18,11 @@ struct LayerWeights {
   at::Tensor relative;                // table of relative positions, [buckets, heads], where the layer has one
   bool shows_file = false;            // some of linear16 are the checkpoint's own bytes: keep them in memory
 };
+
+// A layer's weights but its experts': its linears as `linear` makes them, all else as `read` reads it.
+LayerWeights gathered(const model::ModelSpec& spec, int layer,
+                      const std::function<at::Tensor(model::Site, model::Param)>& read,
+                      const std::function<void(model::Site, LayerWeights&)>& linear);
 
 // How many rows a layer's products will have: of the base's type, and of the variants in bfloat16 (0: none). `each` is
 // a usual product's, `all` those of a pass together, where a product counts for no less than kLeastCounted.

@@ -12,6 +12,11 @@ namespace deltascape::engine {
 
 using model::Module;
 
+bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x) {
+  return twin.defined() && twin.size(0) == run.stream.layout->tokens &&
+         x.size(0) == static_cast<std::int64_t>(run.variants.size()) * twin.size(0) && x.size(1) == twin.size(1);
+}
+
 at::Tensor PlainOps::input_of(Module module, const at::Tensor& x) const {
   at::Tensor out = x;
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {

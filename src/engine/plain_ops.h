@@ -36,6 +36,9 @@ struct LayerRun {
   Breakdown* breakdown = nullptr;
 };
 
+// Whether every row of x has a twin in `twin`, which may be undefined.
+bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x);
+
 class PlainOps : public model::BlockOps {
  public:
   explicit PlainOps(const LayerRun& run, Record* record = nullptr) : run_(run), record_(record) {}

@@ -62,4 +62,10 @@ Resolved fetch(const std::string& model, Progress& progress) {
   return fetch(model, progress, settings_from_environment());
 }
 
+std::filesystem::path fetch_path(const std::string& model, Progress& progress) {
+  Resolved found = fetch(model, progress);
+  if (!found.note.empty()) progress.note(found.note);
+  return std::move(found.path);
+}
+
 }  // namespace deltascape::hub

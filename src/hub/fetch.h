@@ -12,5 +12,7 @@ namespace deltascape::hub {
 // cache cannot be written, weights that are in the cache do, with a note. Settings::offline: the cache alone.
 Resolved fetch(const std::string& model, Progress& progress, const Settings& settings);
 Resolved fetch(const std::string& model, Progress& progress);  // settings_from_environment(), read for hub ids only
+// The same, with the note told to `progress`.
+std::filesystem::path fetch_path(const std::string& model, Progress& progress);
 
 }  // namespace deltascape::hub

@@ -3,10 +3,8 @@
 #include <set>
 
 #include "deltascape/error.h"
-#include "io/checked.h"
 #include "io/file.h"
 #include "io/gguf.h"
-#include "io/mapped_tensors.h"
 
 namespace deltascape::io {
 namespace {
@@ -44,9 +42,8 @@ class Header {
 };
 
 void check(const std::filesystem::path& file, const TensorToWrite& tensor, std::set<std::string>& names) {
-  const auto elements = element_count(tensor.shape);
   std::uint64_t bytes = 0;
-  const bool fits = elements && byte_count(tensor.dtype, *elements, bytes) && bytes == tensor.bytes.size();
+  const bool fits = asked_bytes(tensor, bytes) && bytes == tensor.bytes.size();
   if (!fits || !names.insert(tensor.name).second)
     throw Error(ErrorCode::kInternal, fits ? "this name is taken" : "the bytes do not fit the shape",
                 {.path = file.string(),

@@ -24,9 +24,8 @@ void check(const std::filesystem::path& file, const TensorToWrite& tensor, std::
     refuse("this name cannot be written", "each tensor's own", "one that is taken");
   if (is_quantised(tensor.dtype))
     refuse("the format has no such type", "a plain type", std::string(info(tensor.dtype).name));
-  const auto elements = element_count(tensor.shape);
   std::uint64_t bytes = 0;
-  if (!elements || !byte_count(tensor.dtype, *elements, bytes) || bytes != tensor.bytes.size())
+  if (!asked_bytes(tensor, bytes) || bytes != tensor.bytes.size())
     refuse("the bytes do not fit the shape " + shape_text(tensor.shape) + " of " + std::string(info(tensor.dtype).name),
            std::to_string(bytes), std::to_string(tensor.bytes.size()));
 }
@@ -48,6 +47,12 @@ std::string header_of(const std::vector<TensorToWrite>& tensors, const std::map<
 }
 
 }  // namespace
+
+bool asked_bytes(const TensorToWrite& tensor, std::uint64_t& out) {
+  out = 0;
+  const auto elements = element_count(tensor.shape);
+  return elements && byte_count(tensor.dtype, *elements, out);
+}
 
 void write_safetensors(const std::filesystem::path& file, std::vector<TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata) {

@@ -20,6 +20,9 @@ struct TensorToWrite {
   std::span<const std::byte> bytes;
 };
 
+// The bytes that its shape and type ask for; false where they cannot be counted, and `out` is 0.
+bool asked_bytes(const TensorToWrite& tensor, std::uint64_t& out);
+
 // Atomic. Tensors of wider types come first, so that all are aligned; otherwise the order given is kept.
 // Throws Error(kInternal) naming the tensor when bytes and shape do not fit, a name repeats, or the format lacks the
 // type; Error(kIo) when the file cannot be written.

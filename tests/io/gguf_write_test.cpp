@@ -6,6 +6,7 @@
 
 #include "io/gguf.h"
 #include "io/io_files.h"
+#include "io/written_tensors.h"
 
 namespace deltascape::io {
 namespace {
@@ -31,18 +32,7 @@ TEST_F(GgufWrite, OurReaderReadsItBack) {
   EXPECT_EQ(read->string("general.type"), "adapter");
   EXPECT_EQ(read->real("adapter.lora.alpha"), static_cast<double>(0.1F));
   EXPECT_EQ(read->integer("count"), 4000000000);
-  ASSERT_EQ(read->tensors().size(), sample().size());
-  for (const TensorToWrite& wanted : sample()) {
-    const TensorInfo* got = read->find(wanted.name);
-    ASSERT_NE(got, nullptr) << wanted.name;
-    EXPECT_EQ(got->dtype, wanted.dtype);
-    EXPECT_EQ(got->shape, wanted.shape);
-    const auto bytes = read->bytes(*got);
-    EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), wanted.bytes.begin(), wanted.bytes.end())) << wanted.name;
-    if (!bytes.empty()) {
-      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(bytes.data()) % 32, 0u);
-    }
-  }
+  testing::expect_written(*read, sample(), [](const TensorToWrite&) -> std::uintptr_t { return 32; });
 }
 
 TEST_F(GgufWrite, WhatDoesNotFitIsNamedAndNothingIsWritten) {
