@@ -1,5 +1,9 @@
 #include "engine/autograd_ops.h"
 
+#include <ATen/core/Reduction.h>
+
+#include <algorithm>
+
 #include "deltascape/error.h"
 #include "engine/aten_math.h"
 #include "engine/positions.h"
@@ -215,6 +219,18 @@ at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor
   const at::Tensor x = spec.logit_scale == 1 ? hidden : hidden * spec.logit_scale;
   const at::Tensor y = apply_linear(weights, own == operators.end() ? nullptr : &own->second, site, x);
   return spec.final_softcap > 0 ? at::tanh(y / spec.final_softcap) * spec.final_softcap : y;
+}
+
+at::Tensor token_losses(Weights& weights, const Operators& operators, const at::Tensor& hidden,
+                        const at::Tensor& targets) {
+  constexpr std::int64_t kRowsAtOnce = 256;
+  std::vector<at::Tensor> out;
+  for (std::int64_t first = 0; first < hidden.size(0); first += kRowsAtOnce) {
+    const std::int64_t rows = std::min(kRowsAtOnce, hidden.size(0) - first);
+    const at::Tensor scores = logits(weights, operators, hidden.narrow(0, first, rows));
+    out.push_back(at::cross_entropy_loss(scores, targets.narrow(0, first, rows), {}, at::Reduction::None));
+  }
+  return at::cat(out);
 }
 
 }  // namespace deltascape::engine

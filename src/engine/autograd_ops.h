@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "adapter/operators.h"
@@ -18,18 +19,21 @@ namespace deltascape::engine {
 // thread-safe. They require no gradient; what is trained are operators.
 class Weights {
  public:
-  Weights(std::shared_ptr<const model::Checkpoint> checkpoint, at::ScalarType dtype)
-      : checkpoint_(std::move(checkpoint)), dtype_(dtype) {}
+  // `products`: the type in which linears multiply, dtype or bfloat16 (all else, and what is trained, stays in dtype).
+  Weights(std::shared_ptr<const model::Checkpoint> checkpoint, at::ScalarType dtype,
+          std::optional<at::ScalarType> products = {})
+      : checkpoint_(std::move(checkpoint)), dtype_(dtype), products_(products.value_or(dtype)) {}
   const model::ModelSpec& spec() const { return checkpoint_->spec(); }
   const model::Checkpoint& checkpoint() const { return *checkpoint_; }
   at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType products() const { return products_; }
   const at::Tensor& operator()(model::Site site, model::Param param = model::Param::kWeight);
   std::size_t loaded() const { return loaded_.size(); }  // tensors in memory
   void forget() { loaded_.clear(); }
 
  private:
   std::shared_ptr<const model::Checkpoint> checkpoint_;
-  at::ScalarType dtype_;
+  at::ScalarType dtype_, products_;
   std::map<std::pair<model::Site, model::Param>, at::Tensor> loaded_;
 };
 
@@ -49,6 +53,13 @@ struct Cache {
   std::vector<std::vector<Entry>> entries;  // [layer][sequence]
 };
 
+// What training adds to a pass.
+struct TrainingPass {
+  double dropout = 0;      // how much of what a LoRA's A reads is zero, the rest scaled up to the same mean
+  std::uint64_t seed = 0;  // of the masks: equal seeds, equal masks, whatever ran before
+  bool recompute = false;  // a block's results are made again for its gradients instead of being kept
+};
+
 // A batch: the sequences' rows stand one after the other, unpadded, so that training packs them and decoding brings
 // one row each.
 struct Batch {
@@ -56,6 +67,7 @@ struct Batch {
   Cache* cache = nullptr;                    // read and extended; its layers are those of the model
   at::Tensor memory;                         // the encoder's rows of all sequences, [memory rows, hidden]
   std::vector<std::int64_t> memory_lengths;  // of each sequence
+  TrainingPass training{};
 };
 
 class AutogradOps final : public model::BlockOps {
@@ -103,5 +115,9 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
                      std::vector<at::Tensor>* states = nullptr);
 // [rows, hidden] after the final norm -> [rows, vocabulary], scaled and soft-capped.
 at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor& hidden);
+// The negative log-likelihood of targets [rows] (int64) where hidden [rows, hidden], after the final norm, stands
+// before them -> [rows]. Never holds more than a part of [rows, vocabulary].
+at::Tensor token_losses(Weights& weights, const Operators& operators, const at::Tensor& hidden,
+                        const at::Tensor& targets);
 
 }  // namespace deltascape::engine

@@ -5,6 +5,7 @@
 
 #include "adapter/adapter.h"
 #include "engine/generate.h"
+#include "engine/likelihood.h"
 #include "io/tensor_file.h"
 #include "shape_goldens.h"
 
@@ -34,24 +35,12 @@ Operators trainable(const ShapeGolden& golden, const model::Checkpoint& base, at
   return out;
 }
 
-// Mean cross-entropy of the completions' tokens, all sequences packed one after the other.
+// Mean cross-entropy of the completions' tokens.
 at::Tensor loss(Weights& weights, const Operators& operators, const ShapeGolden& golden) {
   const auto prompts = golden.ids("train_prompts"), completions = golden.ids("train_completions");
-  testing::Ids whole = prompts;
-  std::vector<std::int64_t> rows, targets;
-  std::int64_t first = 0;
-  for (std::size_t s = 0; s < whole.size(); ++s) {
-    for (std::size_t i = 0; i < completions[s].size(); ++i) {
-      rows.push_back(first + static_cast<std::int64_t>(prompts[s].size() + i) - 1);
-      targets.push_back(completions[s][i]);
-    }
-    whole[s].insert(whole[s].end(), completions[s].begin(), completions[s].end());
-    first += static_cast<std::int64_t>(whole[s].size());
-  }
-  const at::Tensor hidden = run_stack(weights, operators, {.lengths = testing::lengths(whole)}, 0,
-                                      embed_tokens(weights, operators, testing::joined(whole)));
-  const at::Tensor scores = logits(weights, operators, hidden.index_select(0, at::tensor(rows, at::kLong)));
-  return at::cross_entropy_loss(scores, at::tensor(targets, at::kLong));
+  std::vector<Example> examples;
+  for (std::size_t s = 0; s < prompts.size(); ++s) examples.push_back({prompts[s], completions[s]});
+  return completion_losses(weights, operators, examples).mean();
 }
 
 void expect_relative(double got, double expected, double relative, const std::string& what) {

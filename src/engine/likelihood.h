@@ -1,0 +1,29 @@
+// Owns how likely completions are after their prompts: what supervised training minimises, what preferences compare,
+// and what evaluation reads.
+#pragma once
+
+#include <span>
+
+#include "engine/autograd_ops.h"
+
+namespace deltascape::engine {
+
+struct Example {
+  std::vector<std::int64_t> prompt, completion;  // token ids; neither is empty
+};
+
+// What stands before every text, and how the pass is run.
+struct LikelihoodOptions {
+  at::Tensor prefix{};  // as GenerateOptions::prefix; gradients reach it
+  TrainingPass training{};
+};
+
+// The negative log-likelihood of each completion's tokens, given all that stands before them, example after example:
+// [completion tokens of all]. Examples are packed and do not see each other; logits are made for these tokens alone. An
+// encoder-decoder reads the prompt with its encoder. Throws Error(kUnsupported) for an encoder alone.
+at::Tensor completion_losses(Weights& weights, const Operators& operators, std::span<const Example> examples,
+                             const LikelihoodOptions& options = {});
+// The sum of each example's part of that: [examples].
+at::Tensor by_example(const at::Tensor& losses, std::span<const Example> examples);
+
+}  // namespace deltascape::engine
