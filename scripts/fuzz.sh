@@ -28,9 +28,13 @@ find_clang() {
 build_targets() {
   local clang
   clang=$(find_clang) || code=77 die "skipped: no Clang with libFuzzer here (scripts/bootstrap.sh --tests installs it)"
-  [ -f $build/build.ninja ] || cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" >/dev/null
-  ninja -C $build
-  python3 tests/fuzz/make_corpus.py $build/seeds
+  mkdir -p $build
+  (
+    flock 9  # several runs may begin at once
+    [ -f $build/build.ninja ] || cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" >/dev/null
+    ninja -C $build
+    python3 tests/fuzz/make_corpus.py $build/seeds
+  ) 9>$build/.lock
 }
 
 targets() { ls tests/fuzz/*_fuzz.cpp | sed 's|.*/||; s|_fuzz.cpp$||'; }
