@@ -114,6 +114,8 @@ class Goldens:
             "vocabulary_size": len(auto),
             "ids": [auto(line).input_ids for line in LINES],
             "plain": [auto(line, add_special_tokens=False).input_ids for line in LINES],
+            "decoded": [auto.decode(auto(line, add_special_tokens=False).input_ids, skip_special_tokens=True,
+                                    clean_up_tokenization_spaces=False) for line in LINES],
             "cut": {str(n): [auto(line, truncation=True, max_length=n).input_ids for line in LINES] for n in CUTS
                     if n > auto.num_special_tokens_to_add()},
         })

@@ -48,6 +48,9 @@ struct EmbedReport {
 EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options,
                   const std::function<void(store::Record)>& sink, Progress& progress = silent_progress());
 
+// What every row of such a run carries, without running it. options.base is given. Throws as embed() does.
+store::Comparable provenance(const EmbedOptions& options);
+
 // The base's token ids of each text, as `embed` would tokenise it, without truncation (DESIGN §4 `tokenize`).
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts);
 

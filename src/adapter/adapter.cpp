@@ -93,7 +93,7 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   if (file_->tensors().empty())
     throw Error(ErrorCode::kBadFile, "the adapter holds no tensors", {.path = file_->path().string()});
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
-  const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size()};
+  const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size(), head_tokens_.size()};
   for (const auto& [site, parts] : parts_) check_parts(rules, parts, site);
   if (config_.virtual_tokens == 0) return;
   if (virtual_tensor_ == nullptr)
@@ -143,7 +143,11 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   if (!key || !belongs(config_, key->role))
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
                 {.path = file_->path().string(), .field = t.name});
-  if (!site || !base.spec().has(*site) || site->layer >= base.spec().layer_count()) {
+  // A tied head has operators of its own beside the table that it shares.
+  const bool tied_head =
+      site && site->module == Module::kHead && base.spec().tied_head && base.spec().stacks.back().causal;
+  if (tied_head) unused_ = &t;
+  if (!site || (!base.spec().has(*site) && !tied_head) || site->layer >= base.spec().layer_count()) {
     if ((site && site->module == Module::kHead) || of_head(key->module_path)) {  // nothing that is read depends on it
       unused_ = &t;
       return;
@@ -164,7 +168,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   put(t, slot);
   if (key->role == Role::kTokens) {
     const auto* rows = config_.tokens_of(key->module_path);
-    if (site->module == Module::kEmbed && rows != nullptr) tokens_ = *rows;
+    if (rows != nullptr) (site->module == Module::kEmbed ? tokens_ : head_tokens_) = *rows;
   }
   if (config_.gguf && (key->role == Role::kB || key->role == Role::kEmbedB)) {
     p.rank = t.shape.empty() ? 0 : t.shape.back();
@@ -268,7 +272,28 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
     if (site.expert < 0) return {};  // not all of them at once
     if (it == parts_.end()) it = parts_.find(Site{site.module, site.layer});
   }
-  return it == parts_.end() ? ModuleOps() : build_ops(source(dtype), it->second, site);
+  ModuleOps out = it == parts_.end() ? ModuleOps() : build_ops(source(dtype), it->second, site);
+  if (site.module == Module::kEmbed || site.module == Module::kHead) out.rows = changed_rows(site, dtype);
+  return out;
+}
+
+RowChange Adapter::changed_rows(Site site, at::ScalarType dtype) const {
+  // PEFT trains a tied head's rows with the token embedding's; all else that it does to one leaves the other alone.
+  const bool shared = site.module == Module::kHead && base_->spec().tied_head;
+  const auto it = parts_.find(shared ? Site{Module::kEmbed} : site);
+  const io::TensorInfo* rows = it == parts_.end() ? nullptr : it->second[Role::kTokens];
+  if (rows == nullptr) return {};
+  const auto& ids = site.module == Module::kEmbed || shared ? tokens_ : head_tokens_;
+  const io::TensorInfo* own = it->second[Role::kWeight];
+  const std::int64_t table = own != nullptr ? own->shape[0] : base_->spec().vocabulary;
+  for (const std::int64_t id : ids)
+    if (id < 0 || id >= table)
+      throw Error(ErrorCode::kMismatch, "a trained row that the table does not have",
+                  {.path = file_->path().string(),
+                   .field = rows->name,
+                   .expected = "below " + std::to_string(table),
+                   .found = std::to_string(id)});
+  return {at::tensor(ids, at::kLong), model::decode_tensor(*file_, *rows, dtype)};
 }
 
 bool Adapter::changes_embedding() const {

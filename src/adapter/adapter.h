@@ -71,6 +71,7 @@ class Adapter {
   void find_idle();
   bool has_no_effect(const Parts& idle) const;
   bool is_the_bases(const io::TensorInfo& embedding) const;
+  RowChange changed_rows(model::Site site, at::ScalarType dtype) const;  // of the token embedding or the head
   Source source(at::ScalarType dtype) const { return {*file_, *base_, config_, vera_a_, vera_b_, dtype}; }
   void compute_hash();
   std::vector<const io::TensorInfo*> tensors_of(int layer) const;
@@ -80,11 +81,12 @@ class Adapter {
   PeftConfig config_;
   std::unique_ptr<io::TensorFile> file_;
   std::map<model::Site, Parts> parts_;
-  const io::TensorInfo* unused_ = nullptr;  // the last tensor that nothing computed here reads: of a tied head
+  const io::TensorInfo* unused_ =
+      nullptr;  // the last tensor that no hidden state depends on, of a tied or missing head
   const io::TensorInfo *vera_a_ = nullptr, *vera_b_ = nullptr;
   const io::TensorInfo* virtual_tensor_ = nullptr;
   VirtualTokens virtual_;
-  std::vector<std::int64_t> tokens_;  // which rows of the token embedding kTokens holds
+  std::vector<std::int64_t> tokens_, head_tokens_;  // which rows of the token embedding, and the head, kTokens holds
   int first_layer_ = 0;
   std::string hash_;
 };

@@ -23,8 +23,10 @@ at::Tensor own_weight(const Source& s, const Parts& p, Site site, at::ScalarType
 // The weight that the adapter stands on, a copy that may be changed: [out, in].
 at::Tensor own_or_base_weight(const Source& s, const Parts& p, Site site, at::ScalarType dtype) {
   if (p[Role::kWeight] != nullptr) return own_weight(s, p, site, dtype);
-  at::Tensor weight = s.base.load(site, Param::kWeight, dtype);
-  s.base.release(site, Param::kWeight);
+  // A tied head's is the token embedding's.
+  const Site stored = s.base.spec().has(site) ? site : Site{model::Module::kEmbed};
+  at::Tensor weight = s.base.load(stored, Param::kWeight, dtype);
+  s.base.release(stored, Param::kWeight);
   return weight;
 }
 
@@ -236,6 +238,7 @@ ModuleOps build_ops(const Source& s, const Parts& p, Site site) {
   if (p[Role::kHra] != nullptr) out.input = hra(s, p);
   if (p[Role::kOft] != nullptr && !p.idle) out.input = oft(s, p, shape[1]);
   if (p.idle) return out;
+  if (p[Role::kEmbedA] != nullptr) out.low_rank.push_back(lora_pair(s, p, site));
   if (p[Role::kHada1A] != nullptr)
     out.products.push_back({Product::Kind::kHadamard, p.scale, decoded(s, p[Role::kHada1A]),
                             decoded(s, p[Role::kHada1B]), decoded(s, p[Role::kHada2A]), decoded(s, p[Role::kHada2B])});

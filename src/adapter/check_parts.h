@@ -18,7 +18,7 @@ struct PartsCheck {
   const PeftConfig& config;
   const io::TensorInfo* vera_a;
   const io::TensorInfo* vera_b;
-  std::size_t tokens;  // how many rows of the token embedding the configuration names
+  std::size_t tokens, head_tokens;  // how many rows of the token embedding, and the head, the configuration names
 };
 // Throws Error naming the tensor: kBadFile where a part is missing, kMismatch for another shape than the base's,
 // kUnsupported for a combination that is not computed.

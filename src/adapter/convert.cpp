@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "adapter/adapter.h"
-#include "adapter/lora_forms.h"
+#include "adapter/peft_forms.h"
 #include "deltascape/error.h"
 #include "hub/fetch.h"
 #include "io/file.h"

@@ -1,4 +1,4 @@
-// Owns writing LoRA pairs in the two forms they are published in: PEFT's folder and llama.cpp's GGUF.
+// Owns what a LoRA pair is on its way out of here, and its form in llama.cpp's GGUF (PEFT's: peft_forms.h).
 #pragma once
 
 #include <filesystem>
@@ -25,12 +25,12 @@ struct LoraForm {
   io::DType dtype = io::DType::kF32;
 };
 
+// Whether two alphas are one: a scale times its rank may come out an ulp beside.
+bool same_alpha(double a, double b);
 // Whether one alpha says all pairs' scales, as llama.cpp divides it by each pair's rank.
 bool one_alpha(const std::vector<LoraPair>& pairs);
-// Both throw Error(kUnsupported) naming a module that the form has no name for, Error(kNumeric) where a value is beyond
+// Throws Error(kUnsupported) naming a module that the form has no name for, Error(kNumeric) where a value is beyond
 // the type. Without one alpha the scales go into B.
 void write_gguf_lora(const std::filesystem::path& file, const std::vector<LoraPair>& pairs, const LoraForm& form);
-// `folder` must not be there yet.
-void write_peft_lora(const std::filesystem::path& folder, const std::vector<LoraPair>& pairs, const LoraForm& form);
 
 }  // namespace deltascape::adapter

@@ -1,5 +1,6 @@
 // Owns what an adapter does to one module: operators beside the base's weights, never a change of them (DESIGN §3).
 //     y = out_scale ⊙ (W · input(x)) + Σ low_rank(x) + Σ products(x) + bias
+// A table (token embedding) is read as a linear whose x has a one at the row's place.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -38,6 +39,12 @@ struct InputChange {
   at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> the same
 };
 
+// Rows of the weight that others take the place of: ids [n] (int64), rows [n, in]. Both undefined: none.
+struct RowChange {
+  at::Tensor ids, rows;
+  bool defined() const { return ids.defined(); }
+};
+
 struct ModuleOps {
   std::vector<LowRank> low_rank;
   at::Tensor weight;  // undefined, or takes the place of the base's (modules_to_save)
@@ -45,9 +52,10 @@ struct ModuleOps {
   at::Tensor out_scale{};
   std::vector<Product> products{};
   std::optional<InputChange> input{};
+  RowChange rows{};  // of the token embedding and of the head alone
   bool empty() const {
     return low_rank.empty() && !weight.defined() && !bias.defined() && !out_scale.defined() && products.empty() &&
-           !input;
+           !input && !rows.defined();
   }
 };
 

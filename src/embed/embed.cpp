@@ -2,7 +2,6 @@
 #include "deltascape/embed.h"
 
 #include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +17,7 @@
 #include "embed/record_maker.h"
 #include "engine/engine.h"
 #include "engine/gemm.h"
+#include "engine/translated.h"
 #include "hub/fetch.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
@@ -30,22 +30,6 @@ using engine::Variant;
 using model::Checkpoint;
 
 constexpr double kLargeError = 1e-2;  // of an embedding: DESIGN §5's tolerance of reduced precision
-
-// Other exceptions than our own become Errors here and nowhere else.
-template <class F>
-auto translated(F&& work) {
-  try {
-    return work();
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::Error& e) {
-    throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kIo, "out of memory: give a smaller --memory");
-  } catch (const std::exception& e) {
-    throw Error(ErrorCode::kInternal, e.what());
-  }
-}
 
 // A model, and where it lies on this machine.
 struct Member {
@@ -64,7 +48,7 @@ struct Opened {
 Opened open_variant(const Member& member, const Checkpoint& base) {
   Opened out{.ref = &member.ref};
   try {
-    translated([&] {
+    engine::translated([&] {
       if (adapter::holds_adapter(member.path)) {
         out.variant.adapter = adapter::Adapter::open(member.path, base);
         out.hash = out.variant.adapter->content_hash();
@@ -118,6 +102,33 @@ engine::Precision full_precision_named(const std::string& name) {
   return delta ? engine::Precision::kDelta : engine::Precision::kFp32;
 }
 
+// What a run reads before its first variant.
+struct Inputs {
+  std::shared_ptr<const Checkpoint> base;
+  engine::Layout layout;
+  engine::Taps taps;
+  store::Comparable comparable;
+};
+
+Inputs open_inputs(const std::string& base, const EmbedOptions& options, Progress& progress) {
+  Inputs out{.base = Checkpoint::open(hub::fetch_path(base, progress)), .layout = {}, .taps = {}, .comparable = {}};
+  const auto tokenizer = out.base->tokenizer();
+  const auto texts =
+      options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
+  Hasher hasher;
+  for (const std::string& text : texts) hasher.update(text);
+  out.layout = engine::make_layout(embedding::probe_ids(*tokenizer, texts));
+  out.taps = engine::parse_taps(options.layer, options.position, out.base->spec());
+  out.comparable = {.base = out.base->identity(),
+                    .base_name = base,
+                    .tokenizer = tokenizer->identity(),
+                    .probes = hasher.hex(),
+                    .representation = options.representation,
+                    .layer = embedding::layer_name(options.layer, out.taps),
+                    .position = options.position};
+  return out;
+}
+
 // One base with the models that belong to it.
 class Job {
  public:
@@ -125,22 +136,8 @@ class Job {
       : options_(options),
         progress_(progress),
         device_(engine::parse_device(options.device)),
-        base_(Checkpoint::open(hub::fetch_path(base, progress))) {
-    if (!device_.is_cpu()) layers_.emplace(*base_, device_, engine::free_bytes(device_) / 2);
-    const auto tokenizer = base_->tokenizer();
-    const auto texts =
-        options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
-    Hasher hasher;
-    for (const std::string& text : texts) hasher.update(text);
-    layout_ = engine::make_layout(embedding::probe_ids(*tokenizer, texts));
-    taps_ = engine::parse_taps(options.layer, options.position, base_->spec());
-    comparable_ = {.base = base_->identity(),
-                   .base_name = base,
-                   .tokenizer = tokenizer->identity(),
-                   .probes = hasher.hex(),
-                   .representation = options.representation,
-                   .layer = embedding::layer_name(options.layer, taps_),
-                   .position = options.position};
+        inputs_(open_inputs(base, options, progress)) {
+    if (!device_.is_cpu()) layers_.emplace(*inputs_.base, device_, engine::free_bytes(device_) / 2);
   }
 
   void run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report);
@@ -157,11 +154,8 @@ class Job {
   const EmbedOptions& options_;
   Progress& progress_;
   c10::Device device_;
-  std::shared_ptr<const Checkpoint> base_;
+  Inputs inputs_;
   std::optional<engine::DeviceLayers> layers_;  // of the base, on another device than the processor
-  engine::Layout layout_;
-  engine::Taps taps_;
-  store::Comparable comparable_;
 };
 
 void Job::run(const std::vector<Member>& members, const std::function<void(store::Record)>& sink, EmbedReport& report) {
@@ -171,20 +165,20 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
                                  .breakdown = options_.breakdown,
                                  .device = device_,
                                  .layers = layers_ ? &*layers_ : nullptr};
-  const engine::RunOptions how = engine::computed(asked, base_->spec());
+  const engine::RunOptions how = engine::computed(asked, inputs_.base->spec());
   if (options_.precision == "delta" && how.precision != asked.precision)
     progress_.note("deltas are not propagated through experts, nor through an encoder and a decoder: running in fp32");
   // Groups that one pass takes: while one runs, the next is read, checked and hashed.
-  const std::size_t group = engine::group_size(*base_, layout_, taps_, how);
+  const std::size_t group = engine::group_size(*inputs_.base, inputs_.layout, inputs_.taps, how);
   const auto part = [&](std::size_t first) {
     return std::span(members).subspan(first, std::min(group, members.size() - first));
   };
   progress_.begin("reading", static_cast<std::int64_t>(std::min(group, members.size())));
-  std::vector<Opened> opened = open_all(part(0), *base_, at::get_num_threads());
+  std::vector<Opened> opened = open_all(part(0), *inputs_.base, at::get_num_threads());
   for (std::size_t first = 0; first < members.size(); first += group) {
     std::future<std::vector<Opened>> next;
     if (first + group < members.size())
-      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *base_, 1); });
+      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *inputs_.base, 1); });
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
   }
@@ -199,7 +193,7 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
     else if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
   }
   if (variants.empty()) return;
-  const engine::RunResult result = engine::run(*base_, variants, layout_, taps_, how, progress_);
+  const engine::RunResult result = engine::run(*inputs_.base, variants, inputs_.layout, inputs_.taps, how, progress_);
   if (result.numeric_error.value_or(0) > kLargeError)
     progress_.note("the numerical error of " + std::string(name_of(how.precision)) + " is " +
                    std::to_string(*result.numeric_error) + " of the embedding: --precision fp32 is exact");
@@ -214,7 +208,7 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
     record.name = o.ref->name;
     record.label = o.ref->label;
     record.path = o.ref->path;
-    record.comparable = comparable_;
+    record.comparable = inputs_.comparable;
     record.variant_hash = o.hash;
     record.precision = name_of(v.precision);
     record.device = device_.str();
@@ -256,12 +250,12 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
       const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
       if (m.name.empty()) m.name = hub_id ? m.path : last_component(m.path);
       std::string base = options.base;
-      const fs::path path = translated([&] { return hub::fetch_path(m.path, progress); });
+      const fs::path path = engine::translated([&] { return hub::fetch_path(m.path, progress); });
       if (base.empty()) {
         if (!adapter::holds_adapter(path))
           throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
                       {.path = m.path});
-        base = translated([&] { return adapter::read_peft_config(path).base; });
+        base = engine::translated([&] { return adapter::read_peft_config(path).base; });
         if (base.empty())
           throw Error(ErrorCode::kUsage, "the adapter does not name its base: give --base",
                       {.path = m.path, .field = "base_model_name_or_path"});
@@ -283,19 +277,24 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
   at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
   EmbedReport report;
   // The one base of all comes first: without it no variant need be downloaded.
-  if (!options.base.empty()) translated([&] { hub::fetch(options.base, progress); });
+  if (!options.base.empty()) engine::translated([&] { hub::fetch(options.base, progress); });
   for (const auto& [base, members] : by_base(models, options, report, progress)) {
     std::optional<Job> job;
     try {
-      translated([&] { job.emplace(base, options, progress); });
+      engine::translated([&] { job.emplace(base, options, progress); });
     } catch (const Error& e) {
       if (!options.base.empty()) throw;
       for (const Member& m : members) report.failed.push_back({m.ref.name, m.ref.path, e.what()});
       continue;
     }
-    translated([&] { job->run(members, sink, report); });
+    engine::translated([&] { job->run(members, sink, report); });
   }
   return report;
+}
+
+store::Comparable provenance(const EmbedOptions& options) {
+  check_options(options);
+  return engine::translated([&] { return open_inputs(options.base, options, silent_progress()).comparable; });
 }
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {

@@ -1,12 +1,14 @@
 #include "engine/autograd_ops.h"
 
-#include <ATen/core/Reduction.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
 #include "deltascape/error.h"
 #include "engine/aten_math.h"
+#include "engine/autograd_functions.h"
 #include "engine/positions.h"
+#include "engine/recompute.h"
 
 namespace deltascape::engine {
 
@@ -15,12 +17,6 @@ using adapter::ModuleOps;
 using model::Module;
 using model::Param;
 using model::Site;
-
-const at::Tensor& Weights::operator()(Site site, Param param) {
-  at::Tensor& slot = loaded_[{site, param}];
-  if (!slot.defined()) slot = checkpoint_->load(site, param, dtype_);
-  return slot;
-}
 
 void Cache::keep(const std::vector<std::size_t>& sequences) {
   for (std::vector<Entry>& layer : entries) {
@@ -37,16 +33,44 @@ const ModuleOps* AutogradOps::operator_at(Site site) const {
 
 namespace {
 
-at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
-  const at::Tensor& weight = ops && ops->weight.defined() ? ops->weight : weights(site);
+bool trains(const at::Tensor& t) { return t.defined() && t.requires_grad(); }
+
+// Of one site's mask: every input moves every bit (splitmix64).
+std::uint64_t mask_key(std::uint64_t seed, Site site) {
+  std::uint64_t key = seed;
+  for (const auto part : {static_cast<int>(site.module), site.layer, site.expert}) {
+    key += 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(part);
+    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    key = (key ^ (key >> 27)) * 0x94d049bb133111ebULL;
+    key ^= key >> 31;
+  }
+  return key;
+}
+
+at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x,
+                        const TrainingPass& training = {}) {
   at::Tensor bias;
   if (ops && ops->bias.defined()) bias = ops->bias;
   else if (weights.spec().has_bias(site.module)) bias = weights(site, Param::kBias);
-  const at::Tensor read = ops && ops->input ? ops->input->apply(x) : x;
-  if (!ops) return at::linear(read, weight, bias);
-  at::Tensor y = ops->out_scale.defined() ? at::linear(read, weight) * ops->out_scale : at::linear(read, weight, bias);
-  if (ops->out_scale.defined() && bias.defined()) y = y + bias;
-  for (const LowRank& l : ops->low_rank) y = y + at::linear(at::linear(x, l.a), l.b) * l.scale;
+  if (!ops) return frozen_linear(weights, site, x, bias, nullptr);
+  const at::Tensor read = ops->input ? ops->input->apply(x) : x;
+  // One pair goes with the base's product, where nothing comes between.
+  const bool drops = training.dropout > 0;
+  const bool together =
+      !ops->low_rank.empty() && !ops->input && !ops->weight.defined() && !ops->out_scale.defined() && !drops;
+  const at::Tensor added = trains(bias) || ops->out_scale.defined() ? bias : at::Tensor();
+  const at::Tensor beside = added.defined() ? at::Tensor() : bias;
+  at::Tensor y = ops->weight.defined()
+                     ? own_linear(weights, ops->weight, read, beside)
+                     : frozen_linear(weights, site, read, beside, together ? &ops->low_rank.front() : nullptr);
+  if (ops->out_scale.defined()) y = y * ops->out_scale;
+  if (added.defined()) y = y + added;
+  const at::Tensor seen =
+      drops && !ops->low_rank.empty() ? dropped(x, training.dropout, mask_key(training.seed, site)) : x;
+  for (std::size_t i = together ? 1 : 0; i < ops->low_rank.size(); ++i) {
+    const LowRank& l = ops->low_rank[i];
+    y = y + at::linear(at::linear(seen, l.a), l.b) * l.scale;
+  }
   for (const adapter::Product& p : ops->products) y = y + p.apply(x);
   return y;
 }
@@ -58,7 +82,24 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
   else if (spec.has(site)) norm.weight = norm_weight(spec, weights(site));
   if (ops && ops->bias.defined()) norm.bias = ops->bias;
   else if (spec.has(site) && spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
+  if (spec.architecture->norm == model::NormKind::kRms && !trains(norm.weight))
+    return rms_normalised(x, norm.weight, spec.eps(site.module));
   return normalised(spec, site.module, x, norm);
+}
+
+// Rows of a table that operators may have changed: [ids, width].
+at::Tensor looked_up(Weights& weights, const Operators& operators, Module module,
+                     const std::vector<std::int64_t>& ids) {
+  const auto own = operators.find({module});
+  if (own == operators.end()) return weights.checkpoint().rows(module, ids, weights.dtype());
+  const ModuleOps& ops = own->second;
+  const at::Tensor index = at::tensor(ids, at::kLong);
+  at::Tensor rows = ops.weight.defined() ? ops.weight.index_select(0, index)
+                                         : weights.checkpoint().rows(module, ids, weights.dtype());
+  for (const LowRank& l : ops.low_rank) rows = rows + at::mm(l.a.index_select(1, index).t(), l.b.t()) * l.scale;
+  if (!ops.rows.defined()) return rows;
+  const at::Tensor same = index.unsqueeze(1) == ops.rows.ids.unsqueeze(0);  // [ids, changed rows]
+  return at::where(same.any(1, true), ops.rows.rows.index_select(0, same.to(at::kByte).argmax(1)), rows);
 }
 
 // [rows, heads·dim] -> [rows, heads, dim]
@@ -67,7 +108,7 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t dim) { return x.view({x.siz
 }  // namespace
 
 at::Tensor AutogradOps::linear(Module module, const at::Tensor& x) {
-  return apply_linear(weights_, operator_at(site(module)), site(module), x);
+  return apply_linear(weights_, operator_at(site(module)), site(module), x, batch_.training);
 }
 
 at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
@@ -75,7 +116,53 @@ at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
 }
 
 at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
-  return gated(activation, gate, up);
+  return up.defined() && has_fused_gate(activation) ? fused_gate(activation, gate, up) : gated(activation, gate, up);
+}
+
+namespace {
+
+// Whether packed_attention() computes this layer for sequences of up to `longest` rows.
+bool is_packed(const model::ModelSpec& spec, const model::LayerSpec& layer, std::int64_t longest) {
+  const model::StackSpec& stack = spec.stacks[static_cast<std::size_t>(layer.stack)];
+  return spec.attention_softcap == 0 && spec.position != model::PositionKind::kAlibi && !spec.counts_distances() &&
+         spec.head_dim == spec.value_dim && spec.heads % spec.kv_heads == 0 &&
+         (layer.window == 0 || (stack.causal && longest <= layer.window));
+}
+
+}  // namespace
+
+bool shares_beginnings(const model::ModelSpec& spec, std::int64_t longest) {
+  const auto by_length = [](const model::RopeSpec& r) { return r.type == "dynamic" || r.type == "longrope"; };
+  return spec.stacks.size() == 1 && spec.stacks[0].causal && !spec.has(Module::kPositions) &&
+         std::ranges::none_of(spec.ropes, by_length) &&
+         std::ranges::all_of(spec.layers, [&](const auto& layer) { return is_packed(spec, layer, longest); });
+}
+
+const Angles& AutogradOps::angles(int rope, std::int64_t length) {
+  Angles& found = angles_[{rope, length}];
+  if (!found.cos.defined()) {
+    const Angles own = rope_angles(spec_.ropes[static_cast<std::size_t>(rope)], 0, length, length);
+    found = {own.cos.to(weights_.dtype()).contiguous(), own.sin.to(weights_.dtype()).contiguous()};
+  }
+  return found;
+}
+
+at::Tensor AutogradOps::packed(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                               const at::Tensor& v) {
+  PackedAttention p{.lengths = batch_.lengths,
+                    .shared = batch_.shared,
+                    .heads = spec_.heads,
+                    .kv_heads = spec_.kv_heads,
+                    .head_dim = spec_.head_dim,
+                    .value_dim = spec_.value_dim,
+                    .scale = spec_.attention_scale,
+                    .causal = spec_.stacks[static_cast<std::size_t>(layer.stack)].causal};
+  if (spec_.position == model::PositionKind::kRotary && layer.rope >= 0) {
+    const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
+    p.turn = {.dim = spec_.head_dim, .turned = rope.dim, .offset = rope.offset, .interleaved = rope.interleaved};
+    for (const std::int64_t length : batch_.lengths) p.angles.push_back(angles(layer.rope, batch_.shared + length));
+  }
+  return packed_attention(std::move(p), q, k, v);
 }
 
 at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
@@ -86,13 +173,16 @@ at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64
   const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
   const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
   const ModuleOps* ops = operator_at(own);
-  const at::Tensor& table = ops && ops->weight.defined() ? ops->weight : weights_(own);  // [buckets, heads]
+  const at::Tensor table = ops && ops->weight.defined() ? ops->weight : weights_(own);  // [buckets, heads]
   const at::Tensor position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
   return bias.defined() ? bias + position : position;
 }
 
 at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                   const at::Tensor& v) {
+  const std::int64_t longest = batch_.shared + *std::ranges::max_element(batch_.lengths);
+  if (!batch_.cache && is_packed(spec_, layer, longest)) return packed(layer, q, k, v);
+  if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
   const bool rotary = spec_.position == model::PositionKind::kRotary && layer.rope >= 0;
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
@@ -164,16 +254,27 @@ at::Tensor learned_positions(Weights& weights, const Operators& operators, const
   if (batch == nullptr) throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
   std::vector<std::int64_t> ids;
   for (std::size_t s = 0; s < batch->lengths.size(); ++s) {
-    const at::Tensor seen = batch->cache ? batch->cache->at(0, s).k : at::Tensor();
-    const std::int64_t first = spec.architecture->position_offset + (seen.defined() ? seen.size(1) : 0);
+    const at::Tensor cached = batch->cache ? batch->cache->at(0, s).k : at::Tensor();
+    const std::int64_t seen = !batch->seen.empty() ? batch->seen[s] : cached.defined() ? cached.size(1) : 0;
+    const std::int64_t first = spec.architecture->position_offset + seen;
     if (first + batch->lengths[s] > spec.positions)
       throw Error(ErrorCode::kMismatch, "a sequence is longer than the positions this model has learned");
     for (std::int64_t i = 0; i < batch->lengths[s]; ++i) ids.push_back(first + i);
   }
-  const auto own = operators.find({Module::kPositions});
-  if (own != operators.end() && own->second.weight.defined())
-    return own->second.weight.index_select(0, at::tensor(ids, at::kLong));
-  return weights.checkpoint().rows(Module::kPositions, ids, weights.dtype());
+  return looked_up(weights, operators, Module::kPositions, ids);
+}
+
+// A variant's virtual rows before those of each sequence's tokens: [tokens, hidden] -> [rows, hidden].
+at::Tensor with_virtual_rows(const at::Tensor& rows, const Batch& batch) {
+  std::vector<at::Tensor> parts;
+  std::int64_t first = 0;
+  for (const std::int64_t length : batch.lengths) {
+    const std::int64_t tokens = length - batch.virtual_rows.size(0);
+    parts.push_back(batch.virtual_rows);
+    parts.push_back(rows.narrow(0, first, tokens));
+    first += tokens;
+  }
+  return at::cat(parts);
 }
 
 }  // namespace
@@ -181,11 +282,12 @@ at::Tensor learned_positions(Weights& weights, const Operators& operators, const
 at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
                         const Batch* batch) {
   const model::ModelSpec& spec = weights.spec();
-  const auto own = operators.find({Module::kEmbed});
-  at::Tensor rows = own != operators.end() && own->second.weight.defined()
-                        ? own->second.weight.index_select(0, at::tensor(ids, at::kLong))
-                        : weights.checkpoint().embedding_rows(ids, weights.dtype());
-  if (spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
+  at::Tensor rows = looked_up(weights, operators, Module::kEmbed, ids);
+  // Gemma's scale is a part of its embedding of tokens, Granite's of what follows.
+  const bool scales_tokens = spec.architecture->scale_embeddings;
+  if (scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
+  if (batch != nullptr && batch->virtual_rows.defined()) rows = with_virtual_rows(rows, *batch);
+  if (!scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
   if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
   if (spec.has(Module::kTokenTypes)) {
     const auto types = operators.find({Module::kTokenTypes});
@@ -204,6 +306,10 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
   AutogradOps ops(weights, operators, batch);
   for (int layer = s.first; layer < s.first + s.layers; ++layer) {
     if (states) states->push_back(hidden);
+    if (batch.training.recompute && at::GradMode::is_enabled()) {
+      hidden = recomputed_block(weights, operators, batch, layer, hidden);
+      continue;
+    }
     ops.enter(layer);
     hidden = model::run_block(spec, layer, ops, hidden);
   }
@@ -215,20 +321,24 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
 at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor& hidden) {
   const model::ModelSpec& spec = weights.spec();
   const Site site{spec.tied_head ? Module::kEmbed : Module::kHead};
-  const auto own = operators.find(site);
+  // A tied head shares the table, not what is done to the embedding.
+  const auto own = operators.find({Module::kHead});
   const at::Tensor x = spec.logit_scale == 1 ? hidden : hidden * spec.logit_scale;
-  const at::Tensor y = apply_linear(weights, own == operators.end() ? nullptr : &own->second, site, x);
+  at::Tensor y = apply_linear(weights, own == operators.end() ? nullptr : &own->second, site, x);
+  if (own != operators.end() && own->second.rows.defined())
+    y = y.index_copy(1, own->second.rows.ids, at::linear(x, own->second.rows.rows));
   return spec.final_softcap > 0 ? at::tanh(y / spec.final_softcap) * spec.final_softcap : y;
 }
 
 at::Tensor token_losses(Weights& weights, const Operators& operators, const at::Tensor& hidden,
                         const at::Tensor& targets) {
+  if (!operators.contains({Module::kHead}))
+    return head_losses(weights, {weights.spec().tied_head ? Module::kEmbed : Module::kHead}, hidden, targets);
   constexpr std::int64_t kRowsAtOnce = 256;
   std::vector<at::Tensor> out;
   for (std::int64_t first = 0; first < hidden.size(0); first += kRowsAtOnce) {
     const std::int64_t rows = std::min(kRowsAtOnce, hidden.size(0) - first);
-    const at::Tensor scores = logits(weights, operators, hidden.narrow(0, first, rows));
-    out.push_back(at::cross_entropy_loss(scores, targets.narrow(0, first, rows), {}, at::Reduction::None));
+    out.push_back(recomputed_losses(weights, operators, hidden.narrow(0, first, rows), targets.narrow(0, first, rows)));
   }
   return at::cat(out);
 }

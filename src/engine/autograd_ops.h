@@ -5,37 +5,14 @@
 #include <ATen/ATen.h>
 
 #include <map>
-#include <memory>
-#include <optional>
 #include <vector>
 
 #include "adapter/operators.h"
+#include "engine/positions.h"
+#include "engine/weights.h"
 #include "model/block.h"
-#include "model/checkpoint.h"
 
 namespace deltascape::engine {
-
-// A checkpoint's weights, each read when it is first asked for: an expert that no row takes is never read. Not
-// thread-safe. They require no gradient; what is trained are operators.
-class Weights {
- public:
-  // `products`: the type in which linears multiply, dtype or bfloat16 (all else, and what is trained, stays in dtype).
-  Weights(std::shared_ptr<const model::Checkpoint> checkpoint, at::ScalarType dtype,
-          std::optional<at::ScalarType> products = {})
-      : checkpoint_(std::move(checkpoint)), dtype_(dtype), products_(products.value_or(dtype)) {}
-  const model::ModelSpec& spec() const { return checkpoint_->spec(); }
-  const model::Checkpoint& checkpoint() const { return *checkpoint_; }
-  at::ScalarType dtype() const { return dtype_; }
-  at::ScalarType products() const { return products_; }
-  const at::Tensor& operator()(model::Site site, model::Param param = model::Param::kWeight);
-  std::size_t loaded() const { return loaded_.size(); }  // tensors in memory
-  void forget() { loaded_.clear(); }
-
- private:
-  std::shared_ptr<const model::Checkpoint> checkpoint_;
-  at::ScalarType dtype_, products_;
-  std::map<std::pair<model::Site, model::Param>, at::Tensor> loaded_;
-};
 
 // What one variant does at each site. Tensors that require a gradient get one.
 using Operators = std::map<model::Site, adapter::ModuleOps>;
@@ -57,20 +34,24 @@ struct Cache {
 struct TrainingPass {
   double dropout = 0;      // how much of what a LoRA's A reads is zero, the rest scaled up to the same mean
   std::uint64_t seed = 0;  // of the masks: equal seeds, equal masks, whatever ran before
-  bool recompute = false;  // a block's results are made again for its gradients instead of being kept
+  bool recompute = false;  // a block's results are made again for its gradients instead of being kept; a cache is then
+                           // read, not extended
 };
 
 // A batch: the sequences' rows stand one after the other, unpadded, so that training packs them and decoding brings
 // one row each.
 struct Batch {
   std::vector<std::int64_t> lengths;         // rows of each sequence
+  std::int64_t shared = 0;                   // rows before all of these that each sequence begins with
+  std::vector<std::int64_t> seen;            // that it has behind it; empty: what the cache says
   Cache* cache = nullptr;                    // read and extended; its layers are those of the model
+  at::Tensor virtual_rows;                   // which stand before each sequence's tokens, [rows, hidden], or undefined
   at::Tensor memory;                         // the encoder's rows of all sequences, [memory rows, hidden]
   std::vector<std::int64_t> memory_lengths;  // of each sequence
   TrainingPass training{};
 };
 
-class AutogradOps final : public model::BlockOps {
+class AutogradOps : public model::BlockOps {
  public:
   // All outlive this. `operators` may be empty.
   AutogradOps(Weights& weights, const Operators& operators, const Batch& batch)
@@ -89,7 +70,7 @@ class AutogradOps final : public model::BlockOps {
   at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                              const at::Tensor& v) override;
 
- private:
+ protected:
   model::Site site(model::Module module) const {
     return {module, model::in_block(module) ? layer_ : -1, model::of_expert(module) ? expert_ : -1};
   }
@@ -101,12 +82,20 @@ class AutogradOps final : public model::BlockOps {
   const model::ModelSpec& spec_;
   const Operators& operators_;
   const Batch& batch_;
+  const Angles& angles(int rope, std::int64_t length);
+  at::Tensor packed(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+
   int layer_ = 0;
   int expert_ = -1;
+  std::map<std::pair<int, std::int64_t>, Angles> angles_;  // by rope and length, of the weights' type
 };
 
+// Whether sequences of up to `longest` rows may share those they begin with (Batch::shared): attention is causal, runs
+// packed in every layer, and a row does not depend on how long its sequence is.
+bool shares_beginnings(const model::ModelSpec& spec, std::int64_t longest);
+
 // The forward pass around the blocks. ids: tokens of all sequences, one after the other.
-// Hidden rows before the first block: [tokens, hidden]. A model with learned positions needs the batch.
+// Hidden rows before the first block: [rows, hidden]. A model with learned positions needs the batch, virtual rows too.
 at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
                         const Batch* batch = nullptr);
 // Through one stack's blocks and its final norm: [rows, hidden] -> the same. `states`, when given, takes what

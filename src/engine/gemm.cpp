@@ -6,6 +6,7 @@
 #include <ATen/core/stack.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <optional>
 
@@ -83,14 +84,15 @@ double linear_seconds(at::ScalarType type) {
   return half;
 }
 
-// The oneDNN operator where it is there, right and faster.
-std::optional<OneDnn> choose(at::ScalarType type) {
+// The oneDNN operator where it is there and right, and, where asked for, faster.
+std::optional<OneDnn> choose(at::ScalarType type, bool if_faster) {
   auto found = find_onednn();
   if (!found) return {};
   try {
     const Sample s(type);
     const at::Tensor packed = found->pack(s.weight, 512);
     if (!at::allclose(found->apply(s.x, packed, {}), at::linear(s.x, s.weight))) return {};
+    if (!if_faster) return found;
     const double fast = seconds([&] { found->apply(s.x, packed, {}); });
     // On a busy machine timings wobble: leave the operator only where it is clearly slower.
     if (fast > 1.2 * linear_seconds(type)) return {};
@@ -100,15 +102,26 @@ std::optional<OneDnn> choose(at::ScalarType type) {
   return found;
 }
 
-// For products of the processor's tensors.
+std::atomic<bool> repeatable{false};
+
+// For products of the processor's tensors. What is chosen without timings is there wherever it is chosen with them, so
+// that weights that were packed before stay of use.
 const std::optional<OneDnn>& chosen(at::ScalarType type) {
   static const std::optional<OneDnn> kNone;
+  if (type == at::kFloat && repeatable) {
+    static const std::optional<OneDnn> path = choose(at::kFloat, false);
+    return path;
+  }
   if (type == at::kFloat) {
-    static const std::optional<OneDnn> path = choose(at::kFloat);
+    static const std::optional<OneDnn> path = choose(at::kFloat, true);
+    return path;
+  }
+  if (type == at::kBFloat16 && repeatable) {
+    static const std::optional<OneDnn> path = choose(at::kBFloat16, false);
     return path;
   }
   if (type == at::kBFloat16 && bfloat16_is_fast()) {
-    static const std::optional<OneDnn> path = choose(at::kBFloat16);
+    static const std::optional<OneDnn> path = choose(at::kBFloat16, true);
     return path;
   }
   return kNone;
@@ -121,6 +134,8 @@ const OneDnn* path_for(const at::Tensor& x) {
 }
 
 }  // namespace
+
+void repeat_products() { repeatable = true; }
 
 double bfloat16_speedup() { return linear_seconds(at::kFloat) / linear_seconds(at::kBFloat16); }
 

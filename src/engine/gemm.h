@@ -29,6 +29,10 @@ class PackedWeight {
 // x · Wᵀ for a weight that is used once, such as a variant's own: x [rows, in], weight [out, in] -> [rows, out].
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 
+// From here on no timing chooses between the two, so that another process on this machine comes to the same last bits:
+// the oneDNN operator it is, wherever it is there and right.
+void repeat_products();
+
 // How many times faster this machine multiplies bfloat16 than float, measured once a process. Without instructions for
 // it (AVX512-BF16, AMX) it is tens of times slower.
 double bfloat16_speedup();

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "deltascape/error.h"
+#include "engine/decode_ops.h"
 
 namespace deltascape::engine {
 namespace {
@@ -53,6 +54,132 @@ Cache prefix_cache(const model::ModelSpec& spec, const at::Tensor& prefix, std::
   return cache;
 }
 
+std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype) {
+  const std::int64_t layers = spec.layer_count() - spec.decoder_first();
+  return c10::elementSize(dtype) *
+         static_cast<std::size_t>(layers * rows * spec.kv_heads * (spec.head_dim + spec.value_dim));
+}
+
+namespace {
+
+// What is said next where these are the scores, [sequences, vocabulary]: the likeliest token. Sampling would go here.
+Ids chosen(const at::Tensor& scores) {
+  const at::Tensor best = scores.argmax(1);
+  return {best.const_data_ptr<std::int64_t>(), best.const_data_ptr<std::int64_t>() + best.numel()};
+}
+
+// A run of sequences that leave the batch as they end.
+class Decoding {
+ public:
+  Decoding(Weights& weights, const Operators& operators, const std::vector<Ids>& prompts,
+           const GenerateOptions& options)
+      : weights_(weights),
+        operators_(operators),
+        options_(options),
+        encodes_(weights.spec().encodes_first()),
+        prefix_(options.prefix.defined() ? options.prefix.size(2) : 0),
+        seen_(weights.spec(), prompts.size(), rows_needed(prompts), at::TensorOptions(weights.dtype())),
+        out_{std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(options.logits ? prompts.size() : 0)},
+        rows_(prompts.size()),
+        running_(prompts.size()) {
+    std::iota(running_.begin(), running_.end(), std::size_t{0});
+    if (prefix_ > 0) seen_.set_prefix(options.prefix);
+    batch_.seen.assign(prompts.size(), prefix_);
+    batch_.virtual_rows = options.virtual_rows;
+    next_ = prompts;
+    if (encodes_) encode(prompts);
+  }
+
+  Generated all() {
+    for (std::int64_t step = 0; step < options_.tokens && !running_.empty(); ++step) {
+      batch_.lengths = lengths_of(next_);
+      if (batch_.virtual_rows.defined())
+        for (std::int64_t& n : batch_.lengths) n += batch_.virtual_rows.size(0);
+      take(engine::logits(weights_, operators_, last_hidden()));
+    }
+    for (std::size_t s = 0; s < out_.logits.size(); ++s) out_.logits[s] = at::stack(rows_[s]);
+    return std::move(out_);
+  }
+
+ private:
+  std::int64_t rows_needed(const std::vector<Ids>& prompts) const {
+    std::int64_t longest = 1;
+    for (const Ids& p : prompts) longest = std::max(longest, encodes_ ? 1 : static_cast<std::int64_t>(p.size()));
+    const std::int64_t before = options_.virtual_rows.defined() ? options_.virtual_rows.size(0) : 0;
+    return prefix_ + before + longest + options_.tokens;
+  }
+
+  void encode(const std::vector<Ids>& prompts) {
+    batch_.lengths = batch_.memory_lengths = lengths_of(prompts);
+    batch_.memory = run_stack(weights_, operators_, batch_, 0, embed_tokens(weights_, operators_, joined(prompts)));
+    next_.assign(prompts.size(), {weights_.spec().start_token});
+    batch_.cache = &crossed_.emplace(weights_.spec().layer_count(), prompts.size());
+  }
+
+  // After the final norm, of each sequence's last row: [running, hidden].
+  at::Tensor last_hidden() {
+    const model::ModelSpec& spec = weights_.spec();
+    DecodeOps ops(weights_, operators_, batch_, seen_);
+    at::Tensor hidden = embed_tokens(weights_, operators_, joined(next_), &batch_);
+    for (int layer = spec.decoder_first(); layer < spec.layer_count(); ++layer) {
+      ops.enter(layer);
+      hidden = model::run_block(spec, layer, ops, hidden);
+    }
+    hidden = hidden.index_select(0, last_rows(batch_.lengths));
+    if (!hidden.isfinite().all().item<bool>())
+      throw Error(ErrorCode::kNumeric, "NaN or Inf in what the last block gives: nothing can be said");
+    return spec.architecture->final_norm ? ops.norm(spec.stacks.back().final_norm, hidden) : hidden;
+  }
+
+  // Adds a token to each running sequence, and lets go of those that end.
+  void take(const at::Tensor& scores) {
+    const Ids tokens = chosen(scores);
+    for (std::size_t i = 0; i < running_.size(); ++i) {
+      batch_.seen[i] += batch_.lengths[i];
+      out_.ids[running_[i]].push_back(tokens[i]);
+      next_[i] = {tokens[i]};
+      if (options_.logits) rows_[running_[i]].push_back(scores[static_cast<std::int64_t>(i)]);
+    }
+    batch_.virtual_rows.reset();
+    std::vector<std::size_t> order(running_.size());  // which of this step's sequences stands where in the next
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    for (std::size_t i = 0; i < running_.size();)
+      if (ends(out_.ids[running_[i]])) leave(i, order);
+      else ++i;
+    if (crossed_) crossed_->keep(order);
+  }
+
+  bool ends(const Ids& said) const {
+    return std::ranges::find(options_.stops, said.back()) != options_.stops.end() ||
+           (options_.ended && options_.ended(said));
+  }
+
+  // The last one takes its place.
+  void leave(std::size_t i, std::vector<std::size_t>& order) {
+    const std::size_t last = running_.size() - 1;
+    seen_.move(last, i, batch_.seen[last]);
+    running_[i] = running_[last], order[i] = order[last];
+    batch_.seen[i] = batch_.seen[last];
+    next_[i] = std::move(next_[last]);
+    running_.pop_back(), order.pop_back(), batch_.seen.pop_back(), next_.pop_back();
+  }
+
+  Weights& weights_;
+  const Operators& operators_;
+  const GenerateOptions& options_;
+  bool encodes_;
+  std::int64_t prefix_;
+  SeenRows seen_;
+  std::optional<Cache> crossed_;  // keys and values of the encoder's rows
+  Batch batch_;
+  std::vector<Ids> next_;  // what each running sequence reads next
+  Generated out_;
+  std::vector<std::vector<at::Tensor>> rows_;  // the logits of each sequence so far
+  std::vector<std::size_t> running_;           // which sequence stands where in the batch
+};
+
+}  // namespace
+
 Generated generate(Weights& weights, const Operators& operators, const std::vector<Ids>& prompts,
                    const GenerateOptions& options) {
   const at::NoGradGuard no_grad;  // not inference mode: the weights stay usable by training
@@ -62,48 +189,9 @@ Generated generate(Weights& weights, const Operators& operators, const std::vect
                 {.found = std::string(spec.architecture->model_type)});
   for (const Ids& p : prompts)
     if (p.empty()) throw Error(ErrorCode::kUsage, "a prompt without tokens");
-  Generated out{std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(prompts.size())};
-  if (prompts.empty() || options.tokens < 1) return out;
-
-  Cache cache = options.prefix.defined() ? prefix_cache(spec, options.prefix, prompts.size())
-                                         : Cache(spec.layer_count(), prompts.size());
-  const int decoder = static_cast<int>(spec.stacks.size()) - 1;
-  Batch batch;
-  batch.lengths = lengths_of(prompts);
-  std::vector<Ids> next = prompts;
-  if (decoder == 1) {
-    const at::Tensor rows = embed_tokens(weights, operators, joined(prompts));
-    batch.memory = run_stack(weights, operators, batch, 0, rows);
-    batch.memory_lengths = batch.lengths;
-    next.assign(prompts.size(), {spec.start_token});
-  }
-  batch.cache = &cache;
-
-  std::vector<std::size_t> running(prompts.size());  // which sequence stands where in the batch
-  std::iota(running.begin(), running.end(), std::size_t{0});
-  std::vector<std::vector<at::Tensor>> rows(prompts.size());
-  for (std::int64_t step = 0; step < options.tokens && !running.empty(); ++step) {
-    batch.lengths = lengths_of(next);
-    at::Tensor hidden = embed_tokens(weights, operators, joined(next), &batch);
-    hidden = run_stack(weights, operators, batch, decoder, hidden).index_select(0, last_rows(batch.lengths));
-    const at::Tensor scores = logits(weights, operators, hidden);  // [running, vocabulary]
-    const at::Tensor best = scores.argmax(1);
-    std::vector<std::size_t> kept;
-    next.clear();
-    for (std::size_t i = 0; i < running.size(); ++i) {
-      const std::int64_t token = best[static_cast<std::int64_t>(i)].item<std::int64_t>();
-      out.ids[running[i]].push_back(token);
-      rows[running[i]].push_back(scores[static_cast<std::int64_t>(i)]);
-      if (std::find(options.stops.begin(), options.stops.end(), token) != options.stops.end()) continue;
-      kept.push_back(i);
-      next.push_back({token});
-    }
-    cache.keep(kept);
-    for (std::size_t& i : kept) i = running[i];
-    running = std::move(kept);
-  }
-  for (std::size_t s = 0; s < prompts.size(); ++s) out.logits[s] = at::stack(rows[s]);
-  return out;
+  if (prompts.empty() || options.tokens < 1)
+    return {std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(prompts.size())};
+  return Decoding(weights, operators, prompts, options).all();
 }
 
 }  // namespace deltascape::engine

@@ -9,6 +9,7 @@ using simd::kLanes;
 using simd::load;
 using simd::store;
 using simd::Vector;
+using simd::widened;
 
 using Bits = std::uint32_t __attribute__((vector_size(64)));
 using Halves = bf16 __attribute__((vector_size(32)));
@@ -28,22 +29,6 @@ DELTASCAPE_INLINE bf16 rounded(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return static_cast<bf16>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-}
-
-DELTASCAPE_INLINE Vector<float> widened(const bf16* from) {
-  Halves halves;
-  std::memcpy(&halves, from, sizeof halves);
-  const Bits bits = __builtin_convertvector(halves, Bits) << 16;
-  Vector<float> v;
-  std::memcpy(&v, &bits, sizeof v);
-  return v;
-}
-
-DELTASCAPE_INLINE float widened(bf16 half) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
 }
 
 DELTASCAPE_INLINE bool any(Bits bits) {
@@ -124,6 +109,14 @@ struct Moved {
   }
   DELTASCAPE_INLINE float one(int r, std::int64_t c) const { return base[r * out + c] + widened(moved[r * out + c]); }
   DELTASCAPE_INLINE void advance(std::int64_t rows) { base += rows * out, moved += rows * out; }
+};
+
+struct Widened {
+  const bf16* moved;
+  std::int64_t out;
+  DELTASCAPE_INLINE Vector<float> operator()(int r, std::int64_t c) const { return widened(moved + r * out + c); }
+  DELTASCAPE_INLINE float one(int r, std::int64_t c) const { return widened(moved[r * out + c]); }
+  DELTASCAPE_INLINE void advance(std::int64_t rows) { moved += rows * out; }
 };
 
 template <class T, class Start>
@@ -210,7 +203,8 @@ DELTASCAPE_CLONES bool rms_norm_difference(const float* x, const float* weight, 
 
 DELTASCAPE_CLONES void add_moved(const float* base, const bf16* moved, const float* s, std::int64_t stride,
                                  const float* b, std::int64_t rank, float* y, std::int64_t rows, std::int64_t out) {
-  if (moved != nullptr) low_rank_all(s, stride, b, rank, y, rows, out, Moved{base, moved, out});
+  if (base == nullptr) low_rank_all(s, stride, b, rank, y, rows, out, Widened{moved, out});
+  else if (moved != nullptr) low_rank_all(s, stride, b, rank, y, rows, out, Moved{base, moved, out});
   else low_rank_all(s, stride, b, rank, y, rows, out, Base<float>{base, out});
 }
 

@@ -19,7 +19,7 @@ bool rms_norm_difference(const float* x, const float* weight, const float* base,
                          std::int64_t width, double eps);
 
 // y[r] = base[r] + moved[r] + s[r] · b for `rows` rows: s of `rank` values, `stride` apart between rows; b
-// [rank, out]. Where `moved` is null it counts as zeros; `base` may be y.
+// [rank, out]. One of `base` and `moved` may be null and counts as zeros; `base` may be y.
 void add_moved(const float* base, const bf16* moved, const float* s, std::int64_t stride, const float* b,
                std::int64_t rank, float* y, std::int64_t rows, std::int64_t out);
 void add_low_rank(const double* s, std::int64_t stride, const double* b, std::int64_t rank, double* y,

@@ -1,5 +1,8 @@
 #include "engine/likelihood.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "deltascape/error.h"
 #include "engine/generate.h"
 
@@ -10,16 +13,45 @@ using Ids = std::vector<std::int64_t>;
 
 // Rows that a stack reads, packed, and those among them that a completion's token follows.
 struct Rows {
+  std::int64_t virtual_rows = 0;  // before each text's own
+  std::int64_t shared = 0;        // at the beginning of every text, there once for all
+  std::int64_t count = 0;
   Ids ids, lengths, before;
   void add(const Ids& first, std::span<const std::int64_t> rest, std::size_t completion) {
-    ids.insert(ids.end(), first.begin(), first.end());
-    ids.insert(ids.end(), rest.begin(), rest.end());
-    lengths.push_back(static_cast<std::int64_t>(first.size() + rest.size()));
-    for (std::size_t i = ids.size() - completion; i < ids.size(); ++i) before.push_back(static_cast<std::int64_t>(i));
+    Ids text = first;
+    text.insert(text.end(), rest.begin(), rest.end());
+    const bool begins = lengths.empty();
+    const std::int64_t rows = virtual_rows + static_cast<std::int64_t>(text.size());
+    if (begins) count += shared;
+    ids.insert(ids.end(), text.begin() + (begins ? 0 : shared), text.end());
+    lengths.push_back(rows - shared);
+    for (std::int64_t i = rows - static_cast<std::int64_t>(completion); i < rows; ++i)
+      before.push_back(i < shared ? i : count + i - shared);
+    count += lengths.back();
   }
 };
 
+// Fewer rows at the beginning are not worth the copies of their keys and values.
+constexpr std::int64_t kWorthSharing = 8;
+
 }  // namespace
+
+std::int64_t shared_beginning(const model::ModelSpec& spec, std::span<const Example> examples,
+                              const LikelihoodOptions& options) {
+  // With masks each text's rows are its own.
+  if (examples.size() < 2 || options.training.dropout > 0 || options.prefix.defined() ||
+      options.virtual_rows.defined() || spec.encodes_first())
+    return 0;
+  std::int64_t same = std::numeric_limits<std::int64_t>::max(), longest = 0;
+  const Ids& first = examples.front().prompt;
+  for (const Example& e : examples) {
+    const auto rows = static_cast<std::int64_t>(e.prompt.size() + e.completion.size()) - 1;
+    const auto [own, end] = std::ranges::mismatch(e.prompt, first);
+    same = std::min({same, static_cast<std::int64_t>(own - e.prompt.begin()), rows - 1});
+    longest = std::max(longest, rows);
+  }
+  return same >= kWorthSharing && shares_beginnings(spec, longest) ? same : 0;
+}
 
 at::Tensor completion_losses(Weights& weights, const Operators& operators, std::span<const Example> examples,
                              const LikelihoodOptions& options) {
@@ -28,7 +60,9 @@ at::Tensor completion_losses(Weights& weights, const Operators& operators, std::
     throw Error(ErrorCode::kUnsupported, "an encoder says nothing of the next token",
                 {.found = std::string(spec.architecture->model_type)});
   Batch batch{.training = options.training};
-  Rows rows, encoded;
+  Rows rows{.virtual_rows = options.virtual_rows.defined() ? options.virtual_rows.size(0) : 0,
+            .shared = shared_beginning(spec, examples, options)},
+      encoded;
   Ids targets;
   for (const Example& e : examples) {
     // The last token of a completion is read by nobody.
@@ -43,6 +77,8 @@ at::Tensor completion_losses(Weights& weights, const Operators& operators, std::
     batch.memory_lengths = encoded.lengths;
   }
   batch.lengths = rows.lengths;
+  batch.shared = rows.shared;
+  batch.virtual_rows = options.virtual_rows;
   std::optional<Cache> cache;
   if (options.prefix.defined()) batch.cache = &cache.emplace(prefix_cache(spec, options.prefix, examples.size()));
   const at::Tensor hidden = run_stack(weights, operators, batch, static_cast<int>(spec.stacks.size()) - 1,

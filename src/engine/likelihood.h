@@ -14,7 +14,8 @@ struct Example {
 
 // What stands before every text, and how the pass is run.
 struct LikelihoodOptions {
-  at::Tensor prefix{};  // as GenerateOptions::prefix; gradients reach it
+  at::Tensor prefix{};        // as GenerateOptions::prefix; gradients reach it
+  at::Tensor virtual_rows{};  // as Batch::virtual_rows
   TrainingPass training{};
 };
 
@@ -23,6 +24,11 @@ struct LikelihoodOptions {
 // encoder-decoder reads the prompt with its encoder. Throws Error(kUnsupported) for an encoder alone.
 at::Tensor completion_losses(Weights& weights, const Operators& operators, std::span<const Example> examples,
                              const LikelihoodOptions& options = {});
+// How many rows at the beginning of all prompts are computed once for all examples: what stands before them is the
+// same. 0 where that does not pay, or where a row is not the same in every example (dropout) or the model
+// (autograd_ops.h).
+std::int64_t shared_beginning(const model::ModelSpec& spec, std::span<const Example> examples,
+                              const LikelihoodOptions& options = {});
 // The sum of each example's part of that: [examples].
 at::Tensor by_example(const at::Tensor& losses, std::span<const Example> examples);
 

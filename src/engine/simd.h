@@ -45,6 +45,24 @@ DELTASCAPE_INLINE void store(T* to, Vector<T> v) {
   std::memcpy(to, &v, sizeof v);
 }
 
+// A bfloat16 is the upper half of a float.
+DELTASCAPE_INLINE Vector<float> widened(const std::uint16_t* from) {
+  using Bits = std::uint32_t __attribute__((vector_size(64)));
+  std::uint16_t __attribute__((vector_size(32))) halves;
+  std::memcpy(&halves, from, sizeof halves);
+  const Bits bits = __builtin_convertvector(halves, Bits) << 16;
+  Vector<float> v;
+  std::memcpy(&v, &bits, sizeof v);
+  return v;
+}
+
+DELTASCAPE_INLINE float widened(std::uint16_t half) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 template <class T>
 DELTASCAPE_INLINE T sum(Vector<T> v) {  // pairwise, the same in every clone
   T lanes[kLanes<T>];

@@ -62,6 +62,8 @@ std::string read_text(const std::filesystem::path& file, std::size_t max_bytes);
 // Writes beside the target and renames, so a kill leaves the old content or the new, never half.
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
+// Brings renames inside a folder to the disk, where the file system lets it.
+void sync_folder(const std::filesystem::path& folder);
 // `folder / name` where name comes from a file we do not trust: no absolute path, no "..", no NUL. A link in the
 // HF cache (snapshots/…/file -> ../../blobs/…) may be followed; any other link out of the folder is refused.
 std::filesystem::path join_inside(const std::filesystem::path& folder, const std::string& name);

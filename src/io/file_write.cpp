@@ -30,13 +30,6 @@ fs::path through_links(const fs::path& target) {
   return real;
 }
 
-void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // the rename happened; only its durability is less certain
-  ::fsync(descriptor);
-  ::close(descriptor);
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& target) : target_(through_links(target)) {
@@ -74,6 +67,13 @@ void AtomicFile::commit() {
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(target_.parent_path());
+}
+
+void sync_folder(const fs::path& folder) {
+  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;  // the rename happened; only its durability is less certain
+  ::fsync(descriptor);
+  ::close(descriptor);
 }
 
 void write_file_atomically(const fs::path& file, std::span<const std::byte> content) {

@@ -1,6 +1,7 @@
 // Owns parsing JSON with a depth limit and without duplicate keys, and typed reads that name file and field.
 #include "io/json.h"
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -146,6 +147,15 @@ std::optional<JsonFields> JsonFields::object(std::string_view key) const {
   if (!value) return std::nullopt;
   if (!value->is_object()) fail(key, "an object");
   return JsonFields(*value, file_, prefix_ + std::string(key) + ".");
+}
+
+void JsonFields::require_known(const std::vector<std::string>& names) const {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  for (const auto& [key, value] : object_->items())
+    if (std::find(names.begin(), names.end(), key) == names.end())
+      throw Error(ErrorCode::kBadFile, "no such field",
+                  {.path = file_.string(), .field = prefix_ + key, .expected = "one of " + list, .found = {}});
 }
 
 void JsonFields::fail(std::string_view key, const std::string& expected) const {

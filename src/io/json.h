@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace deltascape::io {
 
@@ -29,6 +30,8 @@ class JsonFields {
   std::int64_t required_integer(std::string_view key) const;
   // A nested object; absent gives nullopt, another type an error.
   std::optional<JsonFields> object(std::string_view key) const;
+  // Error(kBadFile) naming the first key that is none of these.
+  void require_known(const std::vector<std::string>& names) const;
   [[noreturn]] void fail(std::string_view key, const std::string& expected) const;
   const Json& json() const { return *object_; }
   const std::filesystem::path& file() const { return file_; }

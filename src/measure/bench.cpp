@@ -11,6 +11,7 @@
 #include "core/machine.h"
 #include "core/processor.h"
 #include "core/stopwatch.h"
+#include "core/temporary_folder.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
@@ -128,10 +129,10 @@ BenchReport bench(const BenchOptions& options, Progress& progress) try {
   report.machine.disk_rate = disk.bytes_per_second;
   report.machine.cached_fraction = disk.cached_fraction;
 
-  std::optional<measure::TemporaryFolder> folder;
+  std::optional<TemporaryFolder> folder;
   std::vector<ModelRef> models = options.models;
   if (models.empty()) {
-    folder.emplace();
+    folder.emplace("bench");
     models = measure::make_random_adapters(base->spec(), options.variants, options.rank, folder->path(), progress);
   }
   describe_work(*base, models, report);

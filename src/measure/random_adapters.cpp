@@ -1,9 +1,6 @@
 #include "measure/random_adapters.h"
 
-#include <cerrno>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <set>
 
 #include "deltascape/error.h"
@@ -73,18 +70,6 @@ void write_adapter(const model::ModelSpec& spec, int rank, std::uint64_t seed, c
 }
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "deltascape-bench-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr)
-    throw Error(ErrorCode::kIo, std::string("cannot make a temporary folder: ") + std::strerror(errno), {.path = name});
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // what cannot be removed stays; a destructor has nobody to tell
-  fs::remove_all(path_, ignored);
-}
 
 std::vector<ModelRef> make_random_adapters(const model::ModelSpec& spec, int count, int rank, const fs::path& folder,
                                            Progress& progress) {

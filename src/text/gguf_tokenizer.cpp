@@ -6,6 +6,7 @@
 
 #include "deltascape/error.h"
 #include "text/bpe.h"
+#include "text/detokenizer.h"
 #include "text/gguf_pre_tokenizer.h"
 #include "text/pipeline.h"
 #include "text/spm.h"
@@ -224,16 +225,35 @@ std::unique_ptr<Tokenizer> load_spm(const io::GgufFile& gguf) {
                                         gguf.boolean("tokenizer.ggml.add_space_prefix").value_or(true));
 }
 
-}  // namespace
-
-std::unique_ptr<Tokenizer> load_tokenizer(const io::GgufFile& gguf) {
-  const std::string kind = gguf.string("tokenizer.ggml.model").value_or("");
-  if (kind == "gpt2") return load_bpe(gguf);
-  if (kind == "llama") return load_spm(gguf);
+// "gpt2" or "llama".
+std::string kind_of(const io::GgufFile& gguf) {
+  std::string kind = gguf.string("tokenizer.ggml.model").value_or("");
+  if (kind == "gpt2" || kind == "llama") return kind;
   throw Error(
       kind.empty() ? ErrorCode::kNotFound : ErrorCode::kUnsupported,
       kind.empty() ? "the GGUF file has no vocabulary" : "the vocabulary kind of this GGUF file is not supported",
       {.path = gguf.path().string(), .field = "tokenizer.ggml.model", .expected = "gpt2 or llama", .found = kind});
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const io::GgufFile& gguf) {
+  return kind_of(gguf) == "gpt2" ? load_bpe(gguf) : load_spm(gguf);
+}
+
+Detokenizer load_detokenizer(const io::GgufFile& gguf) {
+  const bool byte_level = kind_of(gguf) == "gpt2";
+  const Tokens tokens = read_tokens(gguf);
+  Detokenizer out;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::string& token = (*tokens.text)[id];
+    const std::int64_t type = tokens.types[id];
+    const TokenForm form{.byte_level = byte_level, .byte_tokens = type == kByte};
+    out.put(static_cast<std::int32_t>(id), type == kControl || type == kUnknown ? ""
+                                           : type == kUserDefined && byte_level ? token
+                                                                                : text_of(form, token));
+  }
+  return out;
 }
 
 }  // namespace deltascape::text

@@ -141,20 +141,6 @@ class SplitAt : public PreTokenizer {
   Behavior behavior_;
 };
 
-// GPT-2's printable stand-in for each byte: itself where it prints, else U+0100 and up.
-const std::array<std::string, 256>& byte_characters() {
-  static const auto table = [] {
-    std::array<std::string, 256> out;
-    char32_t next = 0x100;
-    for (int byte = 0; byte < 256; ++byte) {
-      const bool prints = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-      append_utf8(out[static_cast<std::size_t>(byte)], prints ? static_cast<char32_t>(byte) : next++);
-    }
-    return out;
-  }();
-  return table;
-}
-
 class ByteLevel : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
@@ -305,6 +291,19 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const io::Json& json, const std
     return std::make_unique<Sequence>(std::move(parts));
   }
   part.unsupported("the pre-tokenizer " + type);
+}
+
+const std::array<std::string, 256>& byte_characters() {
+  static const auto table = [] {
+    std::array<std::string, 256> out;
+    char32_t next = 0x100;
+    for (int byte = 0; byte < 256; ++byte) {
+      const bool prints = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      append_utf8(out[static_cast<std::size_t>(byte)], prints ? static_cast<char32_t>(byte) : next++);
+    }
+    return out;
+  }();
+  return table;
 }
 
 }  // namespace deltascape::text

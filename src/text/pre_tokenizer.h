@@ -1,6 +1,7 @@
 // Owns the "pre_tokenizer" of tokenizer.json: one text -> the pieces the model encodes one by one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -35,6 +36,9 @@ class PreTokenizer {
 
 // `json` is the object, or null for none. Throws Error(kUnsupported) with the name of a kind that is not there.
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const io::Json& json, const std::string& where);
+
+// GPT-2's printable stand-in for each byte: itself where it prints, else U+0100 and up.
+const std::array<std::string, 256>& byte_characters();
 
 // The patterns models share. `tokenizers` builds GPT-2's into ByteLevel.
 inline constexpr const char* kGpt2Pattern =

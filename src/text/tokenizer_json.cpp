@@ -1,5 +1,8 @@
-// Owns building a tokenizer from a Hugging Face folder.
+// Owns building a tokenizer, and the way back, from a Hugging Face folder.
+#include <algorithm>
+
 #include "deltascape/error.h"
+#include "text/detokenizer.h"
 #include "text/pipeline.h"
 #include "text/tokenizer_spec.h"
 
@@ -28,7 +31,32 @@ std::int32_t frame_id(const FrameToken& token, const PipelineParts& parts, const
               {.path = where, .field = "special tokens", .expected = "a token", .found = one_line(token.content, 60)});
 }
 
+// Whether `json` or a part of it is of this type.
+bool has_type(const io::Json& json, std::string_view type) {
+  if (json.is_object() && json.contains("type") && json["type"] == type) return true;
+  return json.is_structured() && std::ranges::any_of(json, [&](const io::Json& part) { return has_type(part, type); });
+}
+
 }  // namespace
+
+Detokenizer load_detokenizer(const std::filesystem::path& folder) {
+  TokenizerSpec spec = read_tokenizer_spec(folder);
+  if (spec.kind == ModelKind::kWordPiece)
+    throw Error(
+        ErrorCode::kUnsupported, "the tokens of a WordPiece vocabulary are not turned into text",
+        {.path = spec.file.string(), .field = "model.type", .expected = "BPE or Unigram", .found = "WordPiece"});
+  const bool bytes = spec.kind == ModelKind::kUnigram ? spec.unigram.byte_fallback : spec.model.byte_fallback;
+  const TokenForm form{.byte_level = has_type(spec.pre_tokenizer, "ByteLevel"),
+                       .byte_tokens = bytes,
+                       .word_end = spec.kind == ModelKind::kBpe ? spec.model.end_of_word_suffix : ""};
+  const std::unique_ptr<Model> model = make_model(spec);
+  AddedVocabulary added;
+  for (const auto& list : spec.added) added.add(list, *model);
+  Detokenizer out;
+  model->vocabulary().for_each([&](std::string_view token, std::int32_t id) { out.put(id, text_of(form, token)); });
+  for (const auto& [id, token] : added.tokens()) out.put(id, token.special ? "" : token.content);
+  return out;
+}
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& folder) {
   TokenizerSpec spec = read_tokenizer_spec(folder);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "engine/attention_kernel.h"
+#include "engine/few_rows.h"
 #include "engine/kernels.h"
 
 namespace deltascape::engine::kernels {
@@ -22,6 +23,19 @@ bf16* data16(const at::Tensor& t) { return reinterpret_cast<bf16*>(t.data_ptr<at
 void expect_near(const at::Tensor& got, const at::Tensor& expected, const at::Tensor& scale, double units) {
   const at::Tensor bound = scale.to(at::kDouble).abs() * (units * kEps);
   EXPECT_TRUE(((got.to(at::kDouble) - expected).abs() <= bound).all().item<bool>()) << "width " << got.size(-1);
+}
+
+TEST(Kernels, FewRowsIsTheProduct) {
+  for (const std::int64_t width : kWidths)
+    for (const std::int64_t rows : {1, 2, 3, 7, 8, 13}) {
+      constexpr std::int64_t kOut = 71;  // two blocks and a part
+      const at::Tensor x = random({rows, width}, 1), w = random({kOut, width}, 2).to(at::kBFloat16);
+      at::Tensor y = at::empty({rows, kOut});
+      few_rows(x.data_ptr<float>(), data16(w), y.data_ptr<float>(), rows, width, kOut, 0, 40);
+      few_rows(x.data_ptr<float>(), data16(w), y.data_ptr<float>(), rows, width, kOut, 40, kOut);
+      const at::Tensor xd = x.to(at::kDouble), wd = w.to(at::kDouble);
+      expect_near(y, at::mm(xd, wd.t()), at::mm(xd.abs(), wd.abs().t()), 4 + static_cast<double>(width) / 16);
+    }
 }
 
 TEST(Kernels, NormIsRmsNorm) {

@@ -1,4 +1,5 @@
 // One step of LoRA training and prefix tuning through the differentiable execution, against PEFT in float64.
+#include <ATen/core/Reduction.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -99,8 +100,9 @@ Operators on_all_linears(const model::ModelSpec& spec) {
   return out;
 }
 
-at::Tensor scalar_of(Weights& weights, const Operators& operators, const testing::Ids& ids) {
-  Batch batch{.lengths = testing::lengths(ids)};
+at::Tensor scalar_of(Weights& weights, const Operators& operators, const testing::Ids& ids,
+                     const TrainingPass& training = {}) {
+  Batch batch{.lengths = testing::lengths(ids), .training = training};
   const bool encoder = weights.spec().stacks.size() == 2;
   at::Tensor h = embed_tokens(weights, operators, testing::joined(ids));
   if (encoder) {
@@ -141,6 +143,103 @@ TEST_P(Gradients, EqualFiniteDifferences) {
     return value;
   };
   EXPECT_NEAR((at(step) - at(-step)) / (2 * step), norm, 1e-6 * norm);
+}
+
+// Gradients of all operators' tensors, those that nothing reached as zeros; and the value.
+std::vector<at::Tensor> gradients_of(Weights& weights, const testing::Ids& ids, const TrainingPass& training) {
+  Operators operators = on_all_linears(weights.spec());
+  const at::Tensor value = scalar_of(weights, operators, ids, training);
+  value.backward();
+  std::vector<at::Tensor> out = {value.detach()};
+  for (const auto& [site, ops] : operators)
+    for (const at::Tensor& p : {ops.low_rank[0].a, ops.low_rank[0].b})
+      out.push_back(p.grad().defined() ? p.grad() : at::zeros_like(p));
+  return out;
+}
+
+// Blocks whose results are made again, also with masks and with weights that are read again.
+TEST_P(Gradients, AreTheSameWhenBlocksRunTwice) {
+  const ShapeGolden golden = testing::shape_golden(GetParam());
+  const testing::Ids ids = {golden.ids()[1], {7, 11, 13, 17, 19, 23, 29}};
+  Weights weights(golden.open(), at::kDouble), few(golden.open(), at::kDouble);
+  few.limit(1);
+  for (const double dropout : {0.0, 0.25}) {
+    const auto kept = gradients_of(weights, ids, {.dropout = dropout, .seed = 5});
+    const auto again = gradients_of(few, ids, {.dropout = dropout, .seed = 5, .recompute = true});
+    const auto other = gradients_of(weights, ids, {.dropout = dropout, .seed = 6});
+    ASSERT_EQ(kept.size(), again.size());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      const double scale = kept[i].norm().item<double>();
+      EXPECT_LE((again[i] - kept[i]).norm().item<double>(), 1e-12 * scale) << i;
+    }
+    EXPECT_EQ(kept[0].equal(other[0]), dropout == 0);
+  }
+  EXPECT_LE(few.loaded(), 1u);
+}
+
+// Rows that all examples begin with are computed once: losses and gradients are those of each example alone.
+TEST_P(Gradients, AreTheSameWhenExamplesShareTheirBeginning) {
+  Weights weights(testing::shape_golden(GetParam()).open(), at::kDouble);
+  if (!weights.spec().stacks.back().causal) return;  // an encoder alone has no completions
+  const std::vector<std::int64_t> beginning = {3, 14, 15, 9, 2, 6, 5, 35, 8, 9};
+  std::vector<Example> examples = {{beginning, {7, 11, 2}}, {beginning, {5}}, {beginning, {13, 17, 19}}};
+  examples[0].prompt.push_back(21);
+  examples[2].prompt.insert(examples[2].prompt.end(), {22, 4});
+  const auto run = [&](bool together, bool recompute) {
+    const LikelihoodOptions options{.training = {.recompute = recompute}};
+    const Operators operators = on_all_linears(weights.spec());
+    at::Tensor losses = completion_losses(weights, operators, examples, options);
+    if (!together) {
+      std::vector<at::Tensor> each;
+      for (const Example& e : examples) each.push_back(completion_losses(weights, operators, {&e, 1}, options));
+      losses = at::cat(each);
+    }
+    (losses * at::arange(1, losses.size(0) + 1)).sum().backward();
+    std::vector<at::Tensor> out = {losses.detach()};
+    for (const auto& [site, ops] : operators)
+      for (const at::Tensor& p : {ops.low_rank[0].a, ops.low_rank[0].b})
+        if (p.grad().defined()) out.push_back(p.grad());
+    return out;
+  };
+  const auto expected = run(false, false);
+  for (const bool recompute : {false, true}) {
+    const auto got = run(true, recompute);
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_LE((got[i] - expected[i]).norm().item<double>(), 1e-11 * expected[i].norm().item<double>()) << i;
+  }
+}
+
+// A head that is trained: its logits are made again for its gradients, a part of the rows at a time.
+TEST(Likelihood, OfATrainedHead) {
+  const auto base = testing::shape_golden("gemma2").open();
+  Weights weights(base, at::kDouble);
+  const at::Tensor table = weights({base->spec().tied_head ? Module::kEmbed : Module::kHead});
+  const at::Tensor rows = at::sin(at::arange(300 * base->spec().hidden, at::kDouble)).view({300, -1});
+  const at::Tensor targets = at::arange(300, at::kLong) % table.size(0);
+  const auto gradients = [&](bool direct) {
+    const at::Tensor hidden = rows.clone().requires_grad_(true), head = table.clone().requires_grad_(true);
+    const Operators operators = {{{Module::kHead}, {.weight = head}}};
+    const at::Tensor losses =
+        direct ? at::cross_entropy_loss(logits(weights, operators, hidden), targets, {}, at::Reduction::None)
+               : token_losses(weights, operators, hidden, targets);
+    (losses * rows.select(1, 0)).sum().backward();
+    return std::vector<at::Tensor>{losses.detach(), hidden.grad(), head.grad()};
+  };
+  const auto got = gradients(false), expected = gradients(true);
+  for (std::size_t i = 0; i < got.size(); ++i)
+    EXPECT_LE((got[i] - expected[i]).norm().item<double>(), 1e-12 * expected[i].norm().item<double>()) << i;
+}
+
+TEST(Likelihood, SharesWhatAllExamplesBeginWith) {
+  const auto base = testing::shape_golden("llama").open();
+  const std::vector<std::int64_t> beginning(12, 5);
+  const std::vector<Example> same = {{beginning, {7}}, {beginning, {7, 8}}};
+  EXPECT_EQ(shared_beginning(base->spec(), same), 11);  // each keeps a row of its own
+  EXPECT_EQ(shared_beginning(base->spec(), same, {.training = {.dropout = 0.1}}), 0);
+  EXPECT_EQ(shared_beginning(base->spec(), std::span(same).first(1)), 0);
+  const std::vector<Example> other = {{beginning, {7}}, {{5, 5, 5, 6, 5, 5, 5, 5, 5}, {7}}};
+  EXPECT_EQ(shared_beginning(base->spec(), other), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Gradients, ::testing::ValuesIn(testing::shape_names("shapes")),
@@ -193,6 +292,18 @@ TEST_P(Prefix, HasAGradient) {
   const double h = 1e-5,
                slope = (value(prefix_ + direction * h) - value(prefix_ - direction * h)).item<double>() / (2 * h);
   EXPECT_NEAR(slope, leaf.grad().norm().item<double>(), 1e-6 * slope);
+}
+
+TEST_P(Prefix, HasTheSameGradientWhenBlocksRunTwice) {
+  const std::vector<Example> examples = {{{5, 9, 3}, {40, 7}}, {{11}, {2, 60, 4}}};
+  const auto gradient = [&](bool recompute) {
+    const at::Tensor leaf = prefix_.clone().requires_grad_(true);
+    completion_losses(weights_, {}, examples, {.prefix = leaf, .training = {.recompute = recompute}}).sum().backward();
+    return leaf.grad();
+  };
+  const at::Tensor kept = gradient(false), again = gradient(true);
+  EXPECT_GT(kept.norm().item<double>(), 0);
+  EXPECT_LE((again - kept).norm().item<double>(), 1e-12 * kept.norm().item<double>());
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Prefix, ::testing::Values("llama", "gemma3"),

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/temporary_folder.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
@@ -70,7 +71,7 @@ TEST(RandomAdapters, AreWhatEmbedReadsAndDiffer) {
   const auto base = model::Checkpoint::open(llama());
   fs::path folder;
   {
-    const measure::TemporaryFolder temporary;
+    const TemporaryFolder temporary("bench-test");
     folder = temporary.path();
     const auto models = measure::make_random_adapters(base->spec(), 3, 2, folder, silent_progress());
     ASSERT_EQ(models.size(), 3u);
