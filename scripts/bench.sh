@@ -4,13 +4,15 @@
 #   gemma3     the same on Gemma 3 270M: peers on the dequantised model in float32, ours on that and on the GGUF (Q4_K_M)
 #   precision  the error of each precision (bench/precision.py); --adapters names real adapters of SmolLM2
 #   stream     a checkpoint of LLaMA-3.1-8B's shape, 16 GB, in 3 GiB (bench/make_checkpoint.py, bench/stream.py)
+#   train      finetuning beside transformers + PEFT on SmolLM2 (bench/train.py); --data names other examples
+#   generate   greedy decoding beside transformers on SmolLM2 (bench/generate.py); --data names prompts
 #   kernels    the engine's kernels (Google Benchmark)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|kernels] [OPTION...]}
+build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|train|generate|kernels] [OPTION...]}
 shift
 what=smollm2
-case ${1:-} in smollm2 | gemma3 | precision | stream | kernels) what=$1 && shift ;; esac
+case ${1:-} in smollm2 | gemma3 | precision | stream | train | generate | kernels) what=$1 && shift ;; esac
 work=build/bench
 python=.venv/bin/python
 
@@ -37,6 +39,10 @@ case $what in
     base=$work/llama-8b-shape
     [ -f "$base/config.json" ] || $python bench/make_checkpoint.py "$base" --tokenizer "$(smollm2)"
     $python bench/stream.py --program "$build/deltascape" --base "$base" --cold "$@" ;;
+  train)
+    $python bench/train.py --program "$build/deltascape" --base "$(smollm2)" --data examples/data/math.jsonl "$@" ;;
+  generate)
+    $python bench/generate.py --program "$build/deltascape" --base "$(smollm2)" "$@" ;;
   kernels)
     ninja -C "$build" bench_kernels
     "$build/bench_kernels" "$@" ;;

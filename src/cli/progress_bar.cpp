@@ -50,6 +50,7 @@ std::string bar_line(const BarState& state, std::size_t width) {
     tail += "  " + number(rate, 3) + "/s";
     if (done < state.total) tail += "  " + clock_text(static_cast<double>(state.total - done) / rate) + " left";
   }
+  if (!state.detail.empty()) tail += "  " + state.detail;
   const std::size_t taken = state.stage.size() + tail.size() + 5;
   const std::size_t cells = width > taken ? std::min<std::size_t>(width - taken, 30) : 0;
   std::string line = state.stage;
@@ -83,7 +84,7 @@ ProgressBar::~ProgressBar() {
 
 void ProgressBar::begin(std::string_view stage, std::int64_t total) {
   const std::scoped_lock lock(mutex_);
-  state_ = {one_line(std::string(stage), 40), 0, total, 0};
+  state_ = {one_line(std::string(stage), 40), 0, total, 0, ""};
   stage_started_ = Clock::now();
   draw();
 }
@@ -92,6 +93,11 @@ void ProgressBar::advance(std::int64_t steps) {
   const std::scoped_lock lock(mutex_);
   state_.done += steps;
   draw();
+}
+
+void ProgressBar::detail(std::string_view words) {
+  const std::scoped_lock lock(mutex_);
+  state_.detail = one_line(std::string(words), 60);
 }
 
 void ProgressBar::note(std::string_view line) {

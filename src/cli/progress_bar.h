@@ -10,11 +10,12 @@
 
 namespace deltascape::cli {
 
-// "embedding  [######----]  42%  118/s  0:12 left". Pure, for tests.
+// "embedding  [######----]  42%  118/s  0:12 left", and the detail behind it. Pure, for tests.
 struct BarState {
   std::string stage;
   std::int64_t done = 0, total = 0;
   double seconds = 0;  // since the stage began
+  std::string detail{};
 };
 std::string bar_line(const BarState& state, std::size_t width);
 
@@ -25,6 +26,7 @@ class ProgressBar final : public Progress {
   ~ProgressBar() override;
   void begin(std::string_view stage, std::int64_t total) override;
   void advance(std::int64_t steps) override;
+  void detail(std::string_view words) override;
   void note(std::string_view line) override;
 
  private:

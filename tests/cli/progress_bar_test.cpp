@@ -23,6 +23,10 @@ TEST(BarLine, ShowsShareRateAndTimeLeft) {
   EXPECT_THAT(line, HasSubstr("0:30 left"));
 }
 
+TEST(BarLine, EndsWithTheDetail) {
+  EXPECT_TRUE(bar_line({"training", 25, 100, 10, "loss 1.3"}, 80).ends_with("0:30 left  loss 1.3"));
+}
+
 TEST(BarLine, FitsEveryWidth) {
   for (std::size_t width = 1; width < 120; ++width)
     EXPECT_LT(bar_line({"embedding", 7, 1000000, 10}, width).size(), width) << width;

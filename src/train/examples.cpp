@@ -1,0 +1,153 @@
+#include "train/examples.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "deltascape/error.h"
+#include "text/special_tokens.h"
+#include "train/rows.h"
+
+namespace deltascape::training {
+namespace {
+
+namespace fs = std::filesystem;
+using engine::Example;
+using Ids = std::vector<std::int64_t>;
+
+constexpr std::int64_t kMostTokens = 2048;  // of an example, where the options say nothing
+
+Ids ids_of(const text::Tokenizer& tokenizer, const std::string& text, bool special) {
+  const auto ids = tokenizer.encode(text, {.add_special_tokens = special});
+  return {ids.begin(), ids.end()};
+}
+
+// eos_token_id of a configuration: a number, or a list of which the first counts.
+std::optional<std::int64_t> configured(const fs::path& file) {
+  const io::Json json = text::read_object_if_there(file);
+  const auto id = json.find("eos_token_id");
+  if (id == json.end()) return {};
+  const io::Json& first = id->is_array() && !id->empty() ? id->front() : *id;
+  return first.is_number_integer() ? std::optional(first.get<std::int64_t>()) : std::nullopt;
+}
+
+std::int64_t limit_of(const TrainOptions& options, const model::ModelSpec& spec, std::int64_t before) {
+  const std::int64_t learned =
+      spec.positions > 0 ? spec.positions - spec.architecture->position_offset - before : kMostTokens;
+  if (options.max_tokens == 0) return std::min(learned, kMostTokens);
+  if (spec.positions > 0 && options.max_tokens > learned)
+    throw Error(ErrorCode::kUsage, "the model cannot read so many tokens",
+                {.field = "--max-tokens",
+                 .expected = "at most " + std::to_string(learned),
+                 .found = std::to_string(options.max_tokens)});
+  return options.max_tokens;
+}
+
+std::int64_t tokens_of(const Example& e) {
+  return static_cast<std::int64_t>(e.prompt.size()) + static_cast<std::int64_t>(e.completion.size());
+}
+
+// Turns rows into examples, one after the other.
+class Reader {
+ public:
+  Reader(const TrainOptions& options, const model::Checkpoint& base, std::int64_t before)
+      : options_(options),
+        tokenizer_(base.tokenizer()),
+        end_(end_token(base, *tokenizer_)),
+        limit_(limit_of(options, base.spec(), before)) {}
+  bool knows_end() const { return end_.has_value(); }
+  std::int64_t limit() const { return limit_; }
+
+  // Nothing where the row is too long and may be left out.
+  std::optional<std::vector<Example>> read(const Row& row) const {
+    std::vector<Example> out;
+    for (const std::string& text : row.completions) {
+      Example e = example_of(*tokenizer_, row.prompt, text, end_);
+      if (e.prompt.empty()) fail(row, "prompt", "a prompt without tokens, where the base begins texts with none");
+      if (e.completion.empty()) fail(row, "completion", "a completion without tokens");
+      if (const std::int64_t tokens = tokens_of(e); tokens > limit_) {
+        if (options_.long_examples == "error") fail_long(row, tokens);
+        const std::int64_t room = limit_ - static_cast<std::int64_t>(e.prompt.size());
+        if (options_.long_examples == "skip" || room < 1) return {};
+        e.completion.resize(static_cast<std::size_t>(room));
+      }
+      out.push_back(std::move(e));
+    }
+    return out;
+  }
+
+ private:
+  [[noreturn]] void fail(const Row& row, const std::string& field, const std::string& message) const {
+    throw Error(ErrorCode::kBadFile, message,
+                {.path = options_.data, .field = "line " + std::to_string(row.line) + ": " + field});
+  }
+  [[noreturn]] void fail_long(const Row& row, std::int64_t tokens) const {
+    throw Error(ErrorCode::kBadFile,
+                "too long an example: raise --max-tokens, or give --long-examples truncate or skip",
+                {.path = options_.data,
+                 .field = "line " + std::to_string(row.line),
+                 .expected = "at most " + std::to_string(limit_) + " tokens",
+                 .found = std::to_string(tokens)});
+  }
+
+  const TrainOptions& options_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::optional<std::int64_t> end_;
+  std::int64_t limit_;
+};
+
+std::string hash_of(const std::vector<std::vector<Example>>& rows) {
+  Hasher hasher;
+  const auto add = [&](const Ids& ids) {
+    hasher.update(std::to_string(ids.size())).update(std::as_bytes(std::span(ids)));
+  };
+  for (const auto& row : rows)
+    for (const Example& e : row) add(e.prompt), add(e.completion);
+  return hasher.hex();
+}
+
+}  // namespace
+
+std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text::Tokenizer& tokenizer) {
+  const auto known = [&](std::optional<std::int64_t> id) {
+    return id && *id >= 0 && *id < base.spec().vocabulary ? id : std::nullopt;
+  };
+  const fs::path& path = base.path();
+  if (path.extension() == ".gguf") return known(io::GgufFile::open(path)->integer("tokenizer.ggml.eos_token_id"));
+  const text::SpecialTokens special(path, text::read_object_if_there(path / "tokenizer_config.json"), {});
+  if (const auto text = special.content("eos_token", io::Json::object())) {
+    const Ids ids = ids_of(tokenizer, *text, false);
+    if (ids.size() == 1 && known(ids.front())) return ids.front();
+  }
+  if (const auto id = known(configured(path / "generation_config.json"))) return id;
+  return known(configured(path / "config.json"));
+}
+
+Example example_of(const text::Tokenizer& tokenizer, const std::string& prompt, const std::string& completion,
+                   std::optional<std::int64_t> end) {
+  Example out{ids_of(tokenizer, prompt, true), ids_of(tokenizer, completion, false)};
+  if (end) out.completion.push_back(*end);
+  return out;
+}
+
+Examples read_examples(const TrainOptions& options, const model::Checkpoint& base, std::int64_t before,
+                       Progress& progress) {
+  const RowKind kind = options.loss == "dpo" ? RowKind::kPreference : RowKind::kCompletion;
+  const std::vector<Row> rows = read_rows(options.data, kind, options.max_examples);
+  const Reader reader(options, base, before);
+  if (!reader.knows_end())
+    progress.note("the base names no token that ends a text: completions are trained without one");
+  Examples out;
+  for (const Row& row : rows) {
+    if (auto examples = reader.read(row)) out.rows.push_back(std::move(*examples));
+    else ++out.skipped;
+  }
+  const std::string longer = " longer than " + std::to_string(reader.limit()) + " tokens";
+  if (out.rows.empty()) throw Error(ErrorCode::kBadFile, "every example is" + longer, {.path = options.data});
+  if (out.skipped > 0)
+    progress.note("left out " + std::to_string(out.skipped) + " of " + std::to_string(rows.size()) + " examples" +
+                  longer);
+  out.hash = hash_of(out.rows);
+  return out;
+}
+
+}  // namespace deltascape::training
