@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# demo.sh BUILD: the whole of Deltascape on a real model. Makes a pool of nine small adapters of SmolLM2-135M-Instruct
-# (three domains, three disjoint splits each, from examples/data), embeds it, clusters it, and draws its map.
+# demo.sh BUILD: the whole of Deltascape on a real model. Trains a pool of nine small adapters of SmolLM2-135M-Instruct
+# (three domains, three disjoint splits each, from examples/data), embeds it, clusters it, finds which of its adapters
+# fit a few examples of a task, and draws its map.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: scripts/demo.sh BUILD}
@@ -15,11 +16,22 @@ scripts/python_env.sh
 base=$(scripts/real_model.sh)
 echo "$base"
 
-mkdir -p demo
 step "the pool: nine adapters (a few minutes; once)"
-.venv/bin/python scripts/train_pool.py --base "$base" --data examples/data --out demo/pool
+mkdir -p demo/examples demo/pool
+# A domain's last twenty examples are a task's; line n of the others is split n mod 3's.
+for file in examples/data/*.jsonl; do
+  domain=$(basename "$file" .jsonl)
+  tail -n 20 "$file" >"demo/examples/$domain-task.jsonl"
+  for split in 1 2 3; do
+    name=$domain-$split
+    head -n -20 "$file" | awk -v part="$split" '(NR - 1) % 3 == part - 1' >"demo/examples/$name.jsonl"
+    [ -d "demo/pool/$name" ] || show train --base "$base" --base-name HuggingFaceTB/SmolLM2-135M-Instruct \
+      --data "demo/examples/$name.jsonl" --out "demo/pool/$name" --seed "$split" --learning-rate 5e-4 --warmup 0.1 \
+      --batch 4 --accumulation 1 --epochs 1 --max-tokens 224 --long-examples truncate
+  done
+done
 
-rm -f demo/deltascape.db demo/deltascape.db-shm demo/deltascape.db-wal
+rm -f demo/{deltascape,tasks}.db demo/{deltascape,tasks}.db-{shm,wal}
 pool=(demo/pool/*)
 step "embed"
 show embed --base "$base" --label-regex '([a-z]+)-[0-9]+$' --store demo/deltascape.db --out demo/embeddings.npz "${pool[@]}"
@@ -27,6 +39,10 @@ step "clusters"
 show cluster --store demo/deltascape.db
 step "neighbours of ${pool[0]##*/}"
 show near --store demo/deltascape.db "${pool[0]##*/}"
+step "which adapters fit twenty examples of a task"
+# Tasks meet variants best at half of the depth.
+show embed --base "$base" --layer 0.5 --label-regex '([a-z]+)-[0-9]+$' --store demo/tasks.db -q "${pool[@]}" >/dev/null
+show task --base "$base" --store demo/tasks.db --examples demo/examples/math-task.jsonl -k 3
 step "map"
 show map --store demo/deltascape.db --out demo/map.html
 printf '\nThe map is %s/demo/map.html: open it in a browser. The pool is in demo/pool, the embeddings in demo/deltascape.db and demo/embeddings.npz.\n' "$PWD"

@@ -85,6 +85,43 @@ def case(name, x, labels, folder, with_tsne=True):
     (folder / f"{name}.json").write_text(json.dumps(golden))
 
 
+def ranking_scores(members, runs, controls, probes, keep_runs):
+    """Cosines of the task with each member over these probes and runs, off the direction of the controls' mean."""
+    m, q = members[:, probes].mean(1), runs[keep_runs][:, probes].mean((0, 1))
+    if controls is not None:
+        c = controls[:, probes].mean((0, 1))
+        off = np.eye(len(c)) - np.outer(c, c) / (c @ c)
+        m, q = m @ off, off @ q
+    return m @ q / np.linalg.norm(m, axis=1) / np.linalg.norm(q)
+
+
+def jackknife_variance(replicates):
+    replicates = np.array(replicates)
+    return (len(replicates) - 1) / len(replicates) * ((replicates - replicates.mean(0)) ** 2).sum(0)
+
+
+def ranking_case(name, seed, repeats, calibrated, folder):
+    """Members [N, probes, dim] and few-shot runs [R, probes, dim] of one task, with a shift that the runs share."""
+    rng = np.random.default_rng(seed)
+    probes, dim = 5, 40
+    shift, task = rng.normal(size=dim), rng.normal(size=dim)
+    make = lambda count, centre: (centre + 0.6 * rng.normal(size=(count, probes, dim))).astype(np.float32).astype(float)
+    members = np.concatenate([make(4, 0.7 * task), make(5, 0.7 * rng.normal(size=dim))])
+    runs, controls = make(repeats, task + 2 * shift), make(3, 2 * shift) if calibrated else None
+    everything, all_runs = list(range(probes)), list(range(repeats))
+    without = lambda whole, left_out: [i for i in whole if i != left_out]
+    variance = jackknife_variance(
+        [ranking_scores(members, runs, controls, without(everything, p), all_runs) for p in everything])
+    if repeats > 1:
+        variance += jackknife_variance(
+            [ranking_scores(members, runs, controls, everything, without(all_runs, r)) for r in all_runs])
+    golden = {"members": members.tolist(), "runs": runs.tolist(),
+              "controls": controls.tolist() if calibrated else [],
+              "scores": ranking_scores(members, runs, controls, everything, all_runs).tolist(),
+              "errors": np.sqrt(variance).tolist()}
+    (folder / f"ranking_{name}.json").write_text(json.dumps(golden))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) / "landscape"
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +131,9 @@ def main():
     x, labels = blobs(4, 6, 5, 33, 0.8)
     labels[3], labels[17] = 100, 101  # two classes of one member
     case("lone", x, labels, folder)
+    ranking_case("plain", 6, 1, False, folder)
+    ranking_case("repeated", 7, 3, False, folder)
+    ranking_case("calibrated", 8, 3, True, folder)
     case("many", *blobs(5, 10, 60, 48, 0.7), folder)
 
 

@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "io/file.h"
 #include "landscape/clusters.h"
+#include "report/text.h"
 
 namespace deltascape::cli {
 namespace {
@@ -45,24 +46,13 @@ Json matrix_json(const landscape::CosineMatrix& matrix) {
   return rows;
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out.push_back('"');
-    out.push_back(c);
-  }
-  out.push_back('"');
-  return out;
-}
-
 void write_matrix(const std::vector<store::Record>& records, const landscape::CosineMatrix& matrix,
                   const std::string& file) {
   std::string out = "name";
-  for (const auto& record : records) out.append(",").append(csv_field(record.name));
+  for (const auto& record : records) out.append(",").append(report::csv_field(record.name));
   out += "\n";
   for (std::size_t i = 0; i < matrix.count; ++i) {
-    out += csv_field(records[i].name);
+    out += report::csv_field(records[i].name);
     for (std::size_t j = 0; j < matrix.count; ++j) {
       const auto cosine = matrix.at(i, j);
       out.append(",").append(cosine ? number(*cosine, 9) : std::string());

@@ -21,6 +21,8 @@ CLI::App* add_verb(CLI::App& app, Session& session, const std::string& name, con
 // One function a verb, each in its own file. The options live as long as the app.
 void add_embed(CLI::App& app, Session& session);
 void add_convert(CLI::App& app, Session& session);
+void add_train(CLI::App& app, Session& session);
+void add_eval(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_ls(CLI::App& app, Session& session);
@@ -33,6 +35,8 @@ void add_near(CLI::App& app, Session& session);
 void add_cluster(CLI::App& app, Session& session);
 void add_compare(CLI::App& app, Session& session);
 void add_map(CLI::App& app, Session& session);
+void add_task(CLI::App& app, Session& session);
+void add_study(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 
 }  // namespace deltascape::cli

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "report/palette.h"
+#include "report/svg_text.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -16,12 +17,6 @@ constexpr double kLegendLeft = 880;
 constexpr std::size_t kMostNamed = 80;   // points whose names are written
 constexpr std::size_t kMostLabels = 28;  // legend lines
 constexpr double kLetter = 6.2;          // width of a column at font size 11
-
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
 
 struct Box {
   double left, top, right, bottom;
@@ -52,7 +47,7 @@ std::string mark(const Spot& spot, const char* colour, std::size_t shape, bool h
                                    : " fill=\"" + std::string(colour) + "\" stroke=\"#fff\" stroke-width=\"1\"";
   const auto polygon = [&](std::initializer_list<std::pair<double, double>> corners) {
     std::string out = "<polygon points=\"";
-    for (const auto& [dx, dy] : corners) out += number(x + dx * r) + "," + number(y + dy * r) + " ";
+    for (const auto& [dx, dy] : corners) out += svg_number(x + dx * r) + "," + svg_number(y + dy * r) + " ";
     out.back() = '"';
     return out + paint + ">";
   };
@@ -60,15 +55,13 @@ std::string mark(const Spot& spot, const char* colour, std::size_t shape, bool h
     case 1: return polygon({{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}});
     case 2: return polygon({{0, -1.15}, {1.1, 0.85}, {-1.1, 0.85}});
     case 3: return polygon({{0, -1.25}, {1.25, 0}, {0, 1.25}, {-1.25, 0}});
-    default: return "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"" + number(r) + "\"" + paint + ">";
+    default:
+      return "<circle cx=\"" + svg_number(x) + "\" cy=\"" + svg_number(y) + "\" r=\"" + svg_number(r) + "\"" + paint +
+             ">";
   }
 }
 
 std::string close_tag(std::size_t shape) { return shape == 0 ? "</circle>" : "</polygon>"; }
-
-std::string written(double x, double y, const std::string& text, const std::string& attributes) {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\"" + attributes + ">" + escape_markup(text) + "</text>\n";
-}
 
 std::string mark_of(const Spot& spot, bool labelled, bool hollow, const std::string& title) {
   const std::size_t shape = labelled ? spot.style / kColours.size() % kShapes : 0;
@@ -94,8 +87,8 @@ std::string names(const MapData& data, const std::vector<Spot>& spots) {
       if (box.left < 8 || box.right > kLegendLeft - 12 || box.top < kTop - 20) continue;
       if (meets_any(box, taken)) continue;
       taken.push_back(box);
-      out += written(anchor_x, box.bottom - 2.5, text,
-                     std::string(" font-size=\"11\" fill=\"#3B424C\" text-anchor=\"") + anchor + "\"");
+      out += svg_text(anchor_x, box.bottom - 2.5, text,
+                      std::string(" font-size=\"11\" fill=\"#3B424C\" text-anchor=\"") + anchor + "\"");
       break;
     }
   }
@@ -108,14 +101,14 @@ std::string legend(const std::vector<LabelCount>& labels) {
   for (std::size_t n = 0; n < labels.size() && n < kMostLabels; ++n, y += 22) {
     const bool labelled = !labels[n].label.empty();
     out += mark_of({kLegendLeft, y, n}, labelled, false, "");
-    out += written(kLegendLeft + 14, y + 4, labelled ? elide(labels[n].label, 24) : "no label",
-                   " font-size=\"12.5\" fill=\"#1C2126\"");
-    out += written(kWidth - 28, y + 4, std::to_string(labels[n].count),
-                   " font-size=\"12.5\" fill=\"#68707B\" text-anchor=\"end\"");
+    out += svg_text(kLegendLeft + 14, y + 4, labelled ? elide(labels[n].label, 24) : "no label",
+                    " font-size=\"12.5\" fill=\"#1C2126\"");
+    out += svg_text(kWidth - 28, y + 4, std::to_string(labels[n].count),
+                    " font-size=\"12.5\" fill=\"#68707B\" text-anchor=\"end\"");
   }
   if (labels.size() > kMostLabels)
-    out += written(kLegendLeft, y + 4, "and " + std::to_string(labels.size() - kMostLabels) + " more",
-                   " font-size=\"12.5\" fill=\"#68707B\"");
+    out += svg_text(kLegendLeft, y + 4, "and " + std::to_string(labels.size() - kMostLabels) + " more",
+                    " font-size=\"12.5\" fill=\"#68707B\"");
   return out;
 }
 
@@ -165,8 +158,8 @@ std::string map_svg(const MapData& data) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1120\" height=\"800\" viewBox=\"0 0 1120 800\" "
       "font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\" role=\"img\">\n<title>" +
       escape_markup(data.title) + "</title>\n<rect width=\"1120\" height=\"800\" fill=\"#fff\"/>\n";
-  out += written(28, 40, elide(data.title, 84), " font-size=\"21\" font-weight=\"600\" fill=\"#1C2126\"");
-  out += written(28, 64, subtitle(data), " font-size=\"13\" fill=\"#68707B\"");
+  out += svg_text(28, 40, elide(data.title, 84), " font-size=\"21\" font-weight=\"600\" fill=\"#1C2126\"");
+  out += svg_text(28, 64, subtitle(data), " font-size=\"13\" fill=\"#68707B\"");
   for (std::size_t i = 0; i < spots.size(); ++i) {
     const MapPoint& point = data.points[i];
     out += mark_of(spots[i], labels.size() == 1 || !point.label.empty(), point.no_effect,

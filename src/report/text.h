@@ -1,4 +1,4 @@
-// Owns text as terminals, XML and HTML take it: what is no valid UTF-8 or no printable character becomes U+FFFD.
+// Owns text as terminals, XML, HTML and CSV take it: what is no valid UTF-8 or no printable character becomes U+FFFD.
 #pragma once
 
 #include <cstddef>
@@ -13,5 +13,8 @@ std::string printable(std::string_view text);
 std::string escape_markup(std::string_view text);
 // printable(), cut to `width` terminal columns with … in the middle: both ends of a name tell it apart.
 std::string elide(std::string_view text, std::size_t width);
+
+// A field of a CSV file, in quotes where it needs them.
+std::string csv_field(const std::string& text);
 
 }  // namespace deltascape::report

@@ -1,0 +1,83 @@
+// A study of one base (DESIGN §4 `study`): a pool of finetunes of several domains, how well embeddings of each layer
+// tell the domains apart, and whether a few held-out examples find the variants of their domain.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deltascape/progress.h"
+#include "deltascape/ranking.h"
+#include "deltascape/record.h"
+#include "deltascape/task.h"
+#include "deltascape/train.h"
+
+namespace deltascape {
+
+struct StudyDomain {
+  std::string name, file;  // file: JSONL as train() reads it
+};
+
+// Of a domain's examples the last tasks · held_out are for tasks alone. Of the others split s takes the s-th, and every
+// splits-th after it.
+struct StudyOptions {
+  std::string base;
+  std::string out;  // a folder: adapters, examples, embeddings, tables and plots; a study goes on where it was left
+  std::vector<StudyDomain> domains;
+  int splits = 3;              // adapters a domain
+  std::int64_t examples = 0;   // a split; 0: all there are
+  int tasks = 1;               // a domain
+  std::int64_t held_out = 20;  // examples a task
+  TrainOptions training;       // of the pool
+  TrainOptions few_shot = few_shot_training();
+  bool calibrate = true;                          // rank on control runs too
+  std::vector<std::string> positions = {"last"};  // of EmbedOptions, one space each
+  std::string probes_file;                        // of EmbedOptions
+  std::string precision = "auto";                 // of EmbedOptions
+  std::size_t memory = 0;
+  int threads = 0;
+};
+
+// A JSON object with these names; `training` and `few_shot` are objects of TrainOptions' names, `domains` is one of
+// name: file. Relative paths start at the file's folder. Throws Error naming file and key.
+StudyOptions read_study(const std::string& file);
+
+// How a task did: over all tasks shares and a mean.
+struct StudyRetrieval {
+  double top1 = 0, top3 = 0;     // tasks with a variant of their domain among the nearest 1, 3
+  std::optional<double> margin;  // best cosine of the own domain minus best of the others
+};
+
+struct StudyLayer {
+  std::int64_t layer = 0;  // row of hidden_states: 0 the embeddings, the last after the final norm
+  std::optional<double> silhouette;
+  StudyRetrieval plain;
+  std::optional<StudyRetrieval> calibrated;
+};
+
+struct StudyTask {
+  std::string name, domain;
+  std::int64_t layer = 0;
+  bool calibrated = false;
+  std::vector<RankedVariant> nearest;  // three
+  std::optional<double> margin;
+};
+
+struct StudySpace {
+  std::string position;
+  std::vector<store::Record> pool;  // embedded with --layer all, labelled by domain
+  std::vector<StudyLayer> layers;
+  std::vector<StudyTask> tasks;  // every task at every layer, plain and calibrated
+};
+
+struct StudyReport {
+  std::string configuration;  // JSON: every option as it was used
+  std::vector<StudySpace> spaces;
+  std::size_t trained = 0, kept = 0;  // adapters made by this call, and found made
+};
+
+// Throws Error: kUsage for options or an output that belongs to other options, and what train() and embed() throw.
+StudyReport run_study(const StudyOptions& options, Progress& progress = silent_progress());
+
+}  // namespace deltascape

@@ -1,0 +1,59 @@
+// A task that a few examples stand for -> which variants are near it (DESIGN §4 `task`, arXiv 2509.04442 §5.3): the
+// base is finetuned on the examples, that finetune is embedded, and its cosines with the variants rank them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "deltascape/progress.h"
+#include "deltascape/ranking.h"
+#include "deltascape/record.h"
+#include "deltascape/train.h"
+
+namespace deltascape {
+
+// Finetuning on about twenty examples; docs/tasks.md says what was tried.
+TrainOptions few_shot_training();
+
+struct TaskExamples {
+  std::string name, file;  // file: JSONL as train() reads it
+};
+
+struct TaskOptions {
+  std::string base;  // directory, .gguf file or hub id
+  std::vector<TaskExamples> tasks;
+  TrainOptions training = few_shot_training();  // base, data, out, memory and threads are set for each run
+  int repeats = 1;                              // runs a task, with the seeds from training.seed on
+  // Take off what control runs do: few-shot finetunes on generic examples that ship with the program, trained once for
+  // a base and settings, and kept in this store.
+  bool calibrate = false;
+  std::string controls_file;
+  // Of members embedded with `--layer all`: which row, as last, N or a fraction; empty: half of the depth. Of others
+  // empty, or their own.
+  std::string layer;
+  std::string probes_file;         // what the members were embedded with
+  std::string precision = "auto";  // of the embedding
+  std::size_t memory = 0;
+  int threads = 0;
+};
+
+struct TaskRanking {
+  std::string name;
+  std::int64_t examples = 0;
+  double first_loss = 0, last_loss = 0;  // mean over the runs
+  std::vector<RankedVariant> ranking;    // all members, nearest first
+};
+
+struct TaskReport {
+  std::vector<TaskRanking> tasks;                  // in the order given
+  std::string layer;                               // of the rows that were compared
+  std::size_t controls = 0, trained_controls = 0;  // used; of these trained by this call
+};
+
+// The adapters lie in a temporary folder that goes with the call. Throws Error: kUsage for options, kMismatch when the
+// members are not of this base, probes and layer, and what train() and embed() throw.
+TaskReport rank_by_task(const std::vector<store::Record>& members, const TaskOptions& options,
+                        Progress& progress = silent_progress());
+
+}  // namespace deltascape

@@ -1,0 +1,99 @@
+// Owns `deltascape study`: a pool, its tables and its plots from one JSON file.
+#include "deltascape/study.h"
+
+#include <filesystem>
+
+#include "cli/options.h"
+#include "cli/progress_bar.h"
+#include "cli/verbs.h"
+#include "io/file.h"
+#include "report/study.h"
+
+namespace deltascape::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct StudyVerb {
+  std::string file, base, out, memory;
+  int threads = 0;
+};
+
+StudyOptions options_of(const StudyVerb& verb) {
+  StudyOptions options = read_study(verb.file);
+  if (!verb.base.empty()) options.base = verb.base;
+  if (!verb.out.empty()) options.out = verb.out;
+  if (!verb.memory.empty()) options.memory = parse_size(verb.memory, "--memory");
+  options.threads = verb.threads;
+  return options;
+}
+
+void print_report(const StudyReport& report, const Console& console) {
+  using report::Align;
+  report::Table table({{"position", Align::kLeft},
+                       {"layer", Align::kRight},
+                       {"silhouette", Align::kRight},
+                       {"top-1", Align::kRight},
+                       {"top-3", Align::kRight},
+                       {"calibrated top-1", Align::kRight},
+                       {"top-3", Align::kRight}});
+  for (const StudySpace& space : report.spaces)
+    for (const StudyLayer& layer : space.layers) {
+      const bool tasks = !space.tasks.empty();
+      const auto share = [](bool known, double value) { return known ? number(value, 3) : std::string("-"); };
+      const StudyRetrieval calibrated = layer.calibrated.value_or(StudyRetrieval{});
+      table.add({space.position, std::to_string(layer.layer), ratio(layer.silhouette), share(tasks, layer.plain.top1),
+                 share(tasks, layer.plain.top3), share(layer.calibrated.has_value(), calibrated.top1),
+                 share(layer.calibrated.has_value(), calibrated.top3)});
+    }
+  console.print_table(table);
+}
+
+int run_study_verb(const StudyVerb& verb, const Console& console) {
+  const StudyOptions options = options_of(verb);
+  StudyReport report;
+  {
+    ProgressBar progress(console);
+    report = run_study(options, progress);
+  }
+  const fs::path out = options.out;
+  fs::create_directories(out / "plots");
+  const std::vector<report::Document> documents = report::study_documents(report);
+  for (const report::Document& document : documents)
+    io::write_file_atomically(out / document.name, std::string_view(document.content));
+
+  if (console.json) {
+    Json json = Json::parse(report::study_json(report));
+    json["out"] = options.out;
+    console.print_json(json);
+  } else if (console.quiet) {
+    for (const report::Document& document : documents) console.print_line((out / document.name).string());
+  } else {
+    print_report(report, console);
+    console.print_line(std::to_string(report.trained) + " adapters trained, " + std::to_string(report.kept) +
+                       " were there; tables and plots: " + (out / "report.md").string());
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_study(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "study", "Pools, tables and plots from one JSON file, resumable",
+                            "deltascape study examples/study.json --out my-study");
+  const auto options = std::make_shared<StudyVerb>();
+  verb->add_option("FILE", options->file, "JSON: base, out, domains, splits, training … (docs/tasks.md)")
+      ->required()
+      ->type_name("");
+  verb->add_option("--base", options->base, "In place of the file's base")->type_name("BASE");
+  verb->add_option("--out", options->out, "In place of the file's out")->type_name("DIR");
+  verb->add_option("--memory", options->memory, "Budget, as 4GiB or 500MB; left out: half of what is free")
+      ->type_name("SIZE");
+  verb->add_option("--threads", options->threads, "Left out: all cores this process may use")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return run_study_verb(*options, session.console); }; });
+}
+
+}  // namespace deltascape::cli

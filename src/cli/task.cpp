@@ -1,0 +1,175 @@
+// Owns `deltascape task`: which variants are near a task that a few examples stand for.
+#include "deltascape/task.h"
+
+#include <filesystem>
+
+#include "cli/options.h"
+#include "cli/progress_bar.h"
+#include "cli/store_view.h"
+#include "cli/verbs.h"
+
+namespace deltascape::cli {
+namespace {
+
+struct TaskVerb {
+  TaskOptions options;
+  StoreView view;
+  std::vector<std::string> examples;
+  std::string memory;
+  std::size_t k = 5;
+};
+
+std::string beside(const std::string& store) {
+  return std::filesystem::path(store).replace_extension(".controls.db").string();
+}
+
+std::size_t shown(const TaskRanking& task, std::size_t k) {
+  return k == 0 ? task.ranking.size() : std::min(k, task.ranking.size());
+}
+
+Json ranking_json(const TaskRanking& task, std::size_t k) {
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < shown(task, k); ++i) {
+    const RankedVariant& v = task.ranking[i];
+    rows.push_back({{"name", v.name},
+                    {"label", v.label},
+                    {"score", json_number(v.score)},
+                    {"low", json_number(v.low)},
+                    {"high", json_number(v.high)}});
+  }
+  return rows;
+}
+
+// One task: {ranking, …}. Several: {tasks: [{name, ranking, …}], …}.
+Json report_json(const TaskReport& report, std::size_t k) {
+  Json tasks = Json::array();
+  for (const TaskRanking& task : report.tasks)
+    tasks.push_back({{"name", task.name},
+                     {"examples", task.examples},
+                     {"first_loss", json_number(task.first_loss)},
+                     {"last_loss", json_number(task.last_loss)},
+                     {"ranking", ranking_json(task, k)}});
+  Json out = report.tasks.size() == 1 ? tasks.front() : Json{{"tasks", std::move(tasks)}};
+  out["layer"] = report.layer;
+  out["controls"] = report.controls;
+  return out;
+}
+
+void print_ranking(const TaskRanking& task, std::size_t k, const Console& console) {
+  using report::Align;
+  report::Table table({{"name", Align::kLeft},
+                       {"label", Align::kLeft},
+                       {"score", Align::kRight},
+                       {"low", Align::kRight},
+                       {"high", Align::kRight}});
+  for (std::size_t i = 0; i < shown(task, k); ++i) {
+    const RankedVariant& v = task.ranking[i];
+    table.add({v.name, v.label, ratio(v.score), ratio(v.low), ratio(v.high)});
+  }
+  console.print_table(table);
+}
+
+void print_report(const TaskReport& report, std::size_t k, const Console& console) {
+  for (const TaskRanking& task : report.tasks) {
+    if (report.tasks.size() > 1) {
+      if (&task != &report.tasks.front()) console.print_line("");
+      console.print_line(task.name + ": " + std::to_string(task.examples) + " examples, loss " +
+                         number(task.first_loss, 3) + " -> " + number(task.last_loss, 3));
+    }
+    print_ranking(task, k, console);
+  }
+}
+
+int run_task(TaskVerb verb, const Console& console) {
+  TaskOptions& options = verb.options;
+  if (!verb.memory.empty()) options.memory = parse_size(verb.memory, "--memory");
+  if (options.controls_file.empty()) options.controls_file = beside(verb.view.file);
+  options.layer = verb.view.layer;
+  for (const std::string& file : verb.examples)
+    options.tasks.push_back({std::filesystem::path(file).stem().string(), file});
+
+  const std::vector<store::Record> members = verb.view.records();
+  TaskReport report;
+  {
+    ProgressBar progress(console);
+    report = rank_by_task(members, options, progress);
+  }
+  if (console.json) console.print_json(report_json(report, verb.k));
+  else if (console.quiet)
+    for (const TaskRanking& task : report.tasks)
+      for (std::size_t i = 0; i < shown(task, verb.k); ++i) console.print_line(task.ranking[i].name);
+  else print_report(report, verb.k, console);
+  return kExitDone;
+}
+
+void add_training(CLI::App& verb, TaskVerb& v) {
+  TrainOptions& t = v.options.training;
+  verb.add_option("--repeat", v.options.repeats,
+                  "Runs a task, each with a seed of its own; their spread widens the bar")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--epochs", t.epochs, "Passes over the examples")
+      ->check(CLI::PositiveNumber)
+      ->type_name("X")
+      ->capture_default_str();
+  verb.add_option("--learning-rate", t.learning_rate, "Of the few-shot finetune")
+      ->check(CLI::PositiveNumber)
+      ->type_name("X")
+      ->capture_default_str();
+  verb.add_option("--rank", t.rank, "Of its LoRA")->check(CLI::Range(1, 4096))->type_name("N")->capture_default_str();
+  verb.add_option("--max-tokens", t.max_tokens, "Longer examples are cut")
+      ->check(CLI::Range(2, 1'000'000))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--precision", t.precision, "Arithmetic of the finetune: fp32, or bf16 products")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--seed", t.seed, "Of the first run")->type_name("N")->capture_default_str();
+}
+
+void add_ranking(CLI::App& verb, TaskVerb& v) {
+  verb.add_option("-k", v.k, "How many; 0 lists all")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--layer", v.view.layer,
+                  "Of a store made with `embed --layer all`: last, N, or a fraction; left out: half of the depth")
+      ->type_name("LAYER");
+  verb.add_flag("--calibrate", v.options.calibrate,
+                "Take off what finetunes on generic examples do, too; they are trained once a base, and kept");
+  verb.add_option("--controls", v.options.controls_file, "Where they are kept; left out: STORE.controls.db")
+      ->type_name("F.db");
+  verb.add_option("--probes", v.options.probes_file, "Prompts the store was embedded with; left out: the paper's five")
+      ->type_name("F");
+}
+
+}  // namespace
+
+void add_task(CLI::App& app, Session& session) {
+  CLI::App* verb = add_verb(app, session, "task", "Rank variants by a task that a few examples stand for",
+                            "deltascape embed --base SmolLM2-135M --layer all adapters/*\n"
+                            "  deltascape task --base SmolLM2-135M --examples few.jsonl -k 3");
+  const auto options = std::make_shared<TaskVerb>();
+  verb->add_option("--base", options->options.base, "HF directory, .gguf file or hub id of the store's variants")
+      ->required()
+      ->type_name("BASE");
+  verb->add_option("--examples", options->examples,
+                   "About twenty examples of a task, {\"prompt\",\"completion\"} a line; several files: several tasks")
+      ->required()
+      ->type_name("F.jsonl");
+  options->view.add_store(*verb);
+  options->view.add_where(*verb);
+  add_ranking(*verb, *options);
+  add_training(*verb, *options);
+  verb->add_option("--memory", options->memory, "Budget, as 4GiB or 500MB; left out: half of what is free")
+      ->type_name("SIZE");
+  verb->add_option("--threads", options->options.threads, "Left out: all cores this process may use")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return run_task(*options, session.console); }; });
+}
+
+}  // namespace deltascape::cli

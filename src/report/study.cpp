@@ -1,0 +1,240 @@
+#include "report/study.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "report/line_plot.h"
+#include "report/map.h"
+#include "report/text.h"
+
+namespace deltascape::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number_or_null(std::optional<double> value) { return value ? Json(*value) : Json(nullptr); }
+
+Json retrieval_json(const StudyRetrieval& r) {
+  return {{"top1", r.top1}, {"top3", r.top3}, {"margin", number_or_null(r.margin)}};
+}
+
+Json layer_json(const StudyLayer& layer) {
+  return {{"layer", layer.layer},
+          {"silhouette", number_or_null(layer.silhouette)},
+          {"plain", retrieval_json(layer.plain)},
+          {"calibrated", layer.calibrated ? retrieval_json(*layer.calibrated) : Json(nullptr)}};
+}
+
+Json task_json(const StudyTask& task) {
+  Json nearest = Json::array();
+  for (const RankedVariant& v : task.nearest)
+    nearest.push_back({{"name", v.name},
+                       {"label", v.label},
+                       {"score", number_or_null(v.score)},
+                       {"low", number_or_null(v.low)},
+                       {"high", number_or_null(v.high)}});
+  return {{"name", task.name},
+          {"domain", task.domain},
+          {"layer", task.layer},
+          {"calibrated", task.calibrated},
+          {"margin", number_or_null(task.margin)},
+          {"nearest", std::move(nearest)}};
+}
+
+std::string decimals(std::optional<double> value, int digits = 3) {
+  if (!value) return "";
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, *value);
+  return text;
+}
+
+// In a cell of a Markdown table.
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : printable(text)) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
+bool has_tasks(const StudySpace& space) { return !space.tasks.empty(); }
+bool is_calibrated(const StudySpace& space) { return !space.layers.empty() && space.layers.front().calibrated; }
+
+std::string layer_table(const StudySpace& space) {
+  std::string out = "| layer | silhouette |";
+  std::string rule = "|---|---|";
+  const auto columns = [&](const char* how) {
+    out += std::string(" ") + how + " top-1 | top-3 | margin |";
+    rule += "---|---|---|";
+  };
+  if (has_tasks(space)) columns("plain");
+  if (is_calibrated(space)) columns("calibrated");
+  out += "\n" + rule + "\n";
+  for (const StudyLayer& layer : space.layers) {
+    out += "| " + std::to_string(layer.layer) + " | " + decimals(layer.silhouette) + " |";
+    const auto cells = [&](const StudyRetrieval& r) {
+      out += " " + decimals(r.top1, 2) + " | " + decimals(r.top3, 2) + " | " + decimals(r.margin) + " |";
+    };
+    if (has_tasks(space)) cells(layer.plain);
+    if (layer.calibrated) cells(*layer.calibrated);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string task_table(const StudySpace& space, std::int64_t at) {
+  std::string out = "| task | domain | ranking | nearest | second | third | margin |\n|---|---|---|---|---|---|---|\n";
+  for (const StudyTask& task : space.tasks) {
+    if (task.layer != at) continue;
+    out += "| " + cell(task.name) + " | " + cell(task.domain) + " | " + (task.calibrated ? "calibrated" : "plain");
+    for (std::size_t i = 0; i < 3; ++i)
+      out += i < task.nearest.size() ? " | " + cell(task.nearest[i].name) + " " + decimals(task.nearest[i].score)
+                                     : std::string(" | ");
+    out += " | " + decimals(task.margin) + " |\n";
+  }
+  return out;
+}
+
+std::string markdown(const StudyReport& report) {
+  std::string out = "# Study\n";
+  for (const StudySpace& space : report.spaces) {
+    out += "\n## Position " + space.position + "\n\n" + std::to_string(space.pool.size()) +
+           " finetunes. Silhouette: cosine distance, classes are the domains. Retrieval: the share of few-shot tasks "
+           "with a finetune of their domain among the nearest one or three; margin: best cosine of the own domain "
+           "minus the best of the others, mean over tasks.\n\n" +
+           layer_table(space);
+    const auto half = static_cast<std::int64_t>((space.layers.size()) / 2);
+    if (has_tasks(space))
+      out += "\n### Every task at half of the depth (layer " + std::to_string(half) + ")\n\n" + task_table(space, half);
+  }
+  return out + "\n## Configuration\n\n```json\n" + report.configuration + "\n```\n";
+}
+
+std::string layers_csv(const StudyReport& report) {
+  std::string out =
+      "position,layer,silhouette,plain_top1,plain_top3,plain_margin,calibrated_top1,calibrated_top3,calibrated_margin"
+      "\n";
+  for (const StudySpace& space : report.spaces)
+    for (const StudyLayer& layer : space.layers) {
+      out += space.position + "," + std::to_string(layer.layer) + "," + decimals(layer.silhouette, 6);
+      const auto cells = [&](const std::optional<StudyRetrieval>& r) {
+        out += r ? "," + decimals(r->top1, 6) + "," + decimals(r->top3, 6) + "," + decimals(r->margin, 6) : ",,,";
+      };
+      cells(has_tasks(space) ? std::optional(layer.plain) : std::nullopt);
+      cells(layer.calibrated);
+      out += "\n";
+    }
+  return out;
+}
+
+std::string tasks_csv(const StudyReport& report) {
+  std::string out = "position,task,domain,layer,ranking,nearest,nearest_domain,score,margin\n";
+  for (const StudySpace& space : report.spaces)
+    for (const StudyTask& task : space.tasks) {
+      const RankedVariant nearest = task.nearest.empty() ? RankedVariant{} : task.nearest.front();
+      out += space.position + "," + csv_field(task.name) + "," + csv_field(task.domain) + "," +
+             std::to_string(task.layer) + "," + (task.calibrated ? "calibrated," : "plain,") + csv_field(nearest.name) +
+             "," + csv_field(nearest.label) + "," + decimals(nearest.score, 6) + "," + decimals(task.margin, 6) + "\n";
+    }
+  return out;
+}
+
+template <class Value>
+Line line_of(const StudySpace& space, const std::string& name, Value&& value) {
+  Line out{.name = name, .values = {}};
+  for (const StudyLayer& layer : space.layers) out.values.push_back(value(layer));
+  return out;
+}
+
+LinePlot layer_plot(const StudyReport& report, const std::string& title, const std::string& y_title) {
+  const std::size_t pool = report.spaces.empty() ? 0 : report.spaces.front().pool.size();
+  return {.title = title,
+          .subtitle = std::to_string(pool) + " finetunes",
+          .x_title = "layer (0: the embeddings)",
+          .y_title = y_title,
+          .lines = {}};
+}
+
+std::string silhouette_plot(const StudyReport& report) {
+  LinePlot plot = layer_plot(report, "Silhouette of the domains by layer", "silhouette");
+  for (const StudySpace& space : report.spaces)
+    plot.lines.push_back(
+        line_of(space, "position " + space.position, [](const StudyLayer& layer) { return layer.silhouette; }));
+  return line_plot_svg(plot);
+}
+
+std::string retrieval_plot(const StudyReport& report) {
+  LinePlot plot = layer_plot(report, "Few-shot retrieval by layer", "share of tasks");
+  for (const StudySpace& space : report.spaces) {
+    using Pick = double StudyRetrieval::*;
+    for (const auto& [words, pick] :
+         {std::pair<const char*, Pick>{"top-1", &StudyRetrieval::top1}, {"top-3", &StudyRetrieval::top3}}) {
+      const std::string name = std::string(words) + ", " + space.position;
+      const Pick member = pick;
+      plot.lines.push_back(
+          line_of(space, name + " plain", [&](const StudyLayer& layer) { return std::optional(layer.plain.*member); }));
+      if (is_calibrated(space))
+        plot.lines.push_back(line_of(space, name + " calibrated", [&](const StudyLayer& layer) {
+          return std::optional((*layer.calibrated).*member);
+        }));
+    }
+  }
+  return line_plot_svg(plot);
+}
+
+std::string margin_plot(const StudyReport& report) {
+  LinePlot plot = layer_plot(report, "Few-shot margin by layer", "cosine, own domain minus others");
+  plot.high = 0.1;
+  for (const StudySpace& space : report.spaces) {
+    plot.lines.push_back(
+        line_of(space, space.position + " plain", [](const StudyLayer& layer) { return layer.plain.margin; }));
+    if (is_calibrated(space))
+      plot.lines.push_back(line_of(space, space.position + " calibrated",
+                                   [](const StudyLayer& layer) { return layer.calibrated->margin; }));
+  }
+  return line_plot_svg(plot);
+}
+
+void add_maps(const StudySpace& space, std::vector<Document>& out) {
+  for (const StudyLayer& layer : space.layers) {
+    MapOptions options;
+    options.projection.row = layer.layer;
+    options.title = "Layer " + std::to_string(layer.layer) + " of " + std::to_string(space.layers.size() - 1);
+    std::string number = std::to_string(layer.layer);
+    number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
+    out.push_back({"plots/map-" + space.position + "-" + number + ".svg", map_svg(make_map(space.pool, options))});
+  }
+}
+
+}  // namespace
+
+std::string study_json(const StudyReport& report) {
+  Json spaces = Json::array();
+  for (const StudySpace& space : report.spaces) {
+    Json layers = Json::array(), tasks = Json::array();
+    for (const StudyLayer& layer : space.layers) layers.push_back(layer_json(layer));
+    for (const StudyTask& task : space.tasks) tasks.push_back(task_json(task));
+    spaces.push_back({{"position", space.position}, {"layers", std::move(layers)}, {"tasks", std::move(tasks)}});
+  }
+  const Json out = {{"configuration", Json::parse(report.configuration)},
+                    {"trained", report.trained},
+                    {"kept", report.kept},
+                    {"spaces", std::move(spaces)}};
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<Document> study_documents(const StudyReport& report) {
+  std::vector<Document> out = {{"report.md", markdown(report)},
+                               {"report.json", study_json(report) + "\n"},
+                               {"layers.csv", layers_csv(report)},
+                               {"plots/silhouette.svg", silhouette_plot(report)}};
+  if (!report.spaces.empty() && has_tasks(report.spaces.front())) {
+    out.push_back({"tasks.csv", tasks_csv(report)});
+    out.push_back({"plots/retrieval.svg", retrieval_plot(report)});
+    out.push_back({"plots/margin.svg", margin_plot(report)});
+  }
+  for (const StudySpace& space : report.spaces) add_maps(space, out);
+  return out;
+}
+
+}  // namespace deltascape::report

@@ -1,0 +1,79 @@
+#include "study/controls.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "deltascape/error.h"
+#include "io/file.h"
+#include "store/names.h"
+#include "store/store.h"
+#include "study/control_files.h"
+#include "study/train_settings.h"
+
+namespace deltascape::study {
+namespace {
+
+bool comparable(const store::Record& a, const store::Record& b) {
+  try {
+    store::require_comparable({a, b});
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+const std::vector<Control>& controls() {
+  static const std::vector<Control> all = {{"advice", embedded::kAdvice_jsonl},
+                                           {"language", embedded::kLanguage_jsonl},
+                                           {"questions", embedded::kQuestions_jsonl},
+                                           {"writing", embedded::kWriting_jsonl}};
+  return all;
+}
+
+std::vector<TaskExamples> write_controls(const std::filesystem::path& folder) {
+  std::vector<TaskExamples> out;
+  for (const Control& control : controls()) {
+    const std::filesystem::path file = folder / (std::string(control.name) + ".jsonl");
+    io::write_file_atomically(file, control.examples);
+    out.push_back({std::string(control.name), file.string()});
+  }
+  return out;
+}
+
+ControlKey control_key(const TrainOptions& training) {
+  io::Json settings = settings_json(training);
+  settings["seed"] = training.seed;
+  Hasher hasher;
+  hasher.update(settings.dump());
+  for (const Control& control : controls()) hasher.update(control.examples);
+  return {.fingerprint = hasher.hex(), .settings = "controls " + settings.dump()};
+}
+
+std::vector<store::Record> kept_controls(const std::filesystem::path& store, const ControlKey& key,
+                                         const store::Record& like) {
+  if (!io::exists(store)) return {};
+  std::vector<store::Record> out;
+  for (store::Record& record : store::Store::open(store, store::Store::Mode::kRead)->all()) {
+    if (record.label != key.fingerprint || !comparable(record, like)) continue;
+    for (const Control& control : controls())
+      if (record.name.starts_with(control.name)) record.name = control.name;
+    out.push_back(std::move(record));
+  }
+  return out;
+}
+
+void keep_control(const std::filesystem::path& store, const ControlKey& key, store::Record record) {
+  const auto file = store::Store::open(store, store::Store::Mode::kCreate);
+  const std::vector<std::string> names = file->names();
+  record.label = key.fingerprint;
+  record.path = key.settings;
+  record.name = file->name_of(record.variant_hash, record.comparable)
+                    .value_or(store::with_suffix(record.name, [&](const std::string& name) {
+                      return std::find(names.begin(), names.end(), name) != names.end();
+                    }));
+  file->put(record);
+}
+
+}  // namespace deltascape::study

@@ -1,0 +1,55 @@
+#include "study/evaluate_data.h"
+
+#include <algorithm>
+
+#include "deltascape/error.h"
+#include "study/metrics.h"
+#include "train/examples.h"
+
+namespace deltascape::study {
+namespace {
+
+using training::Row;
+
+// Models with a table of positions read no more than it has; the virtual tokens of a variant are its own affair.
+void check_length(const EvaluateOptions& options, const model::ModelSpec& spec, const Row& row, std::int64_t tokens) {
+  const std::int64_t most = spec.positions - spec.architecture->position_offset;
+  if (spec.positions == 0 || tokens <= most) return;
+  throw Error(ErrorCode::kBadFile, "longer than this model can read",
+              {.path = options.data,
+               .field = "line " + std::to_string(row.line),
+               .expected = "at most " + std::to_string(most) + " tokens",
+               .found = std::to_string(tokens)});
+}
+
+}  // namespace
+
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base) {
+  const Metric metric = metric_named(options.metric);
+  const bool choice = metric == Metric::kChoice, exact = metric == Metric::kExact;
+  EvaluationData out;
+  const auto kind = choice ? training::RowKind::kChoice : training::RowKind::kCompletion;
+  out.rows = training::read_rows(options.data, kind, options.limit);
+  const auto tokenizer = base.tokenizer();
+  out.end = training::end_token(base, *tokenizer);
+  for (const Row& row : out.rows) {
+    std::vector<engine::Example> examples;
+    for (const std::string& completion : row.completions) {
+      engine::Example e = training::example_of(*tokenizer, row.prompt, completion, choice ? std::nullopt : out.end);
+      const std::string line = "line " + std::to_string(row.line);
+      if (e.prompt.empty())
+        throw Error(ErrorCode::kBadFile, "a prompt without tokens, where the base begins texts with none",
+                    {.path = options.data, .field = line + ": prompt"});
+      if (e.completion.empty())
+        throw Error(ErrorCode::kBadFile, "a completion without tokens",
+                    {.path = options.data, .field = line + (choice ? ": choices" : ": completion")});
+      const auto said = exact ? options.tokens : static_cast<std::int64_t>(e.completion.size());
+      check_length(options, base.spec(), row, static_cast<std::int64_t>(e.prompt.size()) + said);
+      examples.push_back(std::move(e));
+    }
+    out.examples.push_back(std::move(examples));
+  }
+  return out;
+}
+
+}  // namespace deltascape::study

@@ -1,0 +1,29 @@
+// Owns the few-shot finetunes of tasks: trained one after the other, kept where they are there already.
+#pragma once
+
+#include <filesystem>
+
+#include "deltascape/embed.h"
+#include "deltascape/task.h"
+
+namespace deltascape::study {
+
+struct FewShotRun {
+  std::string task;
+  ModelRef adapter;    // named TASK, or TASK/2 and so on where tasks are repeated
+  TrainReport report;  // empty where the adapter was there already
+};
+
+// `repeats` adapters a task below `folder`, with the seeds from training.seed on. A finished adapter is taken as it is;
+// an interrupted one goes on.
+std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, const TrainOptions& training,
+                                        int repeats, const std::filesystem::path& folder, Progress& progress);
+
+// Trains, or does nothing when the output is there.
+TrainReport train_once(const TrainOptions& options, const std::string& name, Progress& progress);
+
+// Embeds all in one pass of the base: a record each, in their order. Error when one fails.
+std::vector<store::Record> embed_all(const std::vector<ModelRef>& models, const EmbedOptions& options,
+                                     Progress& progress);
+
+}  // namespace deltascape::study
