@@ -30,7 +30,7 @@ std::string lower(std::string text) {
 // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" -> "q_proj"; nothing for what is merely saved.
 std::string target_of(const std::string& tensor) {
   const auto key = adapter::parse_key(tensor);
-  return key && key->adapts ? key->module_path.substr(key->module_path.rfind('.') + 1) : "";
+  return key && key->adapts ? model::last_component(key->module_path) : "";
 }
 
 void inspect_adapter(const fs::path& folder, Inspection& out) {

@@ -26,17 +26,15 @@ std::string body_of(const model::ModelSpec& spec) {
   return block.starts_with("h.") ? "transformer." : embedding == "embed_in" ? "gpt_neox." : "model.";
 }
 
-std::string last_component(const std::string& path) { return path.substr(path.rfind('.') + 1); }
-
 // Their last components where these mean no other module, else whole paths.
 io::Json targets(const model::ModelSpec& spec, const std::vector<model::Site>& sites) {
   std::set<std::string> paths, ends, all;
   for (const model::Site& site : sites) {
     paths.insert(module_path(spec, site));
-    ends.insert(last_component(module_path(spec, site)));
+    ends.insert(model::last_component(module_path(spec, site)));
   }
   for (const model::Site& site : spec.sites())
-    if (const std::string path = module_path(spec, site); ends.contains(last_component(path))) all.insert(path);
+    if (const std::string path = module_path(spec, site); ends.contains(model::last_component(path))) all.insert(path);
   return paths == all ? ends : paths;
 }
 

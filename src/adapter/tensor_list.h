@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,11 @@
 #include "io/safetensors_write.h"
 
 namespace deltascape::adapter {
+
+// Of a contiguous tensor on the CPU, which must outlive them.
+inline std::span<const std::byte> bytes_of(const at::Tensor& t) {
+  return std::as_bytes(std::span(static_cast<const char*>(t.const_data_ptr()), t.nbytes()));
+}
 
 class TensorList {
  public:
@@ -24,8 +30,7 @@ class TensorList {
       throw Error(ErrorCode::kNumeric, "a value is beyond " + std::string(io::info(dtype_).name) + ": give --dtype F32",
                   {.field = name});
     kept_.push_back(kept);
-    out_.push_back({name, dtype_, kept.sizes().vec(),
-                    std::as_bytes(std::span(static_cast<const char*>(kept.const_data_ptr()), kept.nbytes()))});
+    out_.push_back({name, dtype_, kept.sizes().vec(), bytes_of(kept)});
   }
   const std::vector<io::TensorToWrite>& operator()() const { return out_; }
 

@@ -1,7 +1,7 @@
 // Owns `deltascape bench`: this machine's limits, and how close the engine comes to them.
 #include "deltascape/bench.h"
 
-#include "cli/models.h"
+#include "cli/common_options.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
@@ -11,7 +11,6 @@ namespace {
 
 struct BenchVerb {
   BenchOptions options;
-  std::string memory;
   std::vector<std::string> models;
 };
 
@@ -83,12 +82,7 @@ report::Table bench_table(const BenchReport& r) {
 }
 
 int run_bench(BenchVerb verb, const Console& console) {
-  if (!verb.memory.empty()) verb.options.memory = parse_size(verb.memory, "--memory");
-  if (!verb.models.empty()) {
-    Expansion expansion = expand_models(verb.models, {});
-    for (const std::string& note : expansion.notes) console.note(note);
-    verb.options.models = std::move(expansion.models);
-  }
+  verb.options.models = expand({.typed = verb.models, .options = {}}, console);
   BenchReport report;
   {
     ProgressBar progress(console);
@@ -120,11 +114,8 @@ void add_bench(CLI::App& app, Session& session) {
   verb->add_option("--precision", o.precision, "Arithmetic of the run, as in `embed`")
       ->type_name("NAME")
       ->capture_default_str();
-  verb->add_option("--threads", o.threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
-  verb->add_option("--memory", v->memory, "Budget of the run, as 4GiB; left out: half of what is free")
-      ->type_name("SIZE");
+  add_threads(*verb, o.threads);
+  add_memory(*verb, o.memory);
   verb->add_option("MODEL", v->models, "What to embed instead of random adapters; -q prints run / limit alone")
       ->type_name("");
   verb->callback([&session, v] { session.run = [&session, v] { return run_bench(*v, session.console); }; });

@@ -43,6 +43,11 @@ void Console::note(std::string_view line) const {
 
 void Console::failure(std::string_view line) const { write_stderr("error: ", "\x1b[31m", line); }
 
+void Console::failure(std::string_view name, std::string_view error) const {
+  if (error.find(name) != std::string_view::npos) failure(error);
+  else failure(std::string(name) + ": " + std::string(error));
+}
+
 bool is_terminal(int descriptor) { return isatty(descriptor) == 1; }
 
 bool use_colour(int descriptor) {

@@ -26,6 +26,9 @@ struct Console {
   void note(std::string_view line) const;
   // To stderr, always: "NAME: what went wrong".
   void failure(std::string_view line) const;
+  // Of a model, whose name stands before an error that does not say it: the library's line mostly starts with the path,
+  // which says more than the name does.
+  void failure(std::string_view name, std::string_view error) const;
 };
 
 bool is_terminal(int descriptor);

@@ -1,8 +1,8 @@
 // Owns `deltascape embed`: the main job.
 #include "deltascape/embed.h"
 
+#include "cli/common_options.h"
 #include "cli/embed_results.h"
-#include "cli/models.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
@@ -13,10 +13,8 @@ namespace {
 
 struct EmbedVerb {
   EmbedOptions options;
-  ExpandOptions expand;
   EmbedTargets targets;
-  std::string memory, shard;
-  std::vector<std::string> models;
+  ModelArguments models;
 };
 
 // One npz for several bases is a usage error; adapters name their base in their header, so it is said at the start.
@@ -45,11 +43,7 @@ Json report_json(const EmbedResults& results, const EmbedReport& report) {
 }
 
 void print_report(const EmbedResults& results, const EmbedReport& report, const Console& console) {
-  for (const EmbedFailure& failure : report.failed) {
-    // The library's line mostly starts with the path, which says more than the name does.
-    const bool named = failure.error.find(failure.name) != std::string::npos;
-    console.failure(named ? failure.error : failure.name + ": " + failure.error);
-  }
+  for (const EmbedFailure& failure : report.failed) console.failure(failure.name, failure.error);
   if (console.json) console.print_json(report_json(results, report));
   else if (console.quiet)
     for (const Summary& row : results.rows()) console.print_line(row.name);
@@ -57,23 +51,23 @@ void print_report(const EmbedResults& results, const EmbedReport& report, const 
 }
 
 int run_embed(EmbedVerb verb, const Console& console) {
-  if (!verb.memory.empty()) verb.options.memory = parse_size(verb.memory, "--memory");
-  if (!verb.shard.empty()) verb.expand.shard = parse_shard(verb.shard);
   if (verb.targets.npz_file.empty() && verb.targets.store_file.empty()) verb.targets.store_file = kDefaultStore;
 
-  const Expansion expansion = expand_models(verb.models, verb.expand);
-  for (const std::string& note : expansion.notes) console.note(note);
-  if (expansion.models.empty())
-    console.note("no models to embed" + (verb.shard.empty() ? "" : " in shard " + verb.shard));
+  const std::vector<ModelRef> models = expand(verb.models, console);
+  if (models.empty()) {
+    const Shard& shard = verb.models.options.shard;
+    const std::string part = std::to_string(shard.index) + "/" + std::to_string(shard.count);
+    console.note("no models to embed" + (shard.count > 1 ? " in shard " + part : ""));
+  }
   if (!verb.targets.npz_file.empty() && verb.options.base.empty())
-    require_one_named_base(expansion.models, verb.targets.npz_file);
+    require_one_named_base(models, verb.targets.npz_file);
 
-  EmbedResults results(verb.targets, expansion.models, console);
+  EmbedResults results(verb.targets, models, console);
   EmbedReport report;
-  if (!expansion.models.empty()) {
+  if (!models.empty()) {
     ProgressBar progress(console);
-    report = embed(
-        expansion.models, verb.options, [&](store::Record record) { results.add(std::move(record)); }, progress);
+    const auto keep = [&](store::Record record) { results.add(std::move(record)); };
+    report = embed(models, verb.options, keep, progress);
   }
   results.finish();
   print_report(results, report, console);
@@ -109,24 +103,15 @@ void add_how(CLI::App& verb, EmbedVerb& v) {
   verb.add_option("--device", o.device, "Where it runs: cpu, cuda or cuda:N; auto is the processor")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--memory", v.memory, "Budget, as 4GiB or 500MB; left out: half of what is free")->type_name("SIZE");
-  verb.add_option("--threads", o.threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
-  verb.add_option("--shard", v.shard, "Only item k, from 0, where k mod n = i-1; stores add up with `import`")
-      ->type_name("i/n");
+  add_memory(verb, o.memory);
+  add_threads(verb, o.threads);
 }
 
 void add_targets(CLI::App& verb, EmbedVerb& v) {
   verb.add_option("--store", v.targets.store_file, "Store to add to; deltascape.db when --out is not given either")
       ->type_name("F.db");
   verb.add_option("--out", v.targets.npz_file, "Write the embeddings of this run as npz")->type_name("F.npz");
-  verb.add_option("--labels", v.expand.labels_file, "CSV of name,label")->type_name("F.csv");
-  verb.add_option("--label-regex", v.expand.label_pattern, "Label = first group (or all) of a match on the path")
-      ->type_name("RE");
-  verb.add_option("MODEL", v.models, "Directory, file, hub id, label=MODEL, or @list.txt with one MODEL a line")
-      ->required()
-      ->type_name("");
+  add_models(verb, v.models, "stores add up with `import`")->required();
 }
 
 }  // namespace

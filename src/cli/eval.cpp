@@ -2,7 +2,7 @@
 #include <optional>
 #include <span>
 
-#include "cli/models.h"
+#include "cli/common_options.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
@@ -14,9 +14,8 @@ namespace {
 
 struct EvalVerb {
   EvaluateOptions options;
-  ExpandOptions expand;
-  std::string memory, shard, predictions;
-  std::vector<std::string> models;
+  std::string predictions;
+  ModelArguments models;
 };
 
 Json prediction_json(const Prediction& p, const std::string& metric) {
@@ -82,11 +81,7 @@ report::Table table_of(const std::vector<Evaluation>& results, const std::string
 }
 
 int run_eval(EvalVerb verb, const Console& console) {
-  if (!verb.memory.empty()) verb.options.memory = parse_size(verb.memory, "--memory");
-  if (!verb.shard.empty()) verb.expand.shard = parse_shard(verb.shard);
-  const Expansion expansion = expand_models(verb.models, verb.expand);
-  for (const std::string& note : expansion.notes) console.note(note);
-
+  const std::vector<ModelRef> models = expand(verb.models, console);
   std::optional<io::AtomicFile> predictions;
   if (!verb.predictions.empty()) predictions.emplace(verb.predictions);
   const auto told = [&](const Prediction& p) {
@@ -98,12 +93,10 @@ int run_eval(EvalVerb verb, const Console& console) {
   EvaluateReport report;
   {
     ProgressBar progress(console);
-    report = evaluate(expansion.models, verb.options, told, progress);
+    report = evaluate(models, verb.options, told, progress);
   }
   if (predictions) predictions->commit();
-  for (const EmbedFailure& failure : report.failed)
-    console.failure(failure.error.find(failure.name) != std::string::npos ? failure.error
-                                                                          : failure.name + ": " + failure.error);
+  for (const EmbedFailure& failure : report.failed) console.failure(failure.name, failure.error);
   if (console.json) console.print_json(report_json(report));
   else if (console.quiet)
     for (const Evaluation& e : report.results) console.print_line(e.name);
@@ -151,17 +144,9 @@ void add_how(CLI::App& verb, EvalVerb& v) {
       ->check(CLI::IsMember({"fp32", "bf16", "fp64"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--memory", v.memory, "Budget, as 4GiB or 500MB; left out: half of what is free")->type_name("SIZE");
-  verb.add_option("--threads", o.threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
-  verb.add_option("--shard", v.shard, "Only item k, from 0, where k mod n = i-1; the base is in every shard")
-      ->type_name("i/n");
-  verb.add_option("--labels", v.expand.labels_file, "CSV of name,label")->type_name("F.csv");
-  verb.add_option("--label-regex", v.expand.label_pattern, "Label = first group (or all) of a match on the path")
-      ->type_name("RE");
-  verb.add_option("MODEL", v.models, "Directory, file, hub id, label=MODEL, or @list.txt with one MODEL a line")
-      ->type_name("");
+  add_memory(verb, o.memory);
+  add_threads(verb, o.threads);
+  add_models(verb, v.models, "the base is in every shard");
 }
 
 }  // namespace

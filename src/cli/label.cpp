@@ -1,6 +1,7 @@
 // Owns `deltascape label`: giving stored variants their class.
 #include <map>
 
+#include "cli/common_options.h"
 #include "cli/labels.h"
 #include "cli/options.h"
 #include "cli/store_view.h"
@@ -68,9 +69,7 @@ void add_label(CLI::App& app, Session& session) {
   CLI::App* verb = add_verb(app, session, "label", "Give stored variants their class", "deltascape label math-1 math");
   const auto options = std::make_shared<LabelOptions>();
   options->view.add_store(*verb);
-  verb->add_option("--labels", options->labels_file, "CSV of name,label")->type_name("F.csv");
-  verb->add_option("--label-regex", options->pattern, "Label = first group (or all) of a match on the stored path")
-      ->type_name("RE");
+  add_labels(*verb, options->labels_file, options->pattern, "stored path");
   verb->add_option("NAME", options->name, "A stored variant")->type_name("");
   const CLI::Option* label_option = verb->add_option("LABEL", options->label, "Its class")->type_name("");
   verb->callback([&session, options, label_option] {

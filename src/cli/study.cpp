@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "cli/options.h"
+#include "cli/common_options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
 #include "io/file.h"
@@ -15,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct StudyVerb {
-  std::string file, base, out, memory;
+  std::string file, base, out;
+  std::size_t memory = 0;
   int threads = 0;
 };
 
@@ -23,7 +24,7 @@ StudyOptions options_of(const StudyVerb& verb) {
   StudyOptions options = read_study(verb.file);
   if (!verb.base.empty()) options.base = verb.base;
   if (!verb.out.empty()) options.out = verb.out;
-  if (!verb.memory.empty()) options.memory = parse_size(verb.memory, "--memory");
+  options.memory = verb.memory;
   options.threads = verb.threads;
   return options;
 }
@@ -87,11 +88,8 @@ void add_study(CLI::App& app, Session& session) {
       ->type_name("");
   verb->add_option("--base", options->base, "In place of the file's base")->type_name("BASE");
   verb->add_option("--out", options->out, "In place of the file's out")->type_name("DIR");
-  verb->add_option("--memory", options->memory, "Budget, as 4GiB or 500MB; left out: half of what is free")
-      ->type_name("SIZE");
-  verb->add_option("--threads", options->threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
+  add_memory(*verb, options->memory);
+  add_threads(*verb, options->threads);
   verb->callback(
       [&session, options] { session.run = [&session, options] { return run_study_verb(*options, session.console); }; });
 }

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "cli/options.h"
+#include "cli/common_options.h"
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
@@ -15,7 +15,6 @@ struct TaskVerb {
   TaskOptions options;
   StoreView view;
   std::vector<std::string> examples;
-  std::string memory;
   std::size_t k = 5;
 };
 
@@ -82,7 +81,6 @@ void print_report(const TaskReport& report, std::size_t k, const Console& consol
 
 int run_task(TaskVerb verb, const Console& console) {
   TaskOptions& options = verb.options;
-  if (!verb.memory.empty()) options.memory = parse_size(verb.memory, "--memory");
   if (options.controls_file.empty()) options.controls_file = beside(verb.view.file);
   options.layer = verb.view.layer;
   for (const std::string& file : verb.examples)
@@ -163,11 +161,8 @@ void add_task(CLI::App& app, Session& session) {
   options->view.add_where(*verb);
   add_ranking(*verb, *options);
   add_training(*verb, *options);
-  verb->add_option("--memory", options->memory, "Budget, as 4GiB or 500MB; left out: half of what is free")
-      ->type_name("SIZE");
-  verb->add_option("--threads", options->options.threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
+  add_memory(*verb, options->options.memory);
+  add_threads(*verb, options->options.threads);
   verb->callback(
       [&session, options] { session.run = [&session, options] { return run_task(*options, session.console); }; });
 }

@@ -1,24 +1,18 @@
 // Owns `deltascape train`: finetuning, an adapter in PEFT's layout out.
 #include "deltascape/train.h"
 
-#include "cli/options.h"
+#include "cli/common_options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
 
 namespace deltascape::cli {
 namespace {
 
-struct TrainVerb {
-  TrainOptions options;
-  std::string memory;
-};
-
-int run_train(TrainVerb verb, const Console& console) {
-  if (!verb.memory.empty()) verb.options.memory = parse_size(verb.memory, "--memory");
+int run_train(const TrainOptions& options, const Console& console) {
   TrainReport report;
   {
     ProgressBar progress(console);
-    report = train(verb.options, progress);
+    report = train(options, progress);
   }
   if (console.json)
     console.print_json({{"out", report.out},
@@ -101,16 +95,13 @@ void add_data(CLI::App& verb, TrainOptions& o) {
   verb.add_option("--seed", o.seed, "Of order, start and dropout")->type_name("N")->capture_default_str();
 }
 
-void add_how(CLI::App& verb, TrainVerb& v) {
-  TrainOptions& o = v.options;
+void add_how(CLI::App& verb, TrainOptions& o) {
   verb.add_option("--precision", o.precision, "fp32, bf16 (of products alone) or fp64")
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_flag("--recompute", o.recompute, "Less memory, a third more time (gradient checkpointing)");
-  verb.add_option("--memory", v.memory, "For the base's weights, as 4GiB; left out: all of them")->type_name("SIZE");
-  verb.add_option("--threads", o.threads, "Left out: all cores this process may use")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
+  add_memory(verb, o.memory, "For the base's weights, as 4GiB; left out: all of them");
+  add_threads(verb, o.threads);
   verb.add_option("--checkpoint-seconds", o.checkpoint_seconds, "Between the states a killed run goes on from")
       ->type_name("X")
       ->capture_default_str();
@@ -124,11 +115,11 @@ void add_train(CLI::App& app, Session& session) {
       app, session, "train", "Finetune a base; an adapter in PEFT's layout, or a full model, out",
       "deltascape train --base SmolLM2-135M --data math.jsonl --out adapters/math\n"
       "  deltascape train --base SmolLM2-135M --data pairs.jsonl --loss dpo --learning-rate 1e-5 --out adapters/dpo");
-  const auto options = std::make_shared<TrainVerb>();
-  add_what(*verb, options->options);
-  add_method(*verb, options->options);
-  add_optimiser(*verb, options->options);
-  add_data(*verb, options->options);
+  const auto options = std::make_shared<TrainOptions>();
+  add_what(*verb, *options);
+  add_method(*verb, *options);
+  add_optimiser(*verb, *options);
+  add_data(*verb, *options);
   add_how(*verb, *options);
   verb->callback(
       [&session, options] { session.run = [&session, options] { return run_train(*options, session.console); }; });

@@ -56,4 +56,6 @@ int usable_processors() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+int threads_to_use(int asked) { return asked > 0 ? std::min(asked, usable_processors()) : usable_processors(); }
+
 }  // namespace deltascape

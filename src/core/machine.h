@@ -14,5 +14,7 @@ struct ResidentMemory {
 ResidentMemory resident_memory();
 // Processors this process may run on (its affinity mask).
 int usable_processors();
+// What an option --threads comes to: no more than that, and all of them for 0.
+int threads_to_use(int asked);
 
 }  // namespace deltascape

@@ -274,7 +274,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
                   const std::function<void(store::Record)>& sink, Progress& progress) {
   check_options(options);
   // More threads than processors only wait for each other.
-  at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
+  at::set_num_threads(threads_to_use(options.threads));
   EmbedReport report;
   // The one base of all comes first: without it no variant need be downloaded.
   if (!options.base.empty()) engine::translated([&] { hub::fetch(options.base, progress); });

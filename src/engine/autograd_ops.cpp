@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/mix.h"
 #include "deltascape/error.h"
 #include "engine/aten_math.h"
 #include "engine/autograd_functions.h"
@@ -35,15 +36,11 @@ namespace {
 
 bool trains(const at::Tensor& t) { return t.defined() && t.requires_grad(); }
 
-// Of one site's mask: every input moves every bit (splitmix64).
+// Of one site's mask.
 std::uint64_t mask_key(std::uint64_t seed, Site site) {
   std::uint64_t key = seed;
-  for (const auto part : {static_cast<int>(site.module), site.layer, site.expert}) {
-    key += 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(part);
-    key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    key = (key ^ (key >> 27)) * 0x94d049bb133111ebULL;
-    key ^= key >> 31;
-  }
+  for (const auto part : {static_cast<int>(site.module), site.layer, site.expert})
+    key = mixed(key + kSplitMixStep + static_cast<std::uint64_t>(part));
   return key;
 }
 
@@ -157,7 +154,7 @@ at::Tensor AutogradOps::packed(const model::LayerSpec& layer, const at::Tensor& 
                     .value_dim = spec_.value_dim,
                     .scale = spec_.attention_scale,
                     .causal = spec_.stacks[static_cast<std::size_t>(layer.stack)].causal};
-  if (spec_.position == model::PositionKind::kRotary && layer.rope >= 0) {
+  if (spec_.rotates(layer)) {
     const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
     p.turn = {.dim = spec_.head_dim, .turned = rope.dim, .offset = rope.offset, .interleaved = rope.interleaved};
     for (const std::int64_t length : batch_.lengths) p.angles.push_back(angles(layer.rope, batch_.shared + length));
@@ -183,7 +180,7 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
   const std::int64_t longest = batch_.shared + *std::ranges::max_element(batch_.lengths);
   if (!batch_.cache && is_packed(spec_, layer, longest)) return packed(layer, q, k, v);
   if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
-  const bool rotary = spec_.position == model::PositionKind::kRotary && layer.rope >= 0;
+  const bool rotary = spec_.rotates(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {

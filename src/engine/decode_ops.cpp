@@ -43,7 +43,7 @@ at::Tensor DecodeOps::attention(const model::LayerSpec& layer, const at::Tensor&
 
 at::Tensor DecodeOps::one_by_one(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) {
-  const bool rotary = spec_.position == model::PositionKind::kRotary && layer.rope >= 0;
+  const bool rotary = spec_.rotates(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
@@ -70,7 +70,7 @@ at::Tensor DecodeOps::together(const model::LayerSpec& layer, const at::Tensor& 
   const std::int64_t sequences = q.size(0), share = spec_.heads / spec_.kv_heads;
   const std::int64_t keys = *std::ranges::max_element(batch_.seen) + 1;
   at::Tensor qs = q.view({sequences, -1, spec_.head_dim}), ks = k.view({sequences, -1, spec_.head_dim});
-  if (spec_.position == model::PositionKind::kRotary && layer.rope >= 0) {
+  if (spec_.rotates(layer)) {
     const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
     qs = rotate(rope, qs, step_angles(layer.rope));
     ks = rotate(rope, ks, step_angles(layer.rope));

@@ -3,6 +3,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <filesystem>
 #include <new>
 #include <string>
 
@@ -21,6 +22,8 @@ auto translated(F&& work) {
     throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::kIo, "out of memory: give a smaller --memory");
+  } catch (const std::filesystem::filesystem_error& e) {
+    throw Error(ErrorCode::kIo, e.what());
   } catch (const std::exception& e) {
     throw Error(ErrorCode::kInternal, e.what());
   }

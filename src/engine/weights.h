@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "model/checkpoint.h"
@@ -22,6 +23,10 @@ class Weights {
   Weights(std::shared_ptr<const model::Checkpoint> checkpoint, at::ScalarType dtype,
           std::optional<at::ScalarType> products = {})
       : checkpoint_(std::move(checkpoint)), dtype_(dtype), products_(products.value_or(dtype)) {}
+  // As the option --precision says: "fp32", "fp64", or "bf16", which multiplies in bfloat16 and is fp32 otherwise.
+  Weights(std::shared_ptr<const model::Checkpoint> checkpoint, const std::string& precision)
+      : Weights(std::move(checkpoint), precision == "fp64" ? at::kDouble : at::kFloat,
+                precision == "bf16" ? std::optional(at::kBFloat16) : std::nullopt) {}
   // From here on the weights that were used longest ago are dropped, and read again when they are asked for, so that
   // those in memory take at most so many bytes, or one tensor where that is larger. 0: no limit. With recomputation
   // (TrainingPass) a model that is larger than memory trains.

@@ -85,9 +85,7 @@ class Ranker {
       Vector values(query.size());
       add_embedding(values, *member, row_, without.probe);
       take_off(values, shared);
-      const double qm = dot(query, values), qq = dot(query, query), mm = dot(values, values);
-      if (qq > 0 && mm > 0) out.push_back(std::clamp(qm / (std::sqrt(qq) * std::sqrt(mm)), -1.0, 1.0));
-      else out.push_back(std::nullopt);
+      out.push_back(cosine_of(dot(query, values), dot(query, query), dot(values, values)));
     }
     return out;
   }
@@ -98,10 +96,8 @@ class Ranker {
     for (const auto* more : {&task_.runs, &task_.controls})
       for (const store::Record& record : *more) all.push_back(&record);
     const std::int64_t probes = task_.runs.front().probe_count;
-    const bool complete = probes >= 2 && std::all_of(all.begin(), all.end(), [&](const store::Record* r) {
-                            return r->layers == 1 && r->probe_count == probes &&
-                                   r->per_probe.size() == static_cast<std::size_t>(probes * r->dim);
-                          });
+    const bool complete =
+        std::ranges::all_of(all, [&](const store::Record* r) { return has_probes(*r) && r->probe_count == probes; });
     std::vector<Without> out;
     for (std::int64_t p = 0; complete && p < probes; ++p) out.push_back({.probe = static_cast<std::size_t>(p)});
     return out;

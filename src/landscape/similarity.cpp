@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t kMostRecords = 20000;
 
-std::optional<double> from_products(double ab, double aa, double bb) {
-  if (!(aa > 0) || !(bb > 0)) return std::nullopt;
-  return std::clamp(ab / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
-}
-
 // Cosines of the means over all probes but one, one a probe; empty when one of them does not exist.
 std::vector<double> leave_one_out(const store::Record& a, const store::Record& b) {
   const std::size_t probes = static_cast<std::size_t>(a.probe_count), dim = static_cast<std::size_t>(a.dim);
@@ -34,7 +29,7 @@ std::vector<double> leave_one_out(const store::Record& a, const store::Record& b
       aa += x * x;
       bb += y * y;
     }
-    const std::optional<double> cosine = from_products(ab, aa, bb);
+    const std::optional<double> cosine = cosine_of(ab, aa, bb);
     if (!cosine) return {};
     out.push_back(*cosine);
   }
@@ -50,12 +45,17 @@ double jackknife_error(const std::vector<double>& cosines) {
   return std::sqrt((count - 1) / count * squares);
 }
 
+}  // namespace
+
 bool has_probes(const store::Record& record) {
   return record.layers == 1 && record.probe_count >= 2 &&
          record.per_probe.size() == static_cast<std::size_t>(record.probe_count * record.dim);
 }
 
-}  // namespace
+std::optional<double> cosine_of(double ab, double aa, double bb) {
+  if (!(aa > 0) || !(bb > 0)) return std::nullopt;
+  return std::clamp(ab / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
+}
 
 std::span<const float> embedding(const store::Record& record, Row row) {
   const std::int64_t index = row.value_or(record.layers - 1);
@@ -82,7 +82,7 @@ std::optional<double> cosine(std::span<const float> a, std::span<const float> b)
     aa += double{a[k]} * a[k];
     bb += double{b[k]} * b[k];
   }
-  return from_products(ab, aa, bb);
+  return cosine_of(ab, aa, bb);
 }
 
 Similarity similarity(const store::Record& a, const store::Record& b, Row row) {

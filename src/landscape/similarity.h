@@ -18,6 +18,11 @@ using Row = std::optional<std::int64_t>;
 // The chosen row, [dim]. A row beyond the record's layers is Error(kUsage).
 std::span<const float> embedding(const store::Record& record, Row row = {});
 
+// Whether the deltas of at least two probes are known one by one.
+bool has_probes(const store::Record& record);
+
+// From the products of two vectors with each other and with themselves.
+std::optional<double> cosine_of(double ab, double aa, double bb);
 // Empty when either is zero (a variant without effect points nowhere). Error(kMismatch) when widths differ.
 std::optional<double> cosine(std::span<const float> a, std::span<const float> b);
 

@@ -2,7 +2,6 @@
 #include "deltascape/bench.h"
 
 #include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
 #include "engine/plan.h"
+#include "engine/translated.h"
 #include "hub/fetch.h"
 #include "measure/random_adapters.h"
 #include "measure/rates.h"
@@ -111,9 +111,7 @@ void set_limits(BenchReport& report) {
     report.disk_limit = static_cast<double>(report.base_bytes + report.variant_bytes) / rates.disk_rate;
 }
 
-}  // namespace
-
-BenchReport bench(const BenchOptions& options, Progress& progress) try {
+BenchReport measured(const BenchOptions& options, Progress& progress) {
   if (options.variants < 1 || options.rank < 1)
     throw Error(ErrorCode::kUsage, "a benchmark needs a variant of at least rank 1", {.field = "-n, --rank"});
   const hub::Resolved found = hub::fetch(options.base, progress);
@@ -122,7 +120,7 @@ BenchReport bench(const BenchOptions& options, Progress& progress) try {
   const Processor processor = this_processor();
   report.machine.processor = processor.name;
   report.machine.features = processor.features;
-  report.machine.threads = options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors();
+  report.machine.threads = threads_to_use(options.threads);
   at::set_num_threads(report.machine.threads);
   // Before anything reads the base: the page cache counts as it was found.
   const measure::DiskRate disk = measure::disk_rate(base->path(), progress);
@@ -140,10 +138,12 @@ BenchReport bench(const BenchOptions& options, Progress& progress) try {
   measure_rates(base->spec(), report, progress);
   set_limits(report);
   return report;
-} catch (const c10::Error& e) {
-  throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
-} catch (const std::filesystem::filesystem_error& e) {
-  throw Error(ErrorCode::kIo, e.what());
+}
+
+}  // namespace
+
+BenchReport bench(const BenchOptions& options, Progress& progress) {
+  return engine::translated([&] { return measured(options, progress); });
 }
 
 }  // namespace deltascape

@@ -54,7 +54,7 @@ void write_adapter(const model::ModelSpec& spec, int rank, std::uint64_t seed, c
       const std::string path = spec.hf_name({module, layer});
       if (path.empty() || !spec.has(Site{module, layer})) continue;
       const auto shape = spec.shape(module);  // [out, in]
-      targets.insert(path.substr(path.rfind('.') + 1));
+      targets.insert(model::last_component(path));
       const std::string name = "base_model.model.model." + path;
       add(matrices, name + ".lora_A.weight", {rank, shape[1]}, 1 / std::sqrt(static_cast<double>(shape[1])), chance);
       add(matrices, name + ".lora_B.weight", {shape[0], rank}, 0.02, chance);

@@ -176,6 +176,10 @@ std::vector<std::string> hf_names(const Architecture& a, Site site, int stack = 
 std::vector<std::string> gguf_names(const Architecture& a, Site site);  // "blk.3.attn_q"
 // The inverse of hf_name for a module path with any of the published prefixes ("model.", "language_model.model.").
 // `stack_first`: each stack's first layer; without it only sites of the first stack are found.
+// "model.layers.0.self_attn.q_proj" -> "q_proj".
+inline std::string last_component(std::string_view module_path) {
+  return std::string(module_path.substr(module_path.rfind('.') + 1));
+}
 std::optional<Site> site_of(const Architecture& a, std::string_view module_path, std::span<const int> stack_first = {});
 // The inverse of gguf_names: "blk.3.attn_q".
 std::optional<Site> gguf_site_of(const Architecture& a, std::string_view name);

@@ -113,6 +113,7 @@ struct ModelSpec {
   }
   // Whether distances between tokens count in the scores (RelativeSpec).
   bool counts_distances() const { return position == PositionKind::kRelative || architecture->relative_beside; }
+  bool rotates(const LayerSpec& layer) const { return position == PositionKind::kRotary && layer.rope >= 0; }
   bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
   // Of a model that does: the decoder's first layer; else 0.
   int decoder_first() const { return stacks.back().first; }

@@ -8,7 +8,7 @@
 #include "store/names.h"
 #include "store/store.h"
 #include "study/control_files.h"
-#include "study/train_settings.h"
+#include "train/settings.h"
 
 namespace deltascape::study {
 namespace {
@@ -43,7 +43,7 @@ std::vector<TaskExamples> write_controls(const std::filesystem::path& folder) {
 }
 
 ControlKey control_key(const TrainOptions& training) {
-  io::Json settings = settings_json(training);
+  io::Json settings = training::settings_json(training);
   settings["seed"] = training.seed;
   Hasher hasher;
   hasher.update(settings.dump());

@@ -21,11 +21,6 @@ using engine::VariantOperators;
 using engine::Weights;
 using model::Checkpoint;
 
-Weights weights_of(const EvaluateOptions& o, std::shared_ptr<const Checkpoint> model) {
-  const at::ScalarType dtype = o.precision == "fp64" ? at::kDouble : at::kFloat;
-  return {std::move(model), dtype, o.precision == "bf16" ? std::optional(at::kBFloat16) : std::nullopt};
-}
-
 // How the budget is shared: weights first, but passes keep a quarter.
 struct Shares {
   std::size_t weights, passes;
@@ -49,7 +44,7 @@ class Run {
         base_(Checkpoint::open(hub::fetch_path(options.base, progress))),
         data_(study::read_evaluation(options, *base_)),
         shares_(options, *base_),
-        weights_(weights_of(options, base_)),
+        weights_(base_, options.precision),
         evaluator_(options, data_, *base_, shares_.passes) {
     weights_.limit(shares_.weights);
   }
@@ -91,7 +86,7 @@ class Run {
     const auto full = Checkpoint::open(path);
     if (const auto error = model::misfit(*full, *base_)) throw *error;
     if (!shares_.two) weights_.forget();
-    Weights own = weights_of(options_, full);
+    Weights own(full, options_.precision);
     own.limit(shares_.weights);
     return one(model, own, {}, told);
   }
@@ -143,7 +138,7 @@ void check_options(const EvaluateOptions& o) {
 EvaluateReport evaluate(const std::vector<ModelRef>& models, const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& told, Progress& progress) {
   check_options(options);
-  at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
+  at::set_num_threads(threads_to_use(options.threads));
   return engine::translated([&] { return Run(options, progress).all(models, told); });
 }
 

@@ -35,14 +35,8 @@ EvaluationData read_evaluation(const EvaluateOptions& options, const model::Chec
   for (const Row& row : out.rows) {
     std::vector<engine::Example> examples;
     for (const std::string& completion : row.completions) {
-      engine::Example e = training::example_of(*tokenizer, row.prompt, completion, choice ? std::nullopt : out.end);
-      const std::string line = "line " + std::to_string(row.line);
-      if (e.prompt.empty())
-        throw Error(ErrorCode::kBadFile, "a prompt without tokens, where the base begins texts with none",
-                    {.path = options.data, .field = line + ": prompt"});
-      if (e.completion.empty())
-        throw Error(ErrorCode::kBadFile, "a completion without tokens",
-                    {.path = options.data, .field = line + (choice ? ": choices" : ": completion")});
+      const auto end = choice ? std::nullopt : out.end;
+      engine::Example e = training::example_of(*tokenizer, options.data, row, completion, end);
       const auto said = exact ? options.tokens : static_cast<std::int64_t>(e.completion.size());
       check_length(options, base.spec(), row, static_cast<std::int64_t>(e.prompt.size()) + said);
       examples.push_back(std::move(e));

@@ -6,7 +6,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
-#include "study/train_settings.h"
+#include "train/settings.h"
 
 namespace deltascape {
 namespace {
@@ -80,8 +80,8 @@ StudyOptions read_study(const std::string& file) {
   read_count(fields, "examples", out.examples, 0);
   read_count(fields, "tasks", out.tasks, 0);
   read_count(fields, "held_out", out.held_out, 1);
-  if (const auto training = fields.object("training")) study::read_settings(*training, out.training);
-  if (const auto few_shot = fields.object("few_shot")) study::read_settings(*few_shot, out.few_shot);
+  if (const auto training = fields.object("training")) training::read_settings(*training, out.training);
+  if (const auto few_shot = fields.object("few_shot")) training::read_settings(*few_shot, out.few_shot);
   out.calibrate = fields.boolean("calibrate").value_or(out.calibrate);
   out.positions = positions(fields);
   if (const auto probes = fields.string("probes")) out.probes_file = beside(file, *probes);
@@ -102,8 +102,8 @@ nlohmann::ordered_json configuration(const StudyOptions& options, const std::str
           {"examples", options.examples},
           {"tasks", options.tasks},
           {"held_out", options.held_out},
-          {"training", settings_json(options.training)},
-          {"few_shot", settings_json(options.few_shot)},
+          {"training", training::settings_json(options.training)},
+          {"few_shot", training::settings_json(options.few_shot)},
           {"calibrate", options.calibrate},
           {"positions", options.positions},
           {"probes", options.probes_file},

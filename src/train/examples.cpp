@@ -61,9 +61,7 @@ class Reader {
   std::optional<std::vector<Example>> read(const Row& row) const {
     std::vector<Example> out;
     for (const std::string& text : row.completions) {
-      Example e = example_of(*tokenizer_, row.prompt, text, end_);
-      if (e.prompt.empty()) fail(row, "prompt", "a prompt without tokens, where the base begins texts with none");
-      if (e.completion.empty()) fail(row, "completion", "a completion without tokens");
+      Example e = example_of(*tokenizer_, options_.data, row, text, end_);
       if (const std::int64_t tokens = tokens_of(e); tokens > limit_) {
         if (options_.long_examples == "error") fail_long(row, tokens);
         const std::int64_t room = limit_ - static_cast<std::int64_t>(e.prompt.size());
@@ -76,10 +74,6 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void fail(const Row& row, const std::string& field, const std::string& message) const {
-    throw Error(ErrorCode::kBadFile, message,
-                {.path = options_.data, .field = "line " + std::to_string(row.line) + ": " + field});
-  }
   [[noreturn]] void fail_long(const Row& row, std::int64_t tokens) const {
     throw Error(ErrorCode::kBadFile,
                 "too long an example: raise --max-tokens, or give --long-examples truncate or skip",
@@ -122,10 +116,16 @@ std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text:
   return known(configured(path / "config.json"));
 }
 
-Example example_of(const text::Tokenizer& tokenizer, const std::string& prompt, const std::string& completion,
-                   std::optional<std::int64_t> end) {
-  Example out{ids_of(tokenizer, prompt, true), ids_of(tokenizer, completion, false)};
+Example example_of(const text::Tokenizer& tokenizer, const fs::path& file, const Row& row,
+                   const std::string& completion, std::optional<std::int64_t> end) {
+  Example out{ids_of(tokenizer, row.prompt, true), ids_of(tokenizer, completion, false)};
   if (end) out.completion.push_back(*end);
+  const auto require = [&](const Ids& ids, const std::string& missing) {
+    if (ids.empty())
+      throw Error(ErrorCode::kBadFile, missing, {.path = file.string(), .field = "line " + std::to_string(row.line)});
+  };
+  require(out.prompt, "a prompt without tokens, where the base begins texts with none");
+  require(out.completion, "a completion without tokens");
   return out;
 }
 

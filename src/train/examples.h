@@ -1,6 +1,7 @@
 // Owns training's examples: the data's texts as token ids, and which of them are too long.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "deltascape/train.h"
 #include "engine/likelihood.h"
 #include "model/checkpoint.h"
+#include "train/rows.h"
 
 namespace deltascape::training {
 
@@ -16,8 +18,9 @@ namespace deltascape::training {
 std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text::Tokenizer& tokenizer);
 
 // The prompt's ids as `embed` reads probes, special tokens included; the completion's without any, then the end token.
-engine::Example example_of(const text::Tokenizer& tokenizer, const std::string& prompt, const std::string& completion,
-                           std::optional<std::int64_t> end);
+// Throws Error naming file and line where either has no token.
+engine::Example example_of(const text::Tokenizer& tokenizer, const std::filesystem::path& file, const Row& row,
+                           const std::string& completion, std::optional<std::int64_t> end);
 
 struct Examples {
   // A row of the data: its completion; or what was chosen, then what was rejected.

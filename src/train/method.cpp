@@ -13,8 +13,6 @@ bool ends_with_component(const std::string& path, const std::string& target) {
   return path == target || path.ends_with("." + target);
 }
 
-std::string last_component(const std::string& path) { return path.substr(path.rfind('.') + 1); }
-
 }  // namespace
 
 at::Tensor Method::add(std::string name, const at::Tensor& value) {
@@ -40,7 +38,7 @@ std::vector<model::Site> target_sites(const model::ModelSpec& spec, const std::v
   std::set<std::string> names, unused(targets.begin(), targets.end());
   for (const model::Site& site : linears) {
     const std::string path = spec.hf_name(site);
-    names.insert(last_component(path));
+    names.insert(model::last_component(path));
     bool taken = targets.empty() && std::ranges::find(usual, site.module) != usual.end();
     for (const std::string& target : targets)
       if (ends_with_component(path, target)) taken = true, unused.erase(target);

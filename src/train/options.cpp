@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "deltascape/error.h"
+#include "train/settings.h"
 
 namespace deltascape::training {
 namespace {
@@ -66,28 +67,15 @@ void check_options(const TrainOptions& o) {
 }
 
 io::Json deciding(const TrainOptions& o) {
-  return {{"--method", o.method},
-          {"--loss", o.loss},
-          {"--rank", o.rank},
-          {"--alpha", o.alpha},
-          {"--dropout", o.dropout},
-          {"--targets", o.targets},
-          {"--virtual-tokens", o.virtual_tokens},
-          {"--beta", o.beta},
-          {"--learning-rate", o.learning_rate},
-          {"--weight-decay", o.weight_decay},
-          {"--clip", o.clip},
-          {"--schedule", o.schedule},
-          {"--warmup", o.warmup},
-          {"--batch", o.batch},
-          {"--accumulation", o.accumulation},
-          {"--epochs", o.epochs},
-          {"--max-steps", o.max_steps},
-          {"--shuffle", o.shuffle},
-          {"--seed", o.seed},
-          {"--precision", o.precision},
-          {"--recompute", o.recompute},
-          {"--base-name", o.base_name}};
+  io::Json out = {{"--seed", o.seed}, {"--base-name", o.base_name}};
+  const io::Json settings = settings_json(o);
+  for (const auto& [setting, value] : settings.items()) {
+    if (setting == "max_tokens" || setting == "long_examples") continue;  // they decide the data, which has a hash
+    std::string option = "--" + setting;
+    std::ranges::replace(option, '_', '-');
+    out[option] = value;
+  }
+  return out;
 }
 
 }  // namespace deltascape::training

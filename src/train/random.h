@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/mix.h"
+
 namespace deltascape::training {
 
 // What numbers are drawn for; equal counts of different purposes have nothing to do with each other.
@@ -16,16 +18,10 @@ class Random {
  public:
   Random(std::uint64_t seed, Purpose purpose, std::uint64_t which)
       : key_(mixed(mixed(mixed(seed) + static_cast<std::uint64_t>(purpose)) + which)) {}
-  std::uint64_t next() { return mixed(key_ + 0x9E3779B97F4A7C15U * ++count_); }
+  std::uint64_t next() { return mixed(key_ + kSplitMixStep * ++count_); }
   double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }  // [0, 1)
 
  private:
-  // The finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-  static std::uint64_t mixed(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31);
-  }
   std::uint64_t key_, count_ = 0;
 };
 

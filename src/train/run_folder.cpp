@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "adapter/tensor_list.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/safetensors_write.h"
@@ -12,10 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kRun = "run";  // a text of bytes: step, settings and log as JSON
-
-std::span<const std::byte> bytes_of(const at::Tensor& t) {
-  return std::as_bytes(std::span(static_cast<const char*>(t.const_data_ptr()), t.nbytes()));
-}
 
 io::DType dtype_of(const at::Tensor& t) { return t.scalar_type() == at::kDouble ? io::DType::kF64 : io::DType::kF32; }
 
@@ -95,7 +92,7 @@ void RunFolder::save(const io::Json& settings, const State& state) const {
   const std::string run = io::Json{{"step", state.step}, {"settings", settings}, {"log", state.log}}.dump();
   std::vector<io::TensorToWrite> out;
   for (const auto& [name, tensor] : state.tensors)
-    out.push_back({name, dtype_of(tensor), tensor.sizes().vec(), bytes_of(tensor)});
+    out.push_back({name, dtype_of(tensor), tensor.sizes().vec(), adapter::bytes_of(tensor)});
   out.push_back({kRun, io::DType::kU8, {static_cast<std::int64_t>(run.size())}, std::as_bytes(std::span(run))});
   io::write_safetensors(file(), std::move(out));
 }

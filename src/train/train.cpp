@@ -25,11 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace t = training;
 
-engine::Weights weights_of(const TrainOptions& o, std::shared_ptr<const model::Checkpoint> base) {
-  const at::ScalarType dtype = o.precision == "fp64" ? at::kDouble : at::kFloat;
-  return {std::move(base), dtype, o.precision == "bf16" ? std::optional(at::kBFloat16) : std::nullopt};
-}
-
 io::Json settings_of(const TrainOptions& options, const t::Examples& examples, const model::Checkpoint& base,
                      const fs::path& init) {
   io::Json out = t::deciding(options);
@@ -59,7 +54,7 @@ class Run {
         progress_(progress),
         folder_(options.out),
         base_(model::Checkpoint::open(hub::fetch_path(options.base, progress))),
-        weights_(weights_of(options, base_)),
+        weights_(base_, options.precision),
         examples_(t::read_examples(options, *base_, options.method == "prefix" ? options.virtual_tokens : 0, progress)),
         plan_(options, examples_.rows.size()),
         schedule_{options.schedule, options.learning_rate,
@@ -177,7 +172,7 @@ TrainReport train(const TrainOptions& given, Progress& progress) {
   TrainOptions options = given;
   if (options.base_name.empty()) options.base_name = options.base;
   t::check_options(options);
-  at::set_num_threads(options.threads > 0 ? std::min(options.threads, usable_processors()) : usable_processors());
+  at::set_num_threads(threads_to_use(options.threads));
   engine::repeat_products();
   return engine::translated([&] { return Run(options, progress).all(); });
 }

@@ -6,27 +6,19 @@ After every kill: the store opens, SQLite finds it whole, every row a reader had
 equals that of an undisturbed run, and the program itself lists them. Every few kills the same command runs to its end
 on what was left, and the store then holds what an undisturbed run stores.
 """
-import argparse
-import os
-import random
 import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import formats as f  # noqa: E402
+import killing  # noqa: E402
+from killing import Failure  # noqa: E402
 
 ADAPTERS, ROWS, EVERY = 150, 400, 6
-SILENT = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"}
-
-
-class Failure(Exception):
-    pass
 
 
 def floats(blob):
@@ -80,9 +72,7 @@ def check(rows, expected, seen):
 
 
 def complete(command, store):
-    done = subprocess.run(command, env=ENVIRONMENT, **SILENT)
-    if done.returncode != 0:
-        raise Failure(f"a run to the end: exit {done.returncode}: {done.stderr.decode()[:400]}")
+    killing.to_the_end(command)
     return rows_of(store)
 
 
@@ -105,7 +95,7 @@ class Trial:
 
     def kill(self, chance):
         """One kill: anywhere in the run, or, mostly, while rows are being written."""
-        process = subprocess.Popen(self.command, env=ENVIRONMENT, **SILENT)
+        process = killing.start(self.command)
         anywhere = chance.random() < 0.25
         wait = chance.uniform(0, self.seconds) if anywhere else 0
         enough = 0 if anywhere else chance.randrange(1, self.count)
@@ -122,7 +112,7 @@ class Trial:
         check(rows, self.expected, seen)
         self.partial += 0 < len(rows) < self.count
         if rows:
-            listed = subprocess.run([self.program, "ls", "-q", "--store", self.store], env=ENVIRONMENT,
+            listed = subprocess.run([self.program, "ls", "-q", "--store", self.store], env=killing.ENVIRONMENT,
                                     capture_output=True)
             if listed.returncode != 0 or set(listed.stdout.decode().split()) != rows.keys():
                 raise Failure(f"ls: exit {listed.returncode}: {listed.stderr.decode()[:400]}")
@@ -148,29 +138,17 @@ def trials(folder, program):
             "import": Trial(program, take, folder / "import.db", ROWS)}
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--program", required=True)
-    arguments.add_argument("--count", type=int, default=24)
-    arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
-    options = arguments.parse_args()
-    chance = random.Random(options.seed)
-    program = str(Path(options.program).resolve())
-    with tempfile.TemporaryDirectory() as above:
-        try:
-            verbs = trials(Path(above), program)
-            for n in range(options.count):
-                trial = verbs["embed" if n % 2 == 0 else "import"]
-                trial.kill(chance)
-                if n % EVERY >= EVERY - 2:
-                    trial.finish()
-        except Failure as failure:
-            sys.exit(f"seed {options.seed}: {failure}")
-    partial = {verb: trial.partial for verb, trial in verbs.items()}
-    print(f"{options.count} kills (seed {options.seed}), left in the middle: {partial}")
-    if options.count >= 20 and min(partial.values()) == 0:
-        sys.exit("no kill fell between the first row and the last: nothing was shown")
+def work(options, program, folder, chance):
+    verbs = trials(folder, program)
+    for n in range(options.count):
+        trial = verbs["embed" if n % 2 == 0 else "import"]
+        trial.kill(chance)
+        if n % EVERY >= EVERY - 2:
+            trial.finish()
+    return {verb: trial.partial for verb, trial in verbs.items()}
 
 
 if __name__ == "__main__":
-    main()
+    count, partial = killing.main(work)
+    if count >= 20 and min(partial.values()) == 0:
+        sys.exit("no kill fell between the first row and the last: nothing was shown")

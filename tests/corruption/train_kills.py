@@ -5,25 +5,19 @@ train_kills.py --program P --base DIR [--count 24] [--seed N]
 After every kill the output is either not there or the whole of it, to the byte what an undisturbed run writes; what a
 run goes on from is never half a state; and in the end nothing of the work is left. Every method and both losses take turns.
 """
-import argparse
 import json
-import os
-import random
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-SILENT = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive"}
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import killing  # noqa: E402
+from killing import Failure  # noqa: E402
+
 ROWS = 40
 RUNS = {"lora": ["--method", "lora", "--dropout", "0.1"], "ia3": ["--method", "ia3"], "prefix": ["--method", "prefix"],
         "full": ["--method", "full"], "dpo": ["--loss", "dpo"]}
-
-
-class Failure(Exception):
-    pass
 
 
 def contents(folder):
@@ -42,7 +36,7 @@ class Run:
         self.command = [program, "train", "--base", base, "--data", str(data), "--out", str(self.out), "--batch", "2",
                         "--accumulation", "1", "--checkpoint-seconds", "0", "--threads", "1", *RUNS[name]]
         began = time.time()
-        self.complete()
+        killing.to_the_end(self.command)
         self.seconds = time.time() - began
         self.expected = contents(self.out)
         self.remove()
@@ -53,19 +47,13 @@ class Run:
             path.unlink()
         self.out.rmdir()
 
-    def complete(self):
-        done = subprocess.run(self.command, env=ENVIRONMENT, **SILENT)
-        if done.returncode != 0:
-            raise Failure(f"{self.name}: a run to the end: exit {done.returncode}: {done.stderr.decode()[:400]}")
-        return done.stderr.decode()
-
     def check(self):
         if contents(self.out) != self.expected:
             raise Failure(f"{self.name}: the output is not what an undisturbed run writes")
 
     def kill(self, chance):
         """One kill: anywhere in the run, or, mostly, once there is a state to go on from."""
-        process = subprocess.Popen(self.command, env=ENVIRONMENT, **SILENT)
+        process = killing.start(self.command)
         state = Path(f"{self.out}.training") / "state.safetensors"
         anywhere = chance.random() < 0.25
         while not anywhere and not state.exists() and process.poll() is None:
@@ -80,39 +68,26 @@ class Run:
             self.remove()
 
     def finish(self):
-        self.resumed += "goes on behind step" in self.complete()
+        self.resumed += "goes on behind step" in killing.to_the_end(self.command)
         self.check()
         if Path(f"{self.out}.training").exists():
             raise Failure(f"{self.name}: the work is left behind")
         self.remove()
 
 
-def main():
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--program", required=True)
-    arguments.add_argument("--base", required=True)
-    arguments.add_argument("--count", type=int, default=24)
-    arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
-    options = arguments.parse_args()
-    chance = random.Random(options.seed)
-    program = str(Path(options.program).resolve())
-    with tempfile.TemporaryDirectory() as above:
-        try:
-            runs = [Run(program, options.base, Path(above), name) for name in RUNS]
-            kills = 0
-            while kills < options.count:
-                run = runs[kills % len(runs)] if options.count < 2 * len(runs) else chance.choice(runs)
-                for _ in range(min(chance.randrange(1, 4), options.count - kills)):  # again and again before it ends
-                    run.kill(chance)
-                    kills += 1
-                run.finish()
-        except Failure as failure:
-            sys.exit(f"seed {options.seed}: {failure}")
-    resumed = {run.name: run.resumed for run in runs}
-    print(f"{kills} kills (seed {options.seed}), runs that went on: {resumed}")
-    if options.count >= 20 and sum(resumed.values()) == 0:
-        sys.exit("no run went on from a state: nothing was shown")
+def work(options, program, folder, chance):
+    runs = [Run(program, options.base, folder, name) for name in RUNS]
+    kills = 0
+    while kills < options.count:
+        run = runs[kills % len(runs)] if options.count < 2 * len(runs) else chance.choice(runs)
+        for _ in range(min(chance.randrange(1, 4), options.count - kills)):  # again and again before it ends
+            run.kill(chance)
+            kills += 1
+        run.finish()
+    return {run.name: run.resumed for run in runs}
 
 
 if __name__ == "__main__":
-    main()
+    count, resumed = killing.main(work, "--base")
+    if count >= 20 and sum(resumed.values()) == 0:
+        sys.exit("no run went on from a state: nothing was shown")

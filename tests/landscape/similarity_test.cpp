@@ -9,22 +9,13 @@
 #include "landscape/compare.h"
 #include "landscape/landscape_goldens.h"
 #include "landscape/neighbours.h"
+#include "message_of.h"
 
 namespace deltascape::landscape {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <typename Function>
-std::string message_of(Function&& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class CosineMatrixGolden : public testing::TestWithParam<const char*> {};
 

@@ -9,11 +9,12 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "message_of.h"
 #include "study/controls.h"
 #include "study/study_data.h"
-#include "study/train_settings.h"
 #include "temporary_folder.h"
 #include "train/rows.h"
+#include "train/settings.h"
 
 namespace deltascape::study {
 namespace {
@@ -21,16 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-template <class Function>
-std::string message_of(Function&& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class StudyFile : public deltascape::testing::FolderTest {
  protected:
@@ -155,11 +146,11 @@ TEST(TrainSettings, ReadWhatTheyWrite) {
   options.targets = {"a", "b"};
   options.batch = 7;
   options.shuffle = false;
-  const io::Json json = settings_json(options);
+  const io::Json json = training::settings_json(options);
   TrainOptions back;
-  read_settings(io::JsonFields(json, "file"), back);
-  EXPECT_EQ(settings_json(back), json);
-  EXPECT_NE(settings_json(TrainOptions()), json);
+  training::read_settings(io::JsonFields(json, "file"), back);
+  EXPECT_EQ(training::settings_json(back), json);
+  EXPECT_NE(training::settings_json(TrainOptions()), json);
 }
 
 TEST(Controls, AreTwentyExamplesEachAndNoneTwice) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "deltascape/error.h"
+#include "message_of.h"
 #include "study/controls.h"
 #include "study/tiny_pool.h"
 
@@ -15,16 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-template <class Function>
-std::string message_of(Function&& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class Task : public TinyPool {
  protected:

@@ -1,6 +1,6 @@
-#include "study/train_settings.h"
+#include "train/settings.h"
 
-namespace deltascape::study {
+namespace deltascape::training {
 namespace {
 
 template <class Options, class Visit>
@@ -65,4 +65,4 @@ void read_settings(const io::JsonFields& fields, TrainOptions& options) {
   fields.require_known(known);
 }
 
-}  // namespace deltascape::study
+}  // namespace deltascape::training

@@ -1,0 +1,40 @@
+#include "cli/common_options.h"
+
+#include "cli/options.h"
+
+namespace deltascape::cli {
+
+void add_memory(CLI::App& verb, std::size_t& bytes, const std::string& help) {
+  const auto read = [&bytes](const std::string& text) { bytes = parse_size(text, "--memory"); };
+  verb.add_option_function<std::string>("--memory", read, help)->type_name("SIZE");
+}
+
+void add_threads(CLI::App& verb, int& threads) {
+  verb.add_option("--threads", threads, "Left out: all cores this process may use")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N");
+}
+
+void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const std::string& searched) {
+  verb.add_option("--labels", file, "CSV of name,label")->type_name("F.csv");
+  verb.add_option("--label-regex", pattern, "Label = first group (or all) of a match on the " + searched)
+      ->type_name("RE");
+}
+
+CLI::Option* add_models(CLI::App& verb, ModelArguments& models, const std::string& beside) {
+  const auto read = [&models](const std::string& text) { models.options.shard = parse_shard(text); };
+  verb.add_option_function<std::string>("--shard", read, "Only item k, from 0, where k mod n = i-1; " + beside)
+      ->type_name("i/n");
+  add_labels(verb, models.options.labels_file, models.options.label_pattern, "path");
+  return verb
+      .add_option("MODEL", models.typed, "Directory, file, hub id, label=MODEL, or @list.txt with one MODEL a line")
+      ->type_name("");
+}
+
+std::vector<ModelRef> expand(const ModelArguments& models, const Console& console) {
+  Expansion expansion = expand_models(models.typed, models.options);
+  for (const std::string& note : expansion.notes) console.note(note);
+  return std::move(expansion.models);
+}
+
+}  // namespace deltascape::cli
