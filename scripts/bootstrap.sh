@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building needs and is not there: Debian/Ubuntu packages, and LibTorch from the pip wheel of torch in
 # the virtual environment .venv. Does nothing, quickly, when nothing is missing.
-# With --tests: Clang with libFuzzer too, for the fuzz targets; without it their tests are skipped.
+# With --tests: Clang with libFuzzer for the fuzz targets and openssl for certificates too; without them their tests are
+# skipped.
 # DELTASCAPE_PYTHON names a Python that already has torch >= 2.11; the system's python3 is looked at too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -88,6 +89,7 @@ install_torch() {
 
 install_packages "${packages[@]}"
 if [ "${1:-}" = --tests ]; then
+  (install_packages openssl) || say "no openssl; TLS is not tested"
   (install_fuzzer) || say "no Clang with libFuzzer; the fuzz targets are not run"
 fi
 [ -x .venv/bin/python ] || make_environment

@@ -15,6 +15,10 @@ void HubClient::fail(const HubId& id, const std::string& file, const HttpRespons
     throw Error(ErrorCode::kIo, "the hub " + origin + " cannot be reached", {where.path, file, "", r.reason});
   if (r.failure == HttpFailure::kCut)
     throw Error(ErrorCode::kIo, "the connection to the hub was cut again and again", {where.path, file, "", r.reason});
+  if (r.failure == HttpFailure::kUntrusted)
+    throw Error(ErrorCode::kIo,
+                "its certificate is not trusted here: name your network's certificates in SSL_CERT_FILE",
+                {where.path, file, "", r.reason});
   if (r.failure != HttpFailure::kNone)
     throw Error(ErrorCode::kIo, "the download failed", {where.path, file, "", r.reason});
 

@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 
 #include <cstdlib>
+#include <filesystem>
 #endif
 
 namespace deltascape::hub {
@@ -116,7 +117,21 @@ HttpFailure failure_of(CURLcode code) {
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM: return HttpFailure::kCut;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return HttpFailure::kUntrusted;
     default: return HttpFailure::kOther;
+  }
+}
+
+void set_trust(CURL* curl) {
+  for (const char* variable : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}) {
+    const char* trusted = std::getenv(variable);
+    if (trusted == nullptr || *trusted == '\0') continue;
+    std::error_code ignored;
+    const bool folder = std::filesystem::is_directory(trusted, ignored);
+    curl_easy_setopt(curl, folder ? CURLOPT_CAPATH : CURLOPT_CAINFO, trusted);
+    if (folder) curl_easy_setopt(curl, CURLOPT_CAINFO, nullptr);
+    return;
   }
 }
 
@@ -170,8 +185,7 @@ HttpResponse HttpClient::exchange(const HttpRequest& request, const BodySink& si
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
-  if (const char* bundle = std::getenv("SSL_CERT_FILE"); bundle != nullptr && *bundle != '\0')
-    curl_easy_setopt(curl, CURLOPT_CAINFO, bundle);
+  set_trust(curl);
 
   const CURLcode code = curl_easy_perform(curl);
   if (exchange.thrown) std::rethrow_exception(exchange.thrown);

@@ -22,7 +22,8 @@ enum class HttpFailure {
   kNone,         // the whole answer came
   kUnreachable,  // no connection to the host
   kCut,          // the connection ended, or stood still, before the answer was whole
-  kOther,        // what does not get better: a certificate, a malformed answer
+  kUntrusted,    // its certificate is not one that this machine trusts for this host
+  kOther,        // what does not get better: a malformed answer
 };
 
 struct HttpResponse {
@@ -41,7 +42,10 @@ using BodySink = std::function<void(const HttpResponse& head, std::span<const st
 // then.
 bool can_download();
 
-// Keeps connections open between exchanges. One thread at a time.
+// Keeps connections open between exchanges. One thread at a time. Trusts the certificates that libcurl does, or in
+// their place those of the first of SSL_CERT_FILE, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE that is set (a file, or a
+// folder that c_rehash made), the variables huggingface_hub's clients read. Proxies: libcurl's variables (HTTPS_PROXY,
+// NO_PROXY …).
 class HttpClient {
  public:
   HttpClient();

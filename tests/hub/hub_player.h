@@ -33,7 +33,8 @@ class HubPlayer : public testing::FolderTest {
     if (!can_download()) GTEST_SKIP() << "built without libcurl";
     setenv("no_proxy", "*", 1);
     start();
-    settings_.endpoint = "http://127.0.0.1:" + std::to_string(hub_port_);
+    const bool tls = std::filesystem::exists(folder_ / "certificate.pem");
+    settings_.endpoint = (tls ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(hub_port_);
     settings_.cache = folder_ / "cache";
     settings_.pause = std::chrono::milliseconds(1);
   }

@@ -12,8 +12,11 @@ read at each request, says what goes wrong:
   slow        {name: seconds}: pause in the middle of the file
   etag, size, range, length  {name: value}: said instead of the truth (range: the Content-Range of a 206)
   no_ranges   true: Range is ignored
+  plain_storage  true: the hub redirects to http, whatever it speaks itself
   list        extra entries of the listing's siblings
   list_size, list_sha256  {name: value}: said in the listing instead of the truth
+
+Where FOLDER/certificate.pem and FOLDER/key.pem lie, both speak TLS.
 """
 
 import hashlib
@@ -21,12 +24,14 @@ import http.server
 import json
 import pathlib
 import re
+import ssl
 import sys
 import threading
 import time
 import urllib.parse
 
 FOLDER = pathlib.Path(sys.argv[1])
+CERTIFICATE = FOLDER / "certificate.pem"
 LOCK = threading.Lock()
 SPENT = {}
 PORTS = {}
@@ -115,8 +120,9 @@ class Player(http.server.BaseHTTPRequestHandler):
             git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             return self.send_file(file, said | {"ETag": f'W/"{etag or git}"'})
         size = self.plan.get("size", {}).get(short, len(content))
+        scheme = "https" if CERTIFICATE.exists() and not self.plan.get("plain_storage") else "http"
         said |= {"X-Linked-Etag": f'"{etag or hashlib.sha256(content).hexdigest()}"', "X-Linked-Size": str(size),
-                 "Location": f"http://127.0.0.1:{PORTS['storage']}/{name}/{short}?signature=x"}
+                 "Location": f"{scheme}://127.0.0.1:{PORTS['storage']}/{name}/{short}?signature=x"}
         self.send(302, b"", said)
 
     def send_file(self, file, headers):
@@ -165,6 +171,10 @@ def serve(kind):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
     server.daemon_threads = True
     server.handle_error = lambda *args: None
+    if CERTIFICATE.exists():
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CERTIFICATE, FOLDER / "key.pem")
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
 
