@@ -40,8 +40,8 @@ show cluster --store demo/deltascape.db
 step "neighbours of ${pool[0]##*/}"
 show near --store demo/deltascape.db "${pool[0]##*/}"
 step "which adapters fit twenty examples of a task"
-# Tasks meet variants best at half of the depth.
-show embed --base "$base" --layer 0.5 --label-regex '([a-z]+)-[0-9]+$' --store demo/tasks.db -q "${pool[@]}" >/dev/null
+# Tasks meet variants best at a third of the depth (docs/tasks.md).
+show embed --base "$base" --layer 0.33 --label-regex '([a-z]+)-[0-9]+$' --store demo/tasks.db -q "${pool[@]}" >/dev/null
 show task --base "$base" --store demo/tasks.db --examples demo/examples/math-task.jsonl -k 3
 step "map"
 show map --store demo/deltascape.db --out demo/map.html

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,13 @@ namespace deltascape {
 
 // Finetuning on about twenty examples; docs/tasks.md says what was tried.
 TrainOptions few_shot_training();
+
+// The row of `embed --layer all`'s that is compared unless another is asked for: behind a third of the blocks (0 would
+// be the embeddings), where few-shot runs stand out most from other domains' finetunes (docs/tasks.md).
+constexpr std::int64_t usual_task_layer(std::int64_t blocks) {
+  const std::int64_t row = (2 * blocks + 3) / 6;  // to nearest
+  return row > 0 ? row : 1;
+}
 
 struct TaskExamples {
   std::string name, file;  // file: JSONL as train() reads it
@@ -29,7 +37,7 @@ struct TaskOptions {
   // a base and settings, and kept in this store.
   bool calibrate = false;
   std::string controls_file;
-  // Of members embedded with `--layer all`: which row, as last, N or a fraction; empty: half of the depth. Of others
+  // Of members embedded with `--layer all`: which row, as last, N or a fraction; empty: usual_task_layer(). Of others
   // empty, or their own.
   std::string layer;
   std::string probes_file;         // what the members were embedded with

@@ -133,7 +133,7 @@ void add_ranking(CLI::App& verb, TaskVerb& v) {
       ->type_name("N")
       ->capture_default_str();
   verb.add_option("--layer", v.view.layer,
-                  "Of a store made with `embed --layer all`: last, N, or a fraction; left out: half of the depth")
+                  "Of a store made with `embed --layer all`: last, N, or a fraction; left out: a third of the depth")
       ->type_name("LAYER");
   verb.add_flag("--calibrate", v.options.calibrate,
                 "Take off what finetunes on generic examples do, too; they are trained once a base, and kept");

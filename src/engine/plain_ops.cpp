@@ -12,6 +12,10 @@ namespace deltascape::engine {
 
 using model::Module;
 
+namespace {
+constexpr std::int64_t kBlock = 32;  // rows that low-rank terms are added to at once
+}
+
 bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x) {
   return twin.defined() && twin.size(0) == run.stream.layout->tokens &&
          x.size(0) == static_cast<std::int64_t>(run.variants.size()) * twin.size(0) && x.size(1) == twin.size(1);
@@ -84,24 +88,27 @@ const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor&
 void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
   const Timed timed(run_.breakdown, Work::kOperators);
   const std::vector<at::Tensor>& terms = shrunk(module, x);
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    for (const Expand& e : run_.variants[v].expand(module)) {
-      const at::Tensor &s = terms[v], rows = rows_of(y, v);
-      const std::int64_t stride = s.size(1), out = y.size(1);
-      at::parallel_for(0, rows.size(0), 32, [&](std::int64_t begin, std::int64_t end) {
-        const std::int64_t many = end - begin, at = begin * stride + e.first;
+  const std::int64_t each = y.size(0) / variants(), out = y.size(1), blocks = (each + kBlock - 1) / kBlock;
+  at::parallel_for(0, variants() * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto v = static_cast<std::size_t>(i / blocks);
+      const std::int64_t first = i % blocks * kBlock, many = std::min(kBlock, each - first);
+      const std::int64_t to = (i / blocks * each + first) * out;
+      for (const Expand& e : run_.variants[v].expand(module)) {
+        const std::int64_t stride = terms[v].size(1), at = first * stride + e.first;
         if (y.scalar_type() == at::kDouble) {
-          kernels::add_low_rank(s.const_data_ptr<double>() + at, stride, e.b.const_data_ptr<double>(), e.rank,
-                                rows.data_ptr<double>() + begin * out, many, out);
-          return;
+          kernels::add_low_rank(terms[v].const_data_ptr<double>() + at, stride, e.b.const_data_ptr<double>(), e.rank,
+                                y.data_ptr<double>() + to, many, out);
+        } else {
+          float* rows = y.data_ptr<float>() + to;
+          kernels::add_moved(rows, nullptr, terms[v].const_data_ptr<float>() + at, stride, e.b.const_data_ptr<float>(),
+                             e.rank, rows, many, out);
         }
-        float* to = rows.data_ptr<float>() + begin * out;
-        kernels::add_moved(to, nullptr, s.const_data_ptr<float>() + at, stride, e.b.const_data_ptr<float>(), e.rank, to,
-                           many, out);
-      });
+      }
     }
+  });
+  for (std::size_t v = 0; v < run_.variants.size(); ++v)
     for (const adapter::Product& p : run_.variants[v].products(module)) rows_of(y, v).add_(p.apply(rows_of(x, v)));
-  }
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "deltascape/task.h"
 #include "report/line_plot.h"
 #include "report/map.h"
 #include "report/text.h"
@@ -103,9 +104,10 @@ std::string markdown(const StudyReport& report) {
            "with a finetune of their domain among the nearest one or three; margin: best cosine of the own domain "
            "minus the best of the others, mean over tasks.\n\n" +
            layer_table(space);
-    const auto half = static_cast<std::int64_t>((space.layers.size()) / 2);
+    const std::int64_t usual = usual_task_layer(static_cast<std::int64_t>(space.layers.size()) - 1);
     if (has_tasks(space))
-      out += "\n### Every task at half of the depth (layer " + std::to_string(half) + ")\n\n" + task_table(space, half);
+      out +=
+          "\n### Every task at layer " + std::to_string(usual) + ", where `task` looks\n\n" + task_table(space, usual);
   }
   return out + "\n## Configuration\n\n```json\n" + report.configuration + "\n```\n";
 }

@@ -69,12 +69,12 @@ landscape::Row row_of(const std::string& layer, const Record& member) {
     return std::nullopt;
   }
   if (layer == "last") return last;
-  const std::string text = layer.empty() ? "0.5" : layer;
+  if (layer.empty()) return usual_task_layer(last);
   double number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool fraction = text.find('.') != std::string::npos;
+  const auto [end, failed] = std::from_chars(layer.data(), layer.data() + layer.size(), number);
+  const bool fraction = layer.find('.') != std::string::npos;
   const double row = fraction ? std::floor(number * static_cast<double>(last) + 0.5) : number;
-  if (failed != std::errc() || end != text.data() + text.size() || row != std::floor(row) || row < 0 ||
+  if (failed != std::errc() || end != layer.data() + layer.size() || row != std::floor(row) || row < 0 ||
       row > static_cast<double>(last))
     refuse("last, 0 to " + std::to_string(last) + ", or a fraction as 0.5");
   return static_cast<std::int64_t>(row);

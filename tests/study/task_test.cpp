@@ -70,7 +70,7 @@ TEST_F(Task, FindsTheVariantsOfItsDomain) {
   asked = options();
   asked.layer = "";
   asked.tasks.resize(1);
-  EXPECT_EQ(rank_by_task(members, asked).layer, "2");  // half of four blocks
+  EXPECT_EQ(rank_by_task(members, asked).layer, "1");  // a third of four blocks
   asked = options();
   asked.calibrate = true;
   const TaskReport first = rank_by_task(members, asked), second = rank_by_task(members, asked);
