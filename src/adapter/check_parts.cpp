@@ -249,6 +249,7 @@ void Checker::run() const {
   for (const Role role : {Role::kEmbedA, Role::kEmbedB, Role::kTokens})
     if (has(role) && site_.module != Module::kEmbed && (role != Role::kTokens || site_.module != Module::kHead))
       fail(ErrorCode::kUnsupported, "only a token embedding takes this", *p_[role]);
+  if (weight_.size() != 2) return;  // a norm: the rest is of matrices
   // A tied head's rows are the token embedding's, whatever stands here.
   if (site_.module == Module::kHead && !c_.spec.tied_head)
     expect(Role::kTokens, {static_cast<std::int64_t>(c_.head_tokens), weight_[1]});
