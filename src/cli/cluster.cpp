@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "core/text.h"
 #include "io/file.h"
 #include "landscape/clusters.h"
 #include "report/text.h"
@@ -108,9 +109,8 @@ void print_clusters(const landscape::Clustering& clustering, const Console& cons
                        {"size", report::Align::kRight},
                        {"members", report::Align::kLeft}});
   for (const auto& c : clustering.clusters) {
-    std::string members;
-    for (const std::string& member : c.members) members += (members.empty() ? "" : ", ") + member;
-    table.add({std::to_string(c.id), c.name.empty() ? "-" : c.name, std::to_string(c.members.size()), members});
+    table.add(
+        {std::to_string(c.id), c.name.empty() ? "-" : c.name, std::to_string(c.members.size()), listed(c.members)});
   }
   console.print_table(table);
   for (const std::string& name : clustering.no_effect) console.note(name + " has no effect and is in no found cluster");

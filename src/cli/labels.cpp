@@ -5,6 +5,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/utf8.h"
 
 namespace deltascape::cli {
 namespace {
@@ -19,7 +20,7 @@ bool is_blank(const std::vector<std::string>& row) {
 }  // namespace
 
 std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std::string& file) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = io::without_byte_order_mark(text);
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> row;
   std::string field;

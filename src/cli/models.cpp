@@ -10,7 +10,9 @@
 
 #include "cli/labels.h"
 #include "core/regex.h"
+#include "core/text.h"
 #include "io/file.h"
+#include "io/utf8.h"
 #include "store/names.h"
 
 namespace deltascape::cli {
@@ -27,24 +29,17 @@ bool is_path(const std::string& text) {
   return fs::symlink_status(text, ignored).type() != fs::file_type::not_found && !ignored;
 }
 
-std::string trimmed(const std::string& line) {
-  const std::size_t first = line.find_first_not_of(" \t\r");
-  if (first == std::string::npos) return "";
-  return line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
-}
-
 void expand_into(std::vector<ModelRef>& out, std::string text, std::string label, int depth);
 
 void expand_list(std::vector<ModelRef>& out, const std::string& file, const std::string& label, int depth) {
   if (depth >= kMaxListDepth)
     throw Error(ErrorCode::kUsage, "lists name each other more than " + std::to_string(kMaxListDepth) + " deep",
                 {.path = file, .field = "", .expected = "", .found = ""});
-  std::string content = io::read_text(file, kMaxListBytes);
-  if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);
-  std::istringstream lines(std::move(content));
+  const std::string content = io::read_text(file, kMaxListBytes);
+  std::istringstream lines{std::string(io::without_byte_order_mark(content))};
   for (std::string line; std::getline(lines, line);) {
-    line = trimmed(line);
-    if (!line.empty() && line.front() != '#') expand_into(out, line, label, depth + 1);
+    const std::string model(trimmed(line, " \t\r"));
+    if (!model.empty() && model.front() != '#') expand_into(out, model, label, depth + 1);
   }
 }
 

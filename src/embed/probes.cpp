@@ -5,6 +5,7 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/utf8.h"
 
 namespace deltascape::embedding {
 namespace {
@@ -73,9 +74,8 @@ std::string unescape(const std::string& line) {
 
 std::vector<std::string> from_lines(const fs::path& file, bool json_lines) {
   std::vector<std::string> out;
-  std::string content = io::read_text(file, kMaxFile);
-  if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);  // a byte order mark is no part of a probe
-  std::istringstream in(std::move(content));
+  const std::string content = io::read_text(file, kMaxFile);
+  std::istringstream in{std::string(io::without_byte_order_mark(content))};
   int number = 0;
   for (std::string line; std::getline(in, line);) {
     ++number;

@@ -27,9 +27,9 @@ void Cache::keep(const std::vector<std::size_t>& sequences) {
   }
 }
 
-const ModuleOps* AutogradOps::operator_at(Site site) const {
-  const auto it = operators_.find(site);
-  return it == operators_.end() ? nullptr : &it->second;
+const ModuleOps* operator_at(const Operators& operators, Site site) {
+  const auto it = operators.find(site);
+  return it == operators.end() ? nullptr : &it->second;
 }
 
 namespace {
@@ -87,16 +87,15 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
 // Rows of a table that operators may have changed: [ids, width].
 at::Tensor looked_up(Weights& weights, const Operators& operators, Module module,
                      const std::vector<std::int64_t>& ids) {
-  const auto own = operators.find({module});
-  if (own == operators.end()) return weights.checkpoint().rows(module, ids, weights.dtype());
-  const ModuleOps& ops = own->second;
+  const ModuleOps* ops = operator_at(operators, {module});
+  if (!ops) return weights.checkpoint().rows(module, ids, weights.dtype());
   const at::Tensor index = at::tensor(ids, at::kLong);
-  at::Tensor rows = ops.weight.defined() ? ops.weight.index_select(0, index)
-                                         : weights.checkpoint().rows(module, ids, weights.dtype());
-  for (const LowRank& l : ops.low_rank) rows = rows + at::mm(l.a.index_select(1, index).t(), l.b.t()) * l.scale;
-  if (!ops.rows.defined()) return rows;
-  const at::Tensor same = index.unsqueeze(1) == ops.rows.ids.unsqueeze(0);  // [ids, changed rows]
-  return at::where(same.any(1, true), ops.rows.rows.index_select(0, same.to(at::kByte).argmax(1)), rows);
+  at::Tensor rows = ops->weight.defined() ? ops->weight.index_select(0, index)
+                                          : weights.checkpoint().rows(module, ids, weights.dtype());
+  for (const LowRank& l : ops->low_rank) rows = rows + at::mm(l.a.index_select(1, index).t(), l.b.t()) * l.scale;
+  if (!ops->rows.defined()) return rows;
+  const at::Tensor same = index.unsqueeze(1) == ops->rows.ids.unsqueeze(0);  // [ids, changed rows]
+  return at::where(same.any(1, true), ops->rows.rows.index_select(0, same.to(at::kByte).argmax(1)), rows);
 }
 
 // [rows, heads·dim] -> [rows, heads, dim]
@@ -105,11 +104,11 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t dim) { return x.view({x.siz
 }  // namespace
 
 at::Tensor AutogradOps::linear(Module module, const at::Tensor& x) {
-  return apply_linear(weights_, operator_at(site(module)), site(module), x, batch_.training);
+  return apply_linear(weights_, operator_at(operators_, site(module)), site(module), x, batch_.training);
 }
 
 at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
-  return apply_norm(weights_, operator_at(site(module)), site(module), x);
+  return apply_norm(weights_, operator_at(operators_, site(module)), site(module), x);
 }
 
 at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
@@ -154,9 +153,8 @@ at::Tensor AutogradOps::packed(const model::LayerSpec& layer, const at::Tensor& 
                     .value_dim = spec_.value_dim,
                     .scale = spec_.attention_scale,
                     .causal = spec_.stacks[static_cast<std::size_t>(layer.stack)].causal};
-  if (spec_.rotates(layer)) {
-    const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
-    p.turn = {.dim = spec_.head_dim, .turned = rope.dim, .offset = rope.offset, .interleaved = rope.interleaved};
+  if (const model::RopeSpec* rope = spec_.rope_of(layer)) {
+    p.turn = {.dim = spec_.head_dim, .turned = rope->dim, .offset = rope->offset, .interleaved = rope->interleaved};
     for (const std::int64_t length : batch_.lengths) p.angles.push_back(angles(layer.rope, batch_.shared + length));
   }
   return packed_attention(std::move(p), q, k, v);
@@ -169,7 +167,7 @@ at::Tensor AutogradOps::bias_on_scores(const model::LayerSpec& layer, std::int64
   const model::StackSpec& stack = spec_.stacks[static_cast<std::size_t>(layer.stack)];
   const at::Tensor buckets = relative_buckets(spec_.relative, stack.causal, first, n, m);
   const Site own{Module::kRelativeBias, spec_.has(Site{Module::kRelativeBias, layer_}) ? layer_ : stack.first};
-  const ModuleOps* ops = operator_at(own);
+  const ModuleOps* ops = operator_at(operators_, own);
   const at::Tensor table = ops && ops->weight.defined() ? ops->weight : weights_(own);  // [buckets, heads]
   const at::Tensor position = table.index_select(0, buckets.flatten()).view({n, m, -1}).permute({2, 0, 1});
   return bias.defined() ? bias + position : position;
@@ -180,7 +178,7 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
   const std::int64_t longest = batch_.shared + *std::ranges::max_element(batch_.lengths);
   if (!batch_.cache && is_packed(spec_, layer, longest)) return packed(layer, q, k, v);
   if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
-  const bool rotary = spec_.rotates(layer);
+  const model::RopeSpec* rope = spec_.rope_of(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
@@ -188,10 +186,9 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
     Cache::Entry* entry = batch_.cache ? &batch_.cache->at(layer_, s) : nullptr;
     const std::int64_t seen = entry && entry->k.defined() ? entry->k.size(1) : 0;
     at::Tensor qs = by_head(q.narrow(0, row, n), spec_.head_dim), ks = by_head(k.narrow(0, row, n), spec_.head_dim);
-    if (rotary) {
-      const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
-      qs = rotate(rope, qs, seen, seen + n);
-      ks = rotate(rope, ks, seen, seen + n);
+    if (rope != nullptr) {
+      qs = rotate(*rope, qs, seen, seen + n);
+      ks = rotate(*rope, ks, seen, seen + n);
     }
     ks = ks.transpose(0, 1);  // [kv_heads, n, head_dim]
     at::Tensor vs = by_head(v.narrow(0, row, n), spec_.value_dim).transpose(0, 1);
@@ -287,13 +284,12 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
   if (!scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
   if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
   if (spec.has(Module::kTokenTypes)) {
-    const auto types = operators.find({Module::kTokenTypes});
-    const bool replaced = types != operators.end() && types->second.weight.defined();
-    rows = rows + (replaced ? types->second.weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
+    const ModuleOps* types = operator_at(operators, {Module::kTokenTypes});
+    const bool replaced = types && types->weight.defined();
+    rows = rows + (replaced ? types->weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
   }
   if (!spec.architecture->embed_norm) return rows;
-  const auto norm = operators.find({Module::kEmbedNorm});
-  return apply_norm(weights, norm == operators.end() ? nullptr : &norm->second, {Module::kEmbedNorm}, rows);
+  return apply_norm(weights, operator_at(operators, {Module::kEmbedNorm}), {Module::kEmbedNorm}, rows);
 }
 
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
@@ -319,11 +315,10 @@ at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor
   const model::ModelSpec& spec = weights.spec();
   const Site site{spec.tied_head ? Module::kEmbed : Module::kHead};
   // A tied head shares the table, not what is done to the embedding.
-  const auto own = operators.find({Module::kHead});
+  const ModuleOps* own = operator_at(operators, {Module::kHead});
   const at::Tensor x = spec.logit_scale == 1 ? hidden : hidden * spec.logit_scale;
-  at::Tensor y = apply_linear(weights, own == operators.end() ? nullptr : &own->second, site, x);
-  if (own != operators.end() && own->second.rows.defined())
-    y = y.index_copy(1, own->second.rows.ids, at::linear(x, own->second.rows.rows));
+  at::Tensor y = apply_linear(weights, own, site, x);
+  if (own && own->rows.defined()) y = y.index_copy(1, own->rows.ids, at::linear(x, own->rows.rows));
   return spec.final_softcap > 0 ? at::tanh(y / spec.final_softcap) * spec.final_softcap : y;
 }
 

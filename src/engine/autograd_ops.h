@@ -16,6 +16,7 @@ namespace deltascape::engine {
 
 // What one variant does at each site. Tensors that require a gradient get one.
 using Operators = std::map<model::Site, adapter::ModuleOps>;
+const adapter::ModuleOps* operator_at(const Operators& operators, model::Site site);  // or null
 
 // What the sequences of a batch have seen, layer by layer: rotated keys and values, [kv_heads, seen, dim]. Prefix
 // tuning is a cache that is not empty at the start (arXiv 2101.00190, as PEFT does it: positions count from there on).
@@ -74,7 +75,6 @@ class AutogradOps : public model::BlockOps {
   model::Site site(model::Module module) const {
     return {module, model::in_block(module) ? layer_ : -1, model::of_expert(module) ? expert_ : -1};
   }
-  const adapter::ModuleOps* operator_at(model::Site site) const;
   // What positions and the layer's mask add to the scores of queries first … first+n-1 against keys 0 … m-1.
   at::Tensor bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m);
 

@@ -43,17 +43,16 @@ at::Tensor DecodeOps::attention(const model::LayerSpec& layer, const at::Tensor&
 
 at::Tensor DecodeOps::one_by_one(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) {
-  const bool rotary = spec_.rotates(layer);
+  const model::RopeSpec* rope = spec_.rope_of(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
     const std::int64_t n = batch_.lengths[s], seen = batch_.seen[s], all = seen + n;
     const auto heads = [&](const at::Tensor& x, std::int64_t dim) { return x.narrow(0, row, n).view({n, -1, dim}); };
     at::Tensor qs = heads(q, spec_.head_dim), ks = heads(k, spec_.head_dim);
-    if (rotary) {
-      const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
-      qs = rotate(rope, qs, seen, all);
-      ks = rotate(rope, ks, seen, all);
+    if (rope != nullptr) {
+      qs = rotate(*rope, qs, seen, all);
+      ks = rotate(*rope, ks, seen, all);
     }
     const auto at = static_cast<std::int64_t>(s);
     const at::Tensor keys = seen_.at(layer_).k[at].narrow(1, 0, all), values = seen_.at(layer_).v[at].narrow(1, 0, all);
@@ -70,10 +69,9 @@ at::Tensor DecodeOps::together(const model::LayerSpec& layer, const at::Tensor& 
   const std::int64_t sequences = q.size(0), share = spec_.heads / spec_.kv_heads;
   const std::int64_t keys = *std::ranges::max_element(batch_.seen) + 1;
   at::Tensor qs = q.view({sequences, -1, spec_.head_dim}), ks = k.view({sequences, -1, spec_.head_dim});
-  if (spec_.rotates(layer)) {
-    const model::RopeSpec& rope = spec_.ropes[static_cast<std::size_t>(layer.rope)];
-    qs = rotate(rope, qs, step_angles(layer.rope));
-    ks = rotate(rope, ks, step_angles(layer.rope));
+  if (const model::RopeSpec* rope = spec_.rope_of(layer)) {
+    qs = rotate(*rope, qs, step_angles(layer.rope));
+    ks = rotate(*rope, ks, step_angles(layer.rope));
   }
   const auto all = [&](const at::Tensor& x) { return x.narrow(0, 0, sequences).narrow(2, 0, keys); };
   const at::Tensor place = at::arange(sequences, at::kLong), last = at::tensor(batch_.seen, at::kLong);

@@ -45,7 +45,7 @@ std::int64_t shared_beginning(const model::ModelSpec& spec, std::span<const Exam
   std::int64_t same = std::numeric_limits<std::int64_t>::max(), longest = 0;
   const Ids& first = examples.front().prompt;
   for (const Example& e : examples) {
-    const auto rows = static_cast<std::int64_t>(e.prompt.size() + e.completion.size()) - 1;
+    const std::int64_t rows = e.tokens() - 1;
     const auto [own, end] = std::ranges::mismatch(e.prompt, first);
     same = std::min({same, static_cast<std::int64_t>(own - e.prompt.begin()), rows - 1});
     longest = std::max(longest, rows);

@@ -10,6 +10,7 @@ namespace deltascape::engine {
 
 struct Example {
   std::vector<std::int64_t> prompt, completion;  // token ids; neither is empty
+  std::int64_t tokens() const { return static_cast<std::int64_t>(prompt.size() + completion.size()); }
 };
 
 // What stands before every text, and how the pass is run.

@@ -51,7 +51,7 @@ std::vector<std::int64_t> position_ids(const model::ModelSpec& spec, const Layou
     if (end + offset > spec.positions)
       throw Error(
           ErrorCode::kMismatch, "a probe is longer than the positions this model has learned",
-          {.expected = "at most " + std::to_string(spec.positions - offset) + " tokens", .found = std::to_string(end)});
+          {.expected = "at most " + std::to_string(spec.longest_text()) + " tokens", .found = std::to_string(end)});
     for (std::int64_t i = first; i < end; ++i) out.push_back(i + offset);
   }
   return out;

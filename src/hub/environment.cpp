@@ -2,10 +2,10 @@
 #include "hub/environment.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <optional>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/http.h"
 #include "io/file.h"
@@ -38,13 +38,6 @@ fs::path home() {
   if (const auto home = environment("HF_HOME")) return expand_home(*home);
   if (const auto xdg = environment("XDG_CACHE_HOME")) return expand_home(*xdg) / "huggingface";
   return expand_home("~/.cache") / "huggingface";
-}
-
-std::string trimmed(const std::string& text) {
-  const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  const auto begin = std::find_if_not(text.begin(), text.end(), blank);
-  const auto end = std::find_if_not(text.rbegin(), std::make_reverse_iterator(begin), blank).base();
-  return {begin, end};
 }
 
 // HF_TOKEN > the file HF_TOKEN_PATH > $HF_HOME/token.

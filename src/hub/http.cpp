@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 
 #ifdef DELTASCAPE_DOWNLOADS
@@ -65,12 +66,6 @@ struct Exchange {
   std::exception_ptr thrown;
 };
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
-  return text;
-}
-
 extern "C" std::size_t take_header(char* data, std::size_t, std::size_t size, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   try {
@@ -81,7 +76,7 @@ extern "C" std::size_t take_header(char* data, std::size_t, std::size_t size, vo
     if (colon == line.npos || headers.size() >= kMaxHeaders) return size;
     std::string name(line.substr(0, colon));
     for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    headers[name] = trim(line.substr(colon + 1));
+    headers[name] = trimmed(line.substr(colon + 1));
     return size;
   } catch (...) {
     exchange.thrown = std::current_exception();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/json_sax.h"
@@ -150,12 +151,10 @@ std::optional<JsonFields> JsonFields::object(std::string_view key) const {
 }
 
 void JsonFields::require_known(const std::vector<std::string>& names) const {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   for (const auto& [key, value] : object_->items())
     if (std::find(names.begin(), names.end(), key) == names.end())
       throw Error(ErrorCode::kBadFile, "no such field",
-                  {.path = file_.string(), .field = prefix_ + key, .expected = "one of " + list, .found = {}});
+                  {.path = file_.string(), .field = prefix_ + key, .expected = "one of " + listed(names), .found = {}});
 }
 
 void JsonFields::fail(std::string_view key, const std::string& expected) const {

@@ -1,4 +1,5 @@
-// Owns single code points in and out of UTF-8, for formats that keep texts as UTF-32.
+// Owns what is told from the bytes of UTF-8: single code points in and out of it, for formats that keep texts as
+// UTF-32, and the mark that a text may begin with.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,11 @@
 namespace deltascape::io {
 
 inline constexpr std::uint32_t kReplacement = 0xFFFD;
+
+// Some editors begin a file with one: no part of the text.
+inline std::string_view without_byte_order_mark(std::string_view text) {
+  return text.starts_with("\xEF\xBB\xBF") ? text.substr(3) : text;
+}
 
 // False, with nothing added, for what is no code point; a lone surrogate becomes U+FFFD.
 inline bool append_utf8(std::string& out, std::uint32_t point) {

@@ -113,7 +113,13 @@ struct ModelSpec {
   }
   // Whether distances between tokens count in the scores (RelativeSpec).
   bool counts_distances() const { return position == PositionKind::kRelative || architecture->relative_beside; }
-  bool rotates(const LayerSpec& layer) const { return position == PositionKind::kRotary && layer.rope >= 0; }
+  // What turns the layer's q and k, or null.
+  const RopeSpec* rope_of(const LayerSpec& layer) const {
+    return position == PositionKind::kRotary && layer.rope >= 0 ? &ropes[static_cast<std::size_t>(layer.rope)]
+                                                                : nullptr;
+  }
+  // Tokens that a text may have where positions are learned; 0: as many as it has.
+  std::int64_t longest_text() const { return positions > 0 ? positions - architecture->position_offset : 0; }
   bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
   // Of a model that does: the decoder's first layer; else 0.
   int decoder_first() const { return stacks.back().first; }

@@ -24,9 +24,7 @@ double nice_step(double range, double count) {
 }
 
 std::string tick_label(double value, double step) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", step < 0.1 ? 2 : step < 1 ? 1 : 0, std::fabs(value) < step / 2 ? 0 : value);
-  return text;
+  return decimals(std::fabs(value) < step / 2 ? 0 : value, step < 0.1 ? 2 : step < 1 ? 1 : 0);
 }
 
 std::string stroke(std::size_t line) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "deltascape/task.h"
@@ -45,10 +44,7 @@ Json task_json(const StudyTask& task) {
 }
 
 std::string decimals(std::optional<double> value, int digits = 3) {
-  if (!value) return "";
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", digits, *value);
-  return text;
+  return value ? report::decimals(*value, digits) : "";
 }
 
 // In a cell of a Markdown table.

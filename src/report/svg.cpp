@@ -1,7 +1,6 @@
 // Owns the map as an SVG document.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "report/palette.h"
 #include "report/svg_text.h"
@@ -116,11 +115,7 @@ std::string subtitle(const MapData& data) {
   const std::size_t n = data.points.size();
   std::string out = std::to_string(n) + (n == 1 ? " variant" : " variants") + "  ·  " + data.representation + "  ·  " +
                     data.projection;
-  if (data.silhouette) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3f", *data.silhouette);
-    out += std::string("  ·  silhouette ") + text;
-  }
+  if (data.silhouette) out += "  ·  silhouette " + decimals(*data.silhouette, 3);
   return out;
 }
 

@@ -1,18 +1,13 @@
 // Owns how numbers and words are written into an SVG.
 #pragma once
 
-#include <cstdio>
 #include <string>
 
 #include "report/text.h"
 
 namespace deltascape::report {
 
-inline std::string svg_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
+inline std::string svg_number(double value) { return decimals(value, 1); }
 
 // attributes: with a blank before each.
 inline std::string svg_text(double x, double y, const std::string& text, const std::string& attributes) {

@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <vector>
 
 #include "report/table.h"
@@ -105,6 +106,12 @@ std::string elide(std::string_view text, std::size_t width) {
     used += clusters[i].width;
   }
   return head + "…" + tail;
+}
+
+std::string decimals(double value, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
 }
 
 std::string csv_field(const std::string& text) {

@@ -14,6 +14,9 @@ std::string escape_markup(std::string_view text);
 // printable(), cut to `width` terminal columns with … in the middle: both ends of a name tell it apart.
 std::string elide(std::string_view text, std::size_t width);
 
+// With so many digits behind the point.
+std::string decimals(double value, int digits);
+
 // A field of a CSV file, in quotes where it needs them.
 std::string csv_field(const std::string& text);
 

@@ -13,8 +13,8 @@ using training::Row;
 
 // Models with a table of positions read no more than it has; the virtual tokens of a variant are its own affair.
 void check_length(const EvaluateOptions& options, const model::ModelSpec& spec, const Row& row, std::int64_t tokens) {
-  const std::int64_t most = spec.positions - spec.architecture->position_offset;
-  if (spec.positions == 0 || tokens <= most) return;
+  const std::int64_t most = spec.longest_text();
+  if (most == 0 || tokens <= most) return;
   throw Error(ErrorCode::kBadFile, "longer than this model can read",
               {.path = options.data,
                .field = "line " + std::to_string(row.line),

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <span>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "engine/generate.h"
 
@@ -16,10 +17,6 @@ namespace {
 using engine::Example;
 using engine::VariantOperators;
 using engine::Weights;
-
-std::int64_t length_of(const Example& e) {
-  return static_cast<std::int64_t>(e.prompt.size()) + static_cast<std::int64_t>(e.completion.size());
-}
 
 // What a pass of so many rows takes, of which the longest sequence has `longest`: a block's streams, and its scores.
 std::size_t pass_bytes(const model::ModelSpec& spec, std::int64_t rows, std::int64_t longest, at::ScalarType dtype) {
@@ -120,7 +117,7 @@ std::vector<double> Evaluator::losses(Weights& weights, const VariantOperators& 
   const std::int64_t before = rows_before(variant);
   std::vector<double> out;
   in_batches(
-      examples_.size(), options_.batch, [&](std::size_t i) { return before + length_of(examples_[i]); },
+      examples_.size(), options_.batch, [&](std::size_t i) { return before + examples_[i].tokens(); },
       [&](std::int64_t rows, std::int64_t longest, std::int64_t) {
         return pass_bytes(weights.spec(), rows, longest, weights.dtype()) <= bytes_;
       },

@@ -26,7 +26,7 @@ class Named final : public Progress {
 
 }  // namespace
 
-TrainReport train_once(const TrainOptions& options, const std::string& name, Progress& progress) {
+std::optional<TrainReport> train_once(const TrainOptions& options, const std::string& name, Progress& progress) {
   if (io::exists(options.out)) return {};
   Named named(progress, name);
   return train(options, named);
@@ -42,7 +42,7 @@ std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, 
       options.data = task.file;
       options.out = (folder / (task.name + "-" + std::to_string(repeat + 1))).string();
       options.seed = training.seed + static_cast<std::uint64_t>(repeat);
-      TrainReport report = train_once(options, name, progress);
+      TrainReport report = train_once(options, name, progress).value_or(TrainReport{});
       out.push_back({.task = task.name,
                      .adapter = {.path = options.out, .label = task.name, .name = name},
                      .report = std::move(report)});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "deltascape/embed.h"
 #include "deltascape/task.h"
@@ -19,8 +20,8 @@ struct FewShotRun {
 std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, const TrainOptions& training,
                                         int repeats, const std::filesystem::path& folder, Progress& progress);
 
-// Trains, or does nothing when the output is there.
-TrainReport train_once(const TrainOptions& options, const std::string& name, Progress& progress);
+// Trains; nothing where the output was there already.
+std::optional<TrainReport> train_once(const TrainOptions& options, const std::string& name, Progress& progress);
 
 // Embeds all in one pass of the base: a record each, in their order. Error when one fails.
 std::vector<store::Record> embed_all(const std::vector<ModelRef>& models, const EmbedOptions& options,

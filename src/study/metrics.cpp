@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 
 namespace deltascape::study {
@@ -13,13 +14,6 @@ bool digit(char c) { return c >= '0' && c <= '9'; }
 bool of_number(char c) { return digit(c) || c == '$' || c == '.' || c == ','; }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\n\v\f\r";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 Metric metric_named(const std::string& name) {
   if (name == "exact") return Metric::kExact;

@@ -20,8 +20,6 @@ bool matches(Match match, std::string_view said, std::string_view expected);
 // dollar signs and full stops at the end.
 std::optional<std::string> last_number(std::string_view text);
 
-std::string_view trimmed(std::string_view text);  // of ASCII white space
-
 struct Estimate {
   double value = 0, standard_error = 0;  // 0 for a single example, too
 };

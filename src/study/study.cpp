@@ -48,8 +48,7 @@ void check(const StudyOptions& options) {
 class Study {
  public:
   Study(const StudyOptions& options, Progress& progress) : options_(options), progress_(progress), out_(options.out) {
-    EmbedOptions embedding = embedding_at(options.positions.front());
-    const auto configuration = study::configuration(options, provenance(embedding).base);
+    const auto configuration = study::configuration(options, provenance(embedding_at(options.positions.front())).base);
     for (const char* folder : {"", "examples", "pool", "tasks", "controls"}) fs::create_directories(out_ / folder);
     keep_configuration(configuration);
     report_.configuration = configuration.dump(2);
@@ -91,14 +90,12 @@ class Study {
     training.base = options_.base;
     training.threads = options_.threads;
     training.memory = options_.memory;
+    training.max_examples = 0;  // a part is all of its file
     return training;
   }
 
-  TrainReport train_or_keep(const TrainOptions& training, const std::string& name) {
-    const bool there = io::exists(training.out);
-    const TrainReport report = study::train_once(training, name, progress_);
-    ++(there ? report_.kept : report_.trained);
-    return report;
+  void train_or_keep(const TrainOptions& training, const std::string& name) {
+    ++(study::train_once(training, name, progress_) ? report_.trained : report_.kept);
   }
 
   void train_pool() {
@@ -107,7 +104,6 @@ class Study {
       TrainOptions training = on_base(options_.training);
       training.data = part.file;
       training.out = (out_ / "pool" / part.name).string();
-      training.max_examples = 0;
       training.seed = seed++;
       train_or_keep(training, part.name);
       pool_.push_back({.path = training.out, .label = part.domain, .name = part.name});
@@ -130,7 +126,6 @@ class Study {
     TrainOptions training = on_base(options_.few_shot);
     training.data = file;
     training.out = (out_ / folder / name).string();
-    training.max_examples = 0;
     train_or_keep(training, name);
     return {.path = training.out, .label = domain, .name = name};
   }

@@ -5,6 +5,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/utf8.h"
 #include "train/rows.h"
 
 namespace deltascape::study {
@@ -23,8 +24,7 @@ std::vector<std::string> example_lines(const std::string& file) {
   auto row = rows.begin();
   for (std::int64_t line = 1; row != rows.end() && std::getline(in, text); ++line) {
     if (line != row->line) continue;
-    if (line == 1 && text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
-    lines.push_back(text);
+    lines.emplace_back(line == 1 ? io::without_byte_order_mark(text) : text);
     ++row;
   }
   return lines;

@@ -31,8 +31,7 @@ std::optional<std::int64_t> configured(const fs::path& file) {
 }
 
 std::int64_t limit_of(const TrainOptions& options, const model::ModelSpec& spec, std::int64_t before) {
-  const std::int64_t learned =
-      spec.positions > 0 ? spec.positions - spec.architecture->position_offset - before : kMostTokens;
+  const std::int64_t learned = spec.positions > 0 ? spec.longest_text() - before : kMostTokens;
   if (options.max_tokens == 0) return std::min(learned, kMostTokens);
   if (spec.positions > 0 && options.max_tokens > learned)
     throw Error(ErrorCode::kUsage, "the model cannot read so many tokens",
@@ -40,10 +39,6 @@ std::int64_t limit_of(const TrainOptions& options, const model::ModelSpec& spec,
                  .expected = "at most " + std::to_string(learned),
                  .found = std::to_string(options.max_tokens)});
   return options.max_tokens;
-}
-
-std::int64_t tokens_of(const Example& e) {
-  return static_cast<std::int64_t>(e.prompt.size()) + static_cast<std::int64_t>(e.completion.size());
 }
 
 // Turns rows into examples, one after the other.
@@ -62,7 +57,7 @@ class Reader {
     std::vector<Example> out;
     for (const std::string& text : row.completions) {
       Example e = example_of(*tokenizer_, options_.data, row, text, end_);
-      if (const std::int64_t tokens = tokens_of(e); tokens > limit_) {
+      if (const std::int64_t tokens = e.tokens(); tokens > limit_) {
         if (options_.long_examples == "error") fail_long(row, tokens);
         const std::int64_t room = limit_ - static_cast<std::int64_t>(e.prompt.size());
         if (options_.long_examples == "skip" || room < 1) return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 
 namespace deltascape::training {
@@ -45,10 +46,8 @@ std::vector<model::Site> target_sites(const model::ModelSpec& spec, const std::v
     if (taken) out.push_back(site);
   }
   if (unused.empty() && !out.empty()) return out;
-  std::string known;
-  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   throw Error(ErrorCode::kUsage, "no such linear in the base",
-              {.field = "--targets", .expected = known, .found = unused.empty() ? "none" : *unused.begin()});
+              {.field = "--targets", .expected = listed(names), .found = unused.empty() ? "none" : *unused.begin()});
 }
 
 }  // namespace deltascape::training

@@ -88,8 +88,7 @@ std::unique_ptr<Objective> preferences(engine::Weights& weights, const Examples&
 
 std::int64_t tokens_read(const Examples& examples, std::span<const std::size_t> rows) {
   std::int64_t out = 0;
-  for (const Example& e : packed(examples, rows))
-    out += static_cast<std::int64_t>(e.prompt.size() + e.completion.size()) - 1;
+  for (const Example& e : packed(examples, rows)) out += e.tokens() - 1;
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "train/settings.h"
 
@@ -16,9 +17,7 @@ void require(bool fine, const char* option, const std::string& expected, const s
 }
 
 void require_one_of(const std::string& value, const char* option, const std::vector<std::string>& known) {
-  std::string list;
-  for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
-  require(std::ranges::find(known, value) != known.end(), option, list, value);
+  require(std::ranges::find(known, value) != known.end(), option, listed(known), value);
 }
 
 }  // namespace

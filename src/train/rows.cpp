@@ -105,8 +105,8 @@ Row read_row(std::string_view text, RowKind kind, const Place& place) {
 std::vector<Row> read_rows(const fs::path& file, RowKind kind, std::int64_t most) {
   // Mapped, so that a file without line ends costs no memory before its first line is refused.
   const auto mapped = io::MappedFile::open(file);
-  std::string_view rest(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size());
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
+  std::string_view rest =
+      io::without_byte_order_mark({reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()});
   std::vector<Row> out;
   for (std::int64_t line = 1; !rest.empty() && (most == 0 || std::ssize(out) < most); ++line) {
     std::string_view text = rest.substr(0, rest.find('\n'));
