@@ -28,7 +28,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 target_include_directories(deltascape_flags INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
-target_compile_definitions(deltascape_flags INTERFACE DELTASCAPE_VERSION="${PROJECT_VERSION}")
+# Files are hostile: an index behind a vector's or a string's end is an abort, not a read of something else.
+target_compile_definitions(deltascape_flags INTERFACE DELTASCAPE_VERSION="${PROJECT_VERSION}" _GLIBCXX_ASSERTIONS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND DELTASCAPE_CCACHE)
   target_compile_options(deltascape_flags INTERFACE -fpch-preprocess)
 endif()

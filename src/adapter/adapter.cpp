@@ -94,7 +94,11 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
     throw Error(ErrorCode::kBadFile, "the adapter holds no tensors", {.path = file_->path().string()});
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
   const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size(), head_tokens_.size()};
-  for (const auto& [site, parts] : parts_) check_parts(rules, parts, site);
+  for (const auto& [site, parts] : parts_) {
+    check_parts(rules, parts, site);
+    for (const io::TensorInfo* t : parts.tensors)
+      if (t != nullptr) layers_[site.layer].push_back(t);
+  }
   if (config_.virtual_tokens == 0) return;
   if (virtual_tensor_ == nullptr)
     throw Error(ErrorCode::kBadFile, "the virtual tokens are missing",
@@ -230,14 +234,9 @@ void Adapter::compute_hash() {
   hash_ = h.hex();
 }
 
-std::vector<const io::TensorInfo*> Adapter::tensors_of(int layer) const {
-  std::vector<const io::TensorInfo*> out;
-  for (const auto& [site, parts] : parts_) {
-    if (site.layer != layer) continue;
-    for (const io::TensorInfo* t : parts.tensors)
-      if (t != nullptr) out.push_back(t);
-  }
-  return out;
+std::span<const io::TensorInfo* const> Adapter::tensors_of(int layer) const {
+  const auto it = layers_.find(layer);
+  return it == layers_.end() ? std::span<const io::TensorInfo* const>() : it->second;
 }
 
 void Adapter::prefetch(int layer) const { io::prefetch(*file_, tensors_of(layer)); }

@@ -74,13 +74,14 @@ class Adapter {
   RowChange changed_rows(model::Site site, at::ScalarType dtype) const;  // of the token embedding or the head
   Source source(at::ScalarType dtype) const { return {*file_, *base_, config_, vera_a_, vera_b_, dtype}; }
   void compute_hash();
-  std::vector<const io::TensorInfo*> tensors_of(int layer) const;
+  std::span<const io::TensorInfo* const> tensors_of(int layer) const;
 
   std::filesystem::path path_;
   const model::Checkpoint* base_ = nullptr;
   PeftConfig config_;
   std::unique_ptr<io::TensorFile> file_;
   std::map<model::Site, Parts> parts_;
+  std::map<int, std::vector<const io::TensorInfo*>> layers_;  // of parts_
   const io::TensorInfo* unused_ =
       nullptr;  // the last tensor that no hidden state depends on, of a tied or missing head
   const io::TensorInfo *vera_a_ = nullptr, *vera_b_ = nullptr;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <ranges>
 
 #include "cli/models.h"
 #include "cli/options.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 
 namespace deltascape::cli {
@@ -37,9 +39,8 @@ void keep_where(std::vector<store::Record>& records, const std::string& conditio
   const std::string field = condition.substr(0, equals);
   const auto known = std::find_if(fields().begin(), fields().end(), [&](const auto& f) { return f.first == field; });
   if (equals == std::string::npos || known == fields().end()) {
-    std::string names;
-    for (const auto& [name, read] : fields()) names += (names.empty() ? "" : ", ") + name;
-    throw Error(ErrorCode::kUsage, "--where takes FIELD=VALUE with one of these fields: " + names,
+    throw Error(ErrorCode::kUsage,
+                "--where takes FIELD=VALUE with one of these fields: " + listed(std::views::keys(fields())),
                 {.path = "", .field = "", .expected = "", .found = condition});
   }
   const std::string value = condition.substr(equals + 1);

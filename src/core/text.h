@@ -15,7 +15,7 @@ inline std::string_view trimmed(std::string_view text, std::string_view blanks =
 
 // "a, b, c".
 template <class Names>
-std::string listed(const Names& names) {
+std::string listed(Names&& names) {
   std::string out;
   bool first = true;
   for (const std::string_view name : names) {

@@ -12,6 +12,7 @@
 #include "adapter/adapter.h"
 #include "core/hash.h"
 #include "core/machine.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "embed/probes.h"
 #include "embed/record_maker.h"
@@ -220,12 +221,9 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
 
 void check_options(const EmbedOptions& o) {
   const auto one_of = [](const std::string& field, const std::string& found, std::initializer_list<const char*> names) {
-    std::string list;
-    for (const char* name : names) {
-      if (found == name) return;
-      list += (list.empty() ? "" : ", ") + std::string(name);
-    }
-    throw Error(ErrorCode::kUsage, "not available", {.field = field, .expected = "one of " + list, .found = found});
+    if (std::ranges::find(names, found) != names.end()) return;
+    throw Error(ErrorCode::kUsage, "not available",
+                {.field = field, .expected = "one of " + listed(names), .found = found});
   };
   one_of("--representation", o.representation, {"activations"});
   one_of("--precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});

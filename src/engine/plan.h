@@ -30,7 +30,7 @@ struct AdapterNeeds {
   adapter::VirtualTokens before;
 };
 
-// How many variants of so many tokens a product takes there where memory allows.
+// How many variants of so many tokens a product takes there, with the threads that are set, where memory allows.
 std::int64_t full_chunk(std::int64_t tokens, c10::Device device = c10::kCPU);
 
 // For `memory` bytes of the device (0: no limit) and `variants` in all.

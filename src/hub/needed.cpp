@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <set>
 #include <string_view>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/client.h"
 #include "io/json.h"
@@ -32,12 +34,7 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-std::string gguf_names(const std::vector<std::string>& listed) {
-  std::string out;
-  for (const std::string& name : listed)
-    if (name.ends_with(".gguf")) out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
+bool is_gguf(const std::string& name) { return name.ends_with(".gguf"); }
 
 }  // namespace
 
@@ -69,14 +66,13 @@ Needed needed_files(const std::vector<std::string>& listed, const std::string& r
       return out;
     }
   }
-  const auto is_gguf = [](const std::string& name) { return name.ends_with(".gguf"); };
   const auto count = std::count_if(listed.begin(), listed.end(), is_gguf);
   if (count == 1) return {.files = {*std::find_if(listed.begin(), listed.end(), is_gguf)}, .index = ""};
   if (count > 1)
     throw Error(
         ErrorCode::kUsage,
         "the repository has several GGUF files: fetch one (hf download " + repository + " FILE) and give its path",
-        {.path = repository, .found = gguf_names(listed)});
+        {.path = repository, .found = deltascape::listed(listed | std::views::filter(is_gguf))});
   throw Error(ErrorCode::kNotFound, "the repository has no weights that this program reads",
               {.path = repository,
                .expected = "config.json with model.safetensors or pytorch_model.bin, an adapter, or a GGUF file"});

@@ -334,7 +334,7 @@ std::string Checkpoint::dtypes() const {
   for (const auto& [name, n] : sizes) order.emplace_back(n, name);
   std::sort(order.rbegin(), order.rend());
   std::string out;
-  for (const auto& [n, name] : order) out += (out.empty() ? "" : "+") + std::string(name);
+  for (const auto& [n, name] : order) out.append(out.empty() ? "" : "+").append(name);
   return out;
 }
 

@@ -21,6 +21,7 @@ const char* const kSelectRow = DELTASCAPE_ROW "WHERE v.name = ?";
 
 namespace {
 
+constexpr const char* kHoldsNan = "the row holds NaN or Inf; remove it with `deltascape rm` and embed it again";
 constexpr std::int64_t kMost = std::int64_t{1} << 28;  // values a blob: SQLite keeps less than 2^30 bytes
 
 // a * b, or -1 where that is no possible number of values.
@@ -58,9 +59,7 @@ std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bo
     for (std::size_t b = 0; b < 4; ++b)
       bits |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[4 * i + b])) << (8 * b);
     out[i] = std::bit_cast<float>(bits);
-    if (!std::isfinite(out[i]))
-      throw Error(ErrorCode::kNumeric, "the row holds NaN or Inf; remove it with `deltascape rm` and embed it again",
-                  at);
+    if (!std::isfinite(out[i])) throw Error(ErrorCode::kNumeric, kHoldsNan, at);
   }
   return out;
 }
@@ -137,12 +136,20 @@ Record read_row(const Statement& row, const std::filesystem::path& file) {
         &r.comparable.probes, &r.comparable.representation, &r.comparable.layer, &r.comparable.position,
         &r.variant_hash, &r.program_version, &r.device, &r.precision, &r.created})
     *text = row.text(at++);
+  if (r.name.empty())
+    throw Error(ErrorCode::kBadFile,
+                "the store is damaged: a row has no name; remove it with `deltascape rm \"\"` and embed it again",
+                {.path = file.string(), .field = "name", .expected = {}, .found = {}});
   for (std::int64_t* number : {&r.probe_count, &r.dim, &r.layers}) *number = row.integer(at++);
-  for (double* number : {&r.norm, &r.relative_norm, &r.numeric_error}) *number = row.real(at++);
-  r.no_effect = row.integer(at++) != 0;
   const auto field = [&](const char* name) {
     return ErrorContext{.path = file.string(), .field = r.name + "." + name, .expected = {}, .found = {}};
   };
+  for (const auto& [number, name] :
+       {std::pair{&r.norm, "norm"}, {&r.relative_norm, "relative_norm"}, {&r.numeric_error, "numeric_error"}}) {
+    *number = row.real(at++);
+    if (!std::isfinite(*number)) throw Error(ErrorCode::kNumeric, kHoldsNan, field(name));
+  }
+  r.no_effect = row.integer(at++) != 0;
   r.mean = read_floats(row.blob(at++), values_of(r.layers, r.dim), false, field("mean"));
   r.per_probe = read_floats(row.blob(at++), values_of(r.probe_count, r.dim), true, field("per_probe"));
   r.standard_error = read_floats(row.blob(at++), values_of(r.layers, r.dim), true, field("standard_error"));

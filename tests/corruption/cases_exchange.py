@@ -122,6 +122,8 @@ def store_cases():
                     f"UPDATE variant SET {column} = {value} WHERE name = 'a';", ("near", "b"))
     nan = "x'" + struct.pack("<4f", *[float("nan")] * 4).hex() + "'"
     yield store("a row of NaN", ["a"], f"UPDATE variant SET mean = {nan} WHERE name = 'a';", ("near", "b"))
+    yield store("a row whose norm is infinite", ["a", "norm"], "UPDATE variant SET norm = 9e999 WHERE name = 'a';", ("near", "b"))
+    yield store("a row without a name", ["name"], "UPDATE variant SET name = '' WHERE name = 'a';", ("near", "b"))
     yield store("a name that is not there", [], "", ("show", "zzz"))
     yield store("a page of zeros", [], poke(4096, bytes(4096)))
     yield store("a page of ones", [], poke(4096, b"\xff" * 4096))
@@ -132,15 +134,16 @@ def store_cases():
     yield with_file("store: an import from a text", "o.db", "text " * 200, ["import", "--store", "s.db", "o.db"],
                     ["o.db"])
 
-    def two(folder):
-        f.make_store(folder / "s.db", ["a"])
-        f.make_store(folder / "o.db", ["b"])
-        db = sqlite3.connect(folder / "o.db")
-        db.execute("UPDATE variant SET mean = x'00'")
-        db.commit()
-        db.close()
+    for damage, names in (("mean = x'00'", ["o.db", "b"]), ("name = ''", ["o.db", "name"])):
+        def two(folder, damage=damage):
+            f.make_store(folder / "s.db", ["a"])
+            f.make_store(folder / "o.db", ["b"])
+            db = sqlite3.connect(folder / "o.db")
+            db.execute(f"UPDATE variant SET {damage}")
+            db.commit()
+            db.close()
 
-    yield Case("store: an import of a damaged row", two, ["import", "--store", "s.db", "o.db"], ["o.db", "b"])
+        yield Case(f"store: an import of a row whose {damage}", two, ["import", "--store", "s.db", "o.db"], names)
     yield Case("store: an import of itself that is missing", lambda folder: None,
                ["import", "--store", "s.db", "none.db"], ["none.db"],
                absent=("none.db",))

@@ -88,9 +88,27 @@ TEST_F(Damage, BlobsOfAnotherSizeNameTheRow) {
 }
 
 TEST_F(Damage, NanInARowIsRefused) {
+  for (const char* change : {"mean = x'0000C07F000000000000000000000000'", "norm = 9e999", "relative_norm = -9e999",
+                             "numeric_error = 9e999"}) {
+    std::filesystem::remove(file());
+    create()->put(sample("a"));
+    sql(std::string("UPDATE variant SET ") + change);
+    EXPECT_EQ(opening("s.db").code, ErrorCode::kNumeric) << change;
+  }
+}
+
+// Found by fuzzing: importing one was an error of the program's own.
+TEST_F(Damage, ARowWithoutANameIsRefusedAndCanBeRemoved) {
   create()->put(sample("a"));
-  sql("UPDATE variant SET mean = x'0000C07F000000000000000000000000'");
-  EXPECT_EQ(opening("s.db").code, ErrorCode::kNumeric);
+  sql("UPDATE variant SET name = ''");
+  const Thrown thrown = opening("s.db");
+  EXPECT_EQ(thrown.code, ErrorCode::kBadFile);
+  EXPECT_THAT(thrown.message, HasSubstr("a row has no name; remove it with `deltascape rm \"\"`"));
+  const auto other = Store::open(file("other.db"), Store::Mode::kCreate);
+  EXPECT_EQ(thrown_by([&] { import_into(*other, file()); }).code, ErrorCode::kBadFile);
+  const auto store = Store::open(file(), Store::Mode::kReadWrite);
+  store->remove("");
+  EXPECT_TRUE(store->all().empty());
 }
 
 TEST_F(Damage, MissingTablesAreAClearError) {
