@@ -12,6 +12,7 @@
 #include "adapter/compare.h"
 #include "adapter/keys.h"
 #include "core/machine.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/resolve.h"
 #include "io/file.h"
@@ -55,7 +56,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
   }
   if (out.rank == 0 && config.refusal.empty()) out.rank = config.rank;
   out.targets.assign(targets.begin(), targets.end());
-  for (const std::string_view d : dtypes) out.dtype.append(out.dtype.empty() ? "" : "+").append(d);
+  out.dtype = listed(dtypes, "+");
   out.verdict = config.refusal.empty() ? "exact" : "refused";
   if (config.refusal.empty()) out.precision = stacks ? "fp32" : "delta";
   out.reason = config.refusal;

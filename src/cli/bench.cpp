@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
+#include "core/text.h"
 
 namespace deltascape::cli {
 namespace {
@@ -59,9 +60,8 @@ std::string cache_words(double fraction) {
 report::Table bench_table(const BenchReport& r) {
   using report::Align;
   report::Table table({{"what", Align::kLeft}, {"measured", Align::kRight}, {"note", Align::kLeft}});
-  std::string features;
-  for (const std::string& feature : r.machine.features) features += (features.empty() ? "" : " ") + feature;
-  table.add({"threads", std::to_string(r.machine.threads), r.machine.processor + ": " + features});
+  table.add(
+      {"threads", std::to_string(r.machine.threads), r.machine.processor + ": " + listed(r.machine.features, " ")});
   const std::string shapes = "one block's linears, " + std::to_string(r.machine.gemm_rows) + " rows";
   table.add({"products, fp32", giga(r.machine.fp32, "FLOP/s"), shapes});
   table.add({"products, bf16", giga(r.machine.bf16, "FLOP/s"), shapes});

@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 
+#include "core/text.h"
+
 namespace deltascape::cli {
 namespace {
 
@@ -61,10 +63,8 @@ report::Table inspection_table(const std::vector<Inspection>& rows) {
                        {"precision", Align::kLeft},
                        {"reason", Align::kLeft}});
   for (const Inspection& row : rows) {
-    std::string targets;
-    for (const std::string& target : row.targets) targets += (targets.empty() ? "" : " ") + target;
-    table.add({row.path, row.kind, row.family, row.rank > 0 ? std::to_string(row.rank) : "", targets, row.base,
-               fit_text(row), row.dtype, row.parameters > 0 ? std::to_string(row.parameters) : "",
+    table.add({row.path, row.kind, row.family, row.rank > 0 ? std::to_string(row.rank) : "", listed(row.targets, " "),
+               row.base, fit_text(row), row.dtype, row.parameters > 0 ? std::to_string(row.parameters) : "",
                row.bytes > 0 ? bytes(static_cast<double>(row.bytes)) : "", row.verdict, row.precision,
                row.reason.empty() ? row.note : row.reason});
   }

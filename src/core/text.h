@@ -13,15 +13,13 @@ inline std::string_view trimmed(std::string_view text, std::string_view blanks =
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// "a, b, c".
+// "a, b, c", or with another separator.
 template <class Names>
-std::string listed(Names&& names) {
+std::string listed(Names&& names, std::string_view separator = ", ") {
   std::string out;
-  bool first = true;
-  for (const std::string_view name : names) {
-    if (!first) out += ", ";
+  for (const auto& name : names) {
+    if (!out.empty()) out += separator;
     out += name;
-    first = false;
   }
   return out;
 }

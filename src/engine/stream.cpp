@@ -48,7 +48,7 @@ std::vector<std::int64_t> position_ids(const model::ModelSpec& spec, const Layou
   const std::int64_t offset = spec.architecture->position_offset;
   for (std::size_t p = 0; p < layout.probes.size(); ++p) {
     const std::int64_t first = layout.before.keys, end = first + layout.length(static_cast<std::int64_t>(p));
-    if (end + offset > spec.positions)
+    if (end > spec.longest_text())
       throw Error(
           ErrorCode::kMismatch, "a probe is longer than the positions this model has learned",
           {.expected = "at most " + std::to_string(spec.longest_text()) + " tokens", .found = std::to_string(end)});

@@ -38,8 +38,8 @@ bool is_gguf(const std::string& name) { return name.ends_with(".gguf"); }
 
 }  // namespace
 
-Needed needed_files(const std::vector<std::string>& listed, const std::string& repository) {
-  const auto has = [&](std::string_view name) { return std::find(listed.begin(), listed.end(), name) != listed.end(); };
+Needed needed_files(const std::vector<std::string>& files, const std::string& repository) {
+  const auto has = [&](std::string_view name) { return std::find(files.begin(), files.end(), name) != files.end(); };
   Needed out;
   const auto take = [&](std::string_view name) {
     if (has(name)) out.files.emplace_back(name);
@@ -66,13 +66,13 @@ Needed needed_files(const std::vector<std::string>& listed, const std::string& r
       return out;
     }
   }
-  const auto count = std::count_if(listed.begin(), listed.end(), is_gguf);
-  if (count == 1) return {.files = {*std::find_if(listed.begin(), listed.end(), is_gguf)}, .index = ""};
+  const auto count = std::count_if(files.begin(), files.end(), is_gguf);
+  if (count == 1) return {.files = {*std::find_if(files.begin(), files.end(), is_gguf)}, .index = ""};
   if (count > 1)
     throw Error(
         ErrorCode::kUsage,
         "the repository has several GGUF files: fetch one (hf download " + repository + " FILE) and give its path",
-        {.path = repository, .found = deltascape::listed(listed | std::views::filter(is_gguf))});
+        {.path = repository, .found = listed(files | std::views::filter(is_gguf))});
   throw Error(ErrorCode::kNotFound, "the repository has no weights that this program reads",
               {.path = repository,
                .expected = "config.json with model.safetensors or pytorch_model.bin, an adapter, or a GGUF file"});

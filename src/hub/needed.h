@@ -16,7 +16,7 @@ struct Needed {
 // Of an adapter: its configuration and weights. Of a model: configuration, tokenizer and weights, safetensors before
 // torch files. Of a repository with one GGUF file and nothing of these: that file. Throws Error(kNotFound) when there
 // is no weights file that this program reads, Error(kUsage) when there are several GGUF files to choose from.
-Needed needed_files(const std::vector<std::string>& listed, const std::string& repository);
+Needed needed_files(const std::vector<std::string>& files, const std::string& repository);
 
 // The shards that an index names, each once. Throws Error(kBadFile) for a name that leaves the folder.
 std::vector<std::string> shards_of(const std::filesystem::path& index);

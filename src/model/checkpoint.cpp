@@ -7,9 +7,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <ranges>
 
 #include "core/hash.h"
 #include "core/machine.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "model/gguf_rows.h"
@@ -333,9 +335,7 @@ std::string Checkpoint::dtypes() const {
   std::vector<std::pair<std::uint64_t, std::string_view>> order;
   for (const auto& [name, n] : sizes) order.emplace_back(n, name);
   std::sort(order.rbegin(), order.rend());
-  std::string out;
-  for (const auto& [n, name] : order) out.append(out.empty() ? "" : "+").append(name);
-  return out;
+  return listed(std::views::values(order), "+");
 }
 
 }  // namespace deltascape::model

@@ -17,6 +17,14 @@ def array(name, says, content, which="embeddings"):
     return npz(name, [which, *says], f.embeddings_npz(["a", "b"], change={f"{which}.npy": content}))
 
 
+def run_sql(file, script):
+    db = sqlite3.connect(file)
+    db.execute("PRAGMA writable_schema = ON")
+    db.executescript(script)
+    db.commit()
+    db.close()
+
+
 def store(name, says, change, command=("ls",), **more):
     """A sound store of three rows, changed by a function or by SQL."""
     def make(folder):
@@ -25,11 +33,7 @@ def store(name, says, change, command=("ls",), **more):
         if callable(change):
             change(file)
         else:
-            db = sqlite3.connect(file)
-            db.execute("PRAGMA writable_schema = ON")
-            db.executescript(change)
-            db.commit()
-            db.close()
+            run_sql(file, change)
 
     return Case(f"store: {name}", make, [*command, "--store", "s.db"], ["s.db", *says], **more)
 
@@ -138,10 +142,7 @@ def store_cases():
         def two(folder, damage=damage):
             f.make_store(folder / "s.db", ["a"])
             f.make_store(folder / "o.db", ["b"])
-            db = sqlite3.connect(folder / "o.db")
-            db.execute(f"UPDATE variant SET {damage}")
-            db.commit()
-            db.close()
+            run_sql(folder / "o.db", f"UPDATE variant SET {damage}")
 
         yield Case(f"store: an import of a row whose {damage}", two, ["import", "--store", "s.db", "o.db"], names)
     yield Case("store: an import of itself that is missing", lambda folder: None,
