@@ -287,6 +287,13 @@ def metaspace_like(goldens):
         goldens.folder(f"{name}-fast", tokenizer, {"tokenizer_class": "PreTrainedTokenizerFast", "add_eos_token": True, **named}, {"model_type": "llama"})
         goldens.folder(f"{name}-no-class", tokenizer, {**named}, {"model_type": "llama"})
         goldens.folder(f"{name}-mistral", tokenizer, {"tokenizer_class": "LlamaTokenizer", "legacy": False, **named}, {"model_type": "mistral"})
+    infill = {k + "_token": f"{SPACE}<{k[:3].upper()}>" for k in ("prefix", "middle", "suffix")}
+    code = {"tokenizer_class": "CodeLlamaTokenizer", **named}
+    for name, settings in (("", code), ("-named", {**code, **infill, "eot_token": None, "fill_token": "<FILL_ME>"}), ("-legacy", {**code, "legacy": True}),
+                           ("-no-prefix", {**code, "add_prefix_space": False, "add_bos_token": False, "add_eos_token": True}),
+                           ("-fast", {"tokenizer_class": "CodeLlamaTokenizerFast", "unk_token": "</s>", "additional_special_tokens": ["<|im_end|>"]})):
+        goldens.folder("codellama" + name, llama2, settings, {"model_type": "llama"})
+    goldens.folder("codellama-type", make(spaces, eos="</s>"), None, {"model_type": "code_llama"})
     mistral = make(pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
                    tokens=three + [special("[INST]"), special("[/INST]")], eos="</s>")
     goldens.folder("mistral", mistral, {"tokenizer_class": "LlamaTokenizer", **named}, {"model_type": "mistral"})

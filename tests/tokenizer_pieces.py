@@ -128,6 +128,16 @@ def unigrams(goldens):
     folder("xlm-roberta", xlm, {"tokenizer_class": "XLMRobertaTokenizer", **mask}, "xlm-roberta")
     folder("xlm-roberta-no-settings", xlm, None, "xlm-roberta")
 
+    own = [("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0), ("<s>", 0.0), ("</s>", 0.0)]
+    camembert = make(own + pieces[3:] + [("<mask>", 0.0)], normalizers.Precompiled(charsmap),
+                     pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]),
+                     [AddedToken("<mask>", lstrip=True, special=True, normalized=False)], unk_id=3)
+    name = {"tokenizer_class": "CamembertTokenizer"}
+    for suffix, settings in (("", name), ("-fast", {"tokenizer_class": "CamembertTokenizerFast", **mask}), ("-no-settings", None),
+                             ("-extra", {**name, "additional_special_tokens": ["<s>NOTUSED", "<more>"]}), ("-no-prefix", {**name, "add_prefix_space": False}),
+                             ("-unknown", {**name, "unk_token": "the"}), ("-mask", {**name, "mask_token": "<other>", "eos_token": "<pad>"})):
+        folder("camembert" + suffix, camembert, settings, "camembert")
+
 
 def word_pieces(goldens):
     def train(normalizer, prefix="##", **options):
@@ -178,6 +188,21 @@ def word_pieces(goldens):
         folder(name, make(lowered, plain), {"tokenizer_class": name, "do_lower_case": False}, model_type)
     folder("no-settings", make(lowered, plain), None, "bert")
 
+    renamed = {"[PAD]": "<s>", "[UNK]": "<pad>", "[CLS]": "</s>", "[SEP]": "[UNK]", "[MASK]": "<mask>"}
+    mpnet_vocab = {renamed.get(t, t): i for t, i in lowered.items()}
+    mpnet = Tokenizer(WordPiece(mpnet_vocab, unk_token="[UNK]"))
+    mpnet.normalizer, mpnet.pre_tokenizer = plain, pre_tokenizers.BertPreTokenizer()
+    mpnet.add_special_tokens(["<s>", "<pad>", "</s>", AddedToken("<mask>", lstrip=True, special=True, normalized=False)])
+    mpnet.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    name = {"tokenizer_class": "MPNetTokenizer"}
+    decoder = {str(i): {"content": t, "lstrip": t == "<mask>", "rstrip": False, "single_word": False, "normalized": False, "special": True}
+               for t, i in ((t, mpnet_vocab[t]) for t in ("<s>", "<pad>", "</s>", "[UNK]", "<mask>"))}
+    for suffix, settings in (("", name), ("-fast", {"tokenizer_class": "MPNetTokenizerFast", "do_lower_case": False}), ("-no-settings", None),
+                             ("-decoder", {**name, "added_tokens_decoder": decoder}), ("-accents", {**name, "strip_accents": False}),
+                             ("-unknown", {**name, "unk_token": "the", "mask_token": "NEW mask"}), ("-no-sep", {**name, "sep_token": None})):
+        folder("mpnet" + suffix, mpnet, settings, "mpnet")
+    goldens.files("vocab-txt-mpnet", {"vocab.txt": "\n".join(sorted(mpnet_vocab, key=mpnet_vocab.get)) + "\n"}, name, {"model_type": "mpnet"})
+
     lines = sorted(lowered, key=lowered.get)
     for name, settings, content in (("vocab-txt", {}, lines), ("vocab-txt-cased", {"do_lower_case": False, "tokenizer_class": "BertTokenizer"}, lines),
                                     ("vocab-txt-odd", {"tokenizer_class": "BertTokenizer"}, lines[:50] + ["", "the\t", "a ", "the"] + lines[50:] + ["\u00e9\r", "a"])):
@@ -225,6 +250,12 @@ def sentencepieces(goldens):
                   t5, {"model_type": "t5"})
     for name, settings in (("xlm-roberta", {"tokenizer_class": "XLMRobertaTokenizer"}), ("xlm-roberta-none", None)):
         goldens.files(f"spm-{name}", {"sentencepiece.bpe.model": models["unigram"]}, settings, {"model_type": "xlm-roberta"})
+    for name, settings in (("camembert", {"tokenizer_class": "CamembertTokenizer"}), ("camembert-none", None)):
+        goldens.files(f"spm-{name}", {"sentencepiece.bpe.model": models["unigram"]}, settings, {"model_type": "camembert"})
+    code = {"tokenizer_class": "CodeLlamaTokenizer"}
+    for name, settings in (("codellama", code), ("codellama-eos", {**code, "add_bos_token": False, "add_eos_token": True}),
+                           ("codellama-extra", {**code, "additional_special_tokens": ["<|im_end|>"], "fill_token": None})):
+        goldens.files(f"spm-{name}", {"tokenizer.model": models["bpe"]}, settings, {"model_type": "llama"})
 
 
 def vocab_and_merges(goldens, vocab, merges):

@@ -26,7 +26,8 @@ using model::Site;
 
 // What the first block reads depends on it.
 bool at_start(Module m) {
-  return m == Module::kEmbed || m == Module::kPositions || m == Module::kTokenTypes || m == Module::kEmbedNorm;
+  return m == Module::kEmbed || m == Module::kPositions || m == Module::kTokenTypes || m == Module::kEmbedNorm ||
+         m == Module::kProjectIn;
 }
 
 bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
@@ -111,9 +112,10 @@ void Adapter::find_first_layer() {
   first_layer_ = last + 1;
   for (const auto& [site, parts] : parts_) {
     if (parts.idle && has_no_effect(parts)) continue;
+    const bool at_end = site.module == Module::kFinalNorm || site.module == Module::kProjectOut;
     const int from = at_start(site.module)                 ? 0
                      : site.module == Module::kEncoderNorm ? base_->spec().decoder_first()
-                     : site.module == Module::kFinalNorm   ? last
+                     : at_end                              ? last
                      : site.module == Module::kHead        ? last + 1
                                                            : site.layer;
     first_layer_ = std::min(first_layer_, from);

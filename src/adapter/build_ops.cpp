@@ -17,7 +17,9 @@ at::Tensor decoded(const Source& s, const io::TensorInfo* t) { return model::dec
 // A saved module's weight as the block multiplies, whichever way round the base's file stores it: [out, in].
 at::Tensor own_weight(const Source& s, const Parts& p, Site site, at::ScalarType dtype) {
   const at::Tensor stored = model::decode_tensor(s.file, *p[Role::kWeight], dtype);
-  return s.base.spec().transposed(site.module) ? stored.t().contiguous() : stored;
+  const model::ModelSpec& spec = s.base.spec();
+  if (spec.transposed(site.module)) return stored.t().contiguous();
+  return spec.shape(site.module).size() == 1 ? stored.flatten() : stored;
 }
 
 // The weight that the adapter stands on, a copy that may be changed: [out, in].

@@ -232,7 +232,8 @@ void Checker::replaced() const {
   const bool grows = site_.module == Module::kEmbed || site_.module == Module::kHead;  // added vocabulary
   const io::TensorInfo* own = p_[Role::kWeight];
   if (!(grows && own != nullptr && own->shape.size() == 2 && own->shape[1] == weight_[1]))
-    expect(Role::kWeight, c_.spec.transposed(site_.module) ? Shape{weight_[1], weight_[0]} : weight_);
+    expect(Role::kWeight,
+           c_.spec.transposed(site_.module) ? Shape{weight_[1], weight_[0]} : c_.spec.stored_shape(site_.module));
   if (!grows) expect(Role::kBias, {weight_[0]});
 }
 

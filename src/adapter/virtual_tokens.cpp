@@ -26,7 +26,7 @@ VirtualTokens virtual_tokens(const PeftConfig& config, const io::TensorFile& fil
     unsupported("virtual tokens are computed for decoders alone");
   const std::int64_t count = config.virtual_tokens;
   if (config.peft_type != "PREFIX_TUNING") {
-    expect_shape(file, t, {count, spec.hidden});
+    expect_shape(file, t, {count, spec.embed_width});
     return {.rows = count};
   }
   if (spec.architecture->attention == model::AttentionKind::kLatent)

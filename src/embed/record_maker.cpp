@@ -47,7 +47,7 @@ store::Record make_record(const at::Tensor& delta, const at::Tensor& base) {
 std::string layer_name(const std::string& option, const engine::Taps& taps) {
   if (option == "all") return "all";
   const engine::Tap& tap = taps.taps.front();
-  if (tap.final_norm) return "last";
+  if (tap.ended) return "last";
   return std::to_string(tap.block - taps.first) + (option.ends_with("-pre") ? "-pre" : "");
 }
 

@@ -20,7 +20,7 @@ at::Tensor gated(model::Activation activation, const at::Tensor& gate, const at:
 
 at::Tensor normalised(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm) {
   const double eps = spec.eps(module);
-  if (spec.architecture->norm == model::NormKind::kRms) {
+  if (spec.norm == model::NormKind::kRms) {
     const at::Tensor runs = x.reshape({-1, norm.weight.size(0)});
     const at::Tensor scale = at::rsqrt(runs.square().mean({1}, true) + eps);
     return (runs * scale * norm.weight).view(x.sizes());

@@ -79,7 +79,7 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
   else if (spec.has(site)) norm.weight = norm_weight(spec, weights(site));
   if (ops && ops->bias.defined()) norm.bias = ops->bias;
   else if (spec.has(site) && spec.has_bias(site.module)) norm.bias = weights(site, Param::kBias);
-  if (spec.architecture->norm == model::NormKind::kRms && !trains(norm.weight))
+  if (spec.norm == model::NormKind::kRms && !trains(norm.weight))
     return rms_normalised(x, norm.weight, spec.eps(site.module));
   return normalised(spec, site.module, x, norm);
 }
@@ -109,6 +109,12 @@ at::Tensor AutogradOps::linear(Module module, const at::Tensor& x) {
 
 at::Tensor AutogradOps::norm(Module module, const at::Tensor& x) {
   return apply_norm(weights_, operator_at(operators_, site(module)), site(module), x);
+}
+
+at::Tensor AutogradOps::ended(const model::StackSpec& stack, const at::Tensor& x) {
+  const bool last = stack.final_norm == Module::kFinalNorm;
+  const at::Tensor y = !last || spec_.final_norm ? norm(stack.final_norm, x) : x;
+  return last && spec_.has(Module::kProjectOut) ? linear(Module::kProjectOut, y) : y;
 }
 
 at::Tensor AutogradOps::gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) {
@@ -282,14 +288,21 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
   if (scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
   if (batch != nullptr && batch->virtual_rows.defined()) rows = with_virtual_rows(rows, *batch);
   if (!scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
+  const auto projected = [&](const at::Tensor& x) {
+    constexpr Site kSite{Module::kProjectIn};
+    if (!spec.has(kSite)) return x;
+    return apply_linear(weights, operator_at(operators, kSite), kSite, x, batch ? batch->training : TrainingPass());
+  };
+  if (!spec.architecture->project_sum) rows = projected(rows);
   if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
   if (spec.has(Module::kTokenTypes)) {
     const ModuleOps* types = operator_at(operators, {Module::kTokenTypes});
     const bool replaced = types && types->weight.defined();
     rows = rows + (replaced ? types->weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
   }
-  if (!spec.architecture->embed_norm) return rows;
-  return apply_norm(weights, operator_at(operators, {Module::kEmbedNorm}), {Module::kEmbedNorm}, rows);
+  if (spec.has(Module::kEmbedNorm))
+    rows = apply_norm(weights, operator_at(operators, {Module::kEmbedNorm}), {Module::kEmbedNorm}, rows);
+  return spec.architecture->project_sum ? projected(rows) : rows;
 }
 
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
@@ -306,7 +319,7 @@ at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& 
     ops.enter(layer);
     hidden = model::run_block(spec, layer, ops, hidden);
   }
-  if (spec.architecture->final_norm) hidden = ops.norm(s.final_norm, hidden);
+  hidden = ops.ended(s, hidden);
   if (states) states->push_back(hidden);
   return hidden;
 }

@@ -70,6 +70,8 @@ class AutogradOps : public model::BlockOps {
   at::Tensor memory() override;
   at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                              const at::Tensor& v) override;
+  // What comes after a stack's blocks: its norm, and behind the last one what makes the head's width of it.
+  at::Tensor ended(const model::StackSpec& stack, const at::Tensor& x);
 
  protected:
   model::Site site(model::Module module) const {
@@ -102,7 +104,7 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
 // transformers calls hidden_states: the input, the residual after each block but the last, the result.
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
                      std::vector<at::Tensor>* states = nullptr);
-// [rows, hidden] after the final norm -> [rows, vocabulary], scaled and soft-capped.
+// [rows, width] that run_stack gave -> [rows, vocabulary], scaled and soft-capped.
 at::Tensor logits(Weights& weights, const Operators& operators, const at::Tensor& hidden);
 // The negative log-likelihood of targets [rows] (int64) where hidden [rows, hidden], after the final norm, stands
 // before them -> [rows]. Never holds more than a part of [rows, vocabulary].

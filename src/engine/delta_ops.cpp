@@ -87,8 +87,8 @@ void DeltaOps::subtract_twin(const at::Tensor& x, const Twin& twin) {
 }
 
 at::Tensor DeltaOps::norm(Module module, const at::Tensor& x) {
-  const bool read = (module == Module::kAttnNorm || module == Module::kMlpNorm) &&
-                    run_.spec.architecture->norm == model::NormKind::kRms;
+  const bool read = (module == Module::kAttnNorm || module == Module::kMlpNorm) && run_.spec.pre_norms &&
+                    run_.spec.norm == model::NormKind::kRms;
   const at::Tensor& twin = base_[model::index(reader_of(module, base_))].x;
   const bool own = std::ranges::any_of(run_.variants, [&](auto& v) { return v.replaces_weight(module); });
   if (!read || own || !has_twins(run_, twin, x)) return PlainOps::norm(module, x);

@@ -128,7 +128,7 @@ class Decoding {
     hidden = hidden.index_select(0, last_rows(batch_.lengths));
     if (!hidden.isfinite().all().item<bool>())
       throw Error(ErrorCode::kNumeric, "NaN or Inf in what the last block gives: nothing can be said");
-    return spec.architecture->final_norm ? ops.norm(spec.stacks.back().final_norm, hidden) : hidden;
+    return ops.ended(spec.stacks.back(), hidden);
   }
 
   // Adds a token to each running sequence, and lets go of those that end.

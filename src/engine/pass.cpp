@@ -260,22 +260,21 @@ void Pass::read_taps(int block) {
   const Position position = setting_.taps.position;
   for (const Tap& tap : setting_.taps.taps) {
     if (tap.block != block) continue;
-    const bool ends = tap.final_norm && setting_.base.spec().has(Module::kFinalNorm);
-    const Norm base_norm = ends ? loaded_norm(setting_.base, {Module::kFinalNorm}, setting_.dtype()) : Norm();
-    base_taps_.push_back(base_stream_.read(0, tap, position, base_norm));
+    const Ending base_ending = tap.ended ? loaded_ending(setting_.base, setting_.dtype()) : Ending();
+    base_taps_.push_back(base_stream_.read(0, tap, position, base_ending));
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       Slot& slot = slots_[i];
       at::Tensor value = base_taps_.back();  // an adapter that changes nothing so far is the base
       slot.guarded([&] {
-        const bool normed = tap.final_norm && slot.first_layer <= block;  // unless it brings a final norm
-        const Norm norm = tap.final_norm ? slot.outer_norm(setting_, Module::kFinalNorm, base_norm) : Norm();
-        if (slot.own) value = slot.own->read(0, tap, position, norm);
-        else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, norm);
-        else if (normed) value = base_stream_.read(0, tap, position, norm);
+        const bool ends = tap.ended && slot.first_layer <= block;  // unless it changes what comes last
+        const Ending ending = tap.ended ? slot.ending(setting_, base_ending) : Ending();
+        if (slot.own) value = slot.own->read(0, tap, position, ending);
+        else if (slot.moved(block)) value = stream_->read(static_cast<std::int64_t>(i), tap, position, ending);
+        else if (ends) value = base_stream_.read(0, tap, position, ending);
       });
       slot.taps.push_back(value);
     }
-    if (check_) check_->read(tap, base_taps_.back(), base_norm);
+    if (check_) check_->read(tap, base_taps_.back(), base_ending);
   }
 }
 
@@ -287,18 +286,18 @@ RunResult Pass::results() const {
   for (int block = 0; block <= setting_.taps.deepest(); ++block)
     for (std::size_t t = 0; t < taps.size(); ++t)
       if (taps[t].block == block) place.push_back(t);
-  const auto stacked = [&](const std::vector<at::Tensor>& read) {
+  const auto in_order = [&](const std::vector<at::Tensor>& read) {
     std::vector<at::Tensor> ordered(read.size());
     for (std::size_t i = 0; i < read.size(); ++i) ordered[place[i]] = read[i];
-    return at::stack(ordered);
+    return stacked(std::move(ordered));
   };
-  out.base = stacked(base_taps_);
+  out.base = in_order(base_taps_);
   out.variants.resize(slots_.size());
   for (const Slot& slot : slots_) {
     VariantResult& v = out.variants[slot.given];
     v.error = slot.error;
     v.precision = slot.precision;
-    if (!slot.error) v.delta = stacked(slot.taps) - out.base;
+    if (!slot.error) v.delta = in_order(slot.taps) - out.base;
   }
   if (check_) out.numeric_error = check_->error(base_taps_);
   return out;

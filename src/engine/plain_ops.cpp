@@ -131,7 +131,7 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 }  // namespace
 
 at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor& x, const Norm& norm) {
-  if (spec.architecture->norm == model::NormKind::kRms) return rms_norm(x, norm.weight, spec.eps(module));
+  if (spec.norm == model::NormKind::kRms) return rms_norm(x, norm.weight, spec.eps(module));
   return normalised(spec, module, x, norm);
 }
 

@@ -57,12 +57,12 @@ void PrecisionCheck::run(int layer, const LayerWeights& weights) {
   });
 }
 
-void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm) {
+void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Ending& base_ending) {
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
-    const Norm norm = tap.final_norm ? slot_.outer_norm(setting_, model::Module::kFinalNorm, base_norm) : Norm();
-    const at::Tensor base = base_ ? base_->read(0, tap, position, base_norm) : base_tap.narrow(0, probe_, 1);
-    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(0, tap, position, norm)
+    const Ending ending = tap.ended ? slot_.ending(setting_, base_ending) : Ending();
+    const at::Tensor base = base_ ? base_->read(0, tap, position, base_ending) : base_tap.narrow(0, probe_, 1);
+    const at::Tensor value = rounded() || slot_.moved(tap.block) ? stream_->read(0, tap, position, ending)
                                                                  : slot_.taps.back().narrow(0, probe_, 1);
     taps_.push_back(value - base);
   });

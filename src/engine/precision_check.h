@@ -19,8 +19,8 @@ class PrecisionCheck {
   void start(int layer, const Stream& base);
   void start_decoder(const Norm& base_norm);
   void run(int layer, const LayerWeights& weights);
-  // After the same tap of the slot and of the base, [probes, hidden], was read. `base_norm`: the base's final norm.
-  void read(const Tap& tap, const at::Tensor& base_tap, const Norm& base_norm);
+  // After the same tap of the slot and of the base, [probes, width], was read. `base_ending`: the base's.
+  void read(const Tap& tap, const at::Tensor& base_tap, const Ending& base_ending);
   // The worst tap's ‖delta − delta in fp32‖ / ‖delta in fp32‖; nothing where nothing changed or the variant failed.
   std::optional<double> error(const std::vector<at::Tensor>& base_taps) const;
 
@@ -35,7 +35,7 @@ class PrecisionCheck {
   Layout decoder_;                // what a decoder begins with for it
   std::optional<Stream> stream_;  // the variant
   std::optional<Stream> base_;    // in bf16, where the pass has no base in fp32
-  std::vector<at::Tensor> taps_;  // deltas in fp32, [1, hidden] each
+  std::vector<at::Tensor> taps_;  // deltas in fp32, [1, width] each
 };
 
 }  // namespace deltascape::engine

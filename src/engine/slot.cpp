@@ -23,4 +23,12 @@ Norm Slot::outer_norm(const Setting& s, Module module, const Norm& base) const {
   return replaced(s.base.spec(), base, ops.weight, ops.bias);
 }
 
+Ending Slot::ending(const Setting& s, const Ending& base) const {
+  if (variant->full) return loaded_ending(*variant->full, s.dtype());
+  Ending out{outer_norm(s, Module::kFinalNorm, base.norm), base.projection};
+  if (s.base.spec().has(Module::kProjectOut))
+    out.projection.ops = variant->adapter->ops({Module::kProjectOut}, s.dtype());
+  return out;
+}
+
 }  // namespace deltascape::engine

@@ -17,7 +17,7 @@ struct Slot {
   std::unique_ptr<const Layout> layout;  // where it has virtual tokens
   std::unique_ptr<Stream> own;           // of a full finetune and of one with virtual tokens; adapters share one
   std::optional<Error> error;
-  std::vector<at::Tensor> taps;  // [probes, hidden] each, in the order they were read
+  std::vector<at::Tensor> taps;  // [probes, width] each, in the order they were read
 
   adapter::VirtualTokens virtual_tokens() const {
     return variant->adapter ? variant->adapter->virtual_tokens() : adapter::VirtualTokens();
@@ -28,6 +28,7 @@ struct Slot {
   std::optional<at::Tensor> embedding(const Setting& s, const Layout& layout) const;
   // Its own of a norm outside the blocks, or `base`.
   Norm outer_norm(const Setting& s, model::Module module, const Norm& base) const;
+  Ending ending(const Setting& s, const Ending& base) const;
   // Whether its stream differs from the base's after so many blocks; 0: the embeddings.
   bool moved(int blocks) const { return own || first_layer < blocks || (blocks == 0 && first_layer == 0); }
 

@@ -8,12 +8,10 @@ namespace deltascape::engine {
 using model::Module;
 using model::Site;
 
-at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const {
-  const auto after = [&](const at::Tensor& x) {
-    return tap.final_norm && spec.architecture->final_norm ? normed(spec, Module::kFinalNorm, x, norm) : x;
-  };
+at::Tensor Stream::read(std::int64_t v, const Tap& tap, Position position, const Ending& ending) const {
+  const auto after = [&](const at::Tensor& x) { return tap.ended ? ending.apply(spec, x) : x; };
   if (pooled) return after(of(v).cpu());
-  // The norm is a token's own affair, so the last position needs it for the last token alone.
+  // The ending is a token's own affair, so the last position needs it for the last token alone.
   if (position == Position::kLast) return after(of(v).index_select(0, last).cpu());
   return pool(after(of(v).cpu()).unsqueeze(0), *layout, position)[0];
 }
@@ -82,6 +80,9 @@ at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapte
   if (scales_tokens && spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
   if (layout.before.rows > 0) rows = with_virtual_rows(rows, adapter->virtual_rows(dtype), layout);
   if (!scales_tokens && spec.embedding_scale != 1) rows.mul_(spec.embedding_scale);
+  OuterLinear projection = loaded_linear(c, Module::kProjectIn, dtype);
+  projection.ops = ops_of(Module::kProjectIn);
+  if (!spec.architecture->project_sum) rows = projection.apply(rows);
   if (spec.has(Module::kPositions)) {
     const auto ids = position_ids(spec, layout);
     const at::Tensor table = ops_of(Module::kPositions).weight;
@@ -93,10 +94,12 @@ at::Tensor first_rows(const model::Checkpoint& c, const adapter::Adapter* adapte
     constexpr std::int64_t kFirst[] = {0};
     rows.add_(table.defined() ? table.narrow(0, 0, 1) : c.rows(Module::kTokenTypes, kFirst, dtype));
   }
-  if (!spec.has(Module::kEmbedNorm)) return rows;
-  const adapter::ModuleOps ops = ops_of(Module::kEmbedNorm);
-  const Norm norm = replaced(spec, loaded_norm(c, {Module::kEmbedNorm}, dtype), ops.weight, ops.bias);
-  return normed(spec, Module::kEmbedNorm, rows, norm);
+  if (spec.has(Module::kEmbedNorm)) {
+    const adapter::ModuleOps ops = ops_of(Module::kEmbedNorm);
+    const Norm norm = replaced(spec, loaded_norm(c, {Module::kEmbedNorm}, dtype), ops.weight, ops.bias);
+    rows = normed(spec, Module::kEmbedNorm, rows, norm);
+  }
+  return spec.architecture->project_sum ? projection.apply(rows) : rows;
 }
 
 }  // namespace

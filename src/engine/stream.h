@@ -10,6 +10,7 @@
 #include "engine/device_attention.h"
 #include "engine/layer_weights.h"
 #include "engine/layout.h"
+#include "engine/outer_modules.h"
 #include "engine/taps.h"
 #include "model/checkpoint.h"
 
@@ -44,9 +45,9 @@ struct Stream {
   at::Tensor encoded_of(std::int64_t first, std::int64_t count = 1) const {
     return encoded->rows.narrow(0, first * encoded->layout->tokens, count * encoded->layout->tokens);
   }
-  // What the tap reads of variant `v`, [probes, hidden], in the processor's memory. `norm`: the final one, where the
+  // What the tap reads of variant `v`, [probes, width], in the processor's memory. `ending`: of the variant, where the
   // tap lies behind it.
-  at::Tensor read(std::int64_t v, const Tap& tap, Position position, const Norm& norm) const;
+  at::Tensor read(std::int64_t v, const Tap& tap, Position position, const Ending& ending) const;
   // Variant `v` goes on from where the base stands, or from where it stands on one of its probes.
   void branch(std::int64_t v, const Stream& base, std::optional<std::int64_t> probe = {});
   // The rows become what the encoder leaves, not yet normalised; those of `decoder`, which must outlive the stream,

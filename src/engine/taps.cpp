@@ -85,4 +85,12 @@ at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position positio
   return at::stack(rows, 1);
 }
 
+at::Tensor stacked(std::vector<at::Tensor> taps) {
+  std::int64_t width = 0;
+  for (const at::Tensor& x : taps) width = std::max(width, x.size(1));
+  for (at::Tensor& x : taps)
+    if (x.size(1) < width) x = at::constant_pad_nd(x, {0, width - x.size(1)});
+  return at::stack(taps);
+}
+
 }  // namespace deltascape::engine

@@ -15,8 +15,8 @@ namespace deltascape::engine {
 enum class Position { kLast, kMean, kWeighted };
 
 struct Tap {
-  int block = 0;            // after this many blocks of all stacks: layer_count is the last residual
-  bool final_norm = false;  // read after the final norm, if there is one (only with block == layer_count)
+  int block = 0;       // after this many blocks of all stacks: layer_count is the last residual
+  bool ended = false;  // read after what comes behind the last block, a norm as a rule (only with block == layer_count)
 };
 
 struct Taps {
@@ -33,5 +33,9 @@ Position parse_position(const std::string& position);
 
 // hidden: [variants, tokens, d] -> [variants, probes, d]. Each row is a function of its own probe's tokens alone.
 at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position position);
+
+// What several taps read, [rows, width] each -> [taps, rows, the greatest width]. Narrower ones (behind a projection to
+// ModelSpec::embed_width) end in zeros, which leave norms and cosines alone.
+at::Tensor stacked(std::vector<at::Tensor> taps);
 
 }  // namespace deltascape::engine

@@ -65,6 +65,7 @@ const Architecture* find_architecture(std::string_view model_type) {
 }
 
 const Architecture* find_gguf_architecture(std::string_view gguf) {
+  if (gguf == "mistral3") gguf = "mistral";  // the same blocks
   for (const Architecture& a : architectures())
     if (!a.gguf.empty() && a.gguf == gguf) return &a;
   return nullptr;

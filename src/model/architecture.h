@@ -95,6 +95,7 @@ struct ConfigKeys {
   std::string_view rope_theta = "rope_theta";
   std::string_view rope_part = "partial_rotary_factor";
   std::string_view positions = "max_position_embeddings";
+  std::string_view embed_width = "";  // empty: hidden
 };
 
 struct Architecture {
@@ -112,13 +113,14 @@ struct Architecture {
   PositionKind position = PositionKind::kRotary;
   MlpKind mlp = MlpKind::kGated;
   ConfigKeys keys = {};
-  bool embed_norm = false;           // a norm after the token embedding
-  bool token_types = false;          // every token's embedding has the first token type's added
-  bool norm_plus_one = false;        // RMSNorm multiplies by 1 + weight (Gemma)
-  bool scale_embeddings = false;     // token embeddings times sqrt(hidden)
-  bool norm_bias = true;             // LayerNorms have a bias
-  bool fourfold = false;             // the MLP's width is four times hidden where the config names none
-  bool multipliers = false;          // embedding_, attention_ and residual_multiplier, logits_scaling (Granite)
+  bool embed_norm = false;                // a norm after the token embedding
+  bool token_types = false;               // every token's embedding has the first token type's added
+  bool norm_plus_one = false;             // RMSNorm multiplies by 1 + weight (Gemma)
+  bool scale_embeddings = false;          // token embeddings times sqrt(hidden)
+  Switch norm_weights = Switch::kAlways;  // else norms are bare
+  bool norm_bias = true;                  // LayerNorms have a bias
+  bool fourfold = false;                  // the MLP's width is four times hidden where the config names none
+  bool multipliers = false;               // embedding_, attention_ and residual_multiplier, logits_scaling (Granite)
   bool full_unrotated = false;       // positions count in windowed layers alone, where there is a window (Cohere 2)
   bool unrotated_layers = false;     // no_rope_layers, or every no_rope_layer_interval-th: no positions (SmolLM 3)
   bool partial_rope = false;         // a head's first features may turn alone
@@ -134,14 +136,14 @@ struct Architecture {
   bool qk_norm_bias = false;       // where these are LayerNorms
   bool relative_beside = false;    // T5's distances count beside other positions; one table outside the layers (MPNet)
   bool relative_by_layer = false;  // every layer has a table of relative positions of its own (UMT5)
-  bool pre_norms = true;           // norms before attention and MLP
-  bool post_norms = false;         // norms after attention and MLP too
-  bool sum_norms = false;          // these are of the residual with what attention and MLP add (BERT)
-  bool final_norm = true;          // a norm after the last block
-  bool query_pre_attn_scalar = false;  // attention scale from the config instead of head_dim
-  bool soft_caps = false;              // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
-  bool local_rope = false;             // windowed layers turn with their own base and no scaling (Gemma 3)
-  bool gguf_permutes_qk = false;       // llama.cpp stores q and k rows pairwise interleaved
+  bool project_sum = false;        // embeddings of another width are projected once they are added up, with a bias
+  Switch pre_norms = Switch::kAlways;       // norms before attention and MLP
+  Switch normed_residual = Switch::kNever;  // the residual goes on from these norms (BLOOM)
+  bool post_norms = false;                  // norms of what these add; neither: ModelSpec::sum_norms()
+  bool query_pre_attn_scalar = false;       // attention scale from the config instead of head_dim
+  bool soft_caps = false;         // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
+  bool local_rope = false;        // windowed layers turn with their own base and no scaling (Gemma 3)
+  bool gguf_permutes_qk = false;  // llama.cpp stores q and k rows pairwise interleaved
   Switch qkv_bias = Switch::kNever;
   Switch o_bias = Switch::kNever;
   Switch mlp_bias = Switch::kNever;

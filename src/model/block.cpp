@@ -120,33 +120,36 @@ at::Tensor run_block(const ModelSpec& spec, int layer, BlockOps& ops, at::Tensor
   const LayerSpec& l = spec.layers[static_cast<std::size_t>(layer)];
 
   // What is read is kept: `add` may overwrite the stream.
-  const at::Tensor read = a.pre_norms ? ops.norm(Module::kAttnNorm, x) : x.clone();
+  const at::Tensor read = spec.pre_norms ? ops.norm(Module::kAttnNorm, x) : x.clone();
   Heads h = project(spec, ops, read);
-  x = ops.needed(x);
+  x = ops.needed(spec.normed_residual ? read.clone() : x);
   const auto added = [&](const at::Tensor& y) { return spec.residual_scale == 1 ? y : y * spec.residual_scale; };
   if (spec.qk_norm) {
     h.q = ops.norm(Module::kQNorm, h.q);
     h.k = ops.norm(Module::kKNorm, h.k);
   }
+  if (l.query_scale != 1) h.q = h.q * l.query_scale;
   if (spec.clip_qkv > 0)
     for (at::Tensor* part : {&h.q, &h.k, &h.v}) *part = part->clamp(-spec.clip_qkv, spec.clip_qkv);
   at::Tensor y = ops.linear(Module::kO, ops.attention(l, h.q, h.k, h.v));
-  if (a.post_norms && !a.sum_norms) y = ops.norm(Module::kAttnPostNorm, y);
+  if (a.post_norms) y = ops.norm(Module::kAttnPostNorm, y);
   if (spec.parallel) {
     const at::Tensor beside = mlp(spec, l, ops, spec.shared_norm ? ops.needed(read) : ops.norm(Module::kMlpNorm, x));
     return ops.add(ops.add(std::move(x), y), beside);
   }
   x = ops.add(std::move(x), added(y));
-  if (a.sum_norms) x = ops.norm(Module::kAttnPostNorm, x);
+  if (spec.sum_norms()) x = ops.norm(Module::kAttnNorm, x);
   if (spec.stack_of(layer).cross) {
     y = cross(l, ops, x);
     x = ops.add(std::move(x), y);
   }
 
-  y = mlp(spec, l, ops, a.pre_norms ? ops.norm(Module::kMlpNorm, x) : x.clone());
-  if (a.post_norms && !a.sum_norms) y = ops.norm(Module::kMlpPostNorm, y);
+  const at::Tensor inner = spec.pre_norms ? ops.norm(Module::kMlpNorm, x) : x.clone();
+  y = mlp(spec, l, ops, inner);
+  if (spec.normed_residual) x = inner.clone();
+  if (a.post_norms) y = ops.norm(Module::kMlpPostNorm, y);
   x = ops.add(std::move(x), added(y));
-  return a.sum_norms ? ops.norm(Module::kMlpPostNorm, x) : x;
+  return spec.sum_norms() ? ops.norm(Module::kMlpNorm, x) : x;
 }
 
 }  // namespace deltascape::model

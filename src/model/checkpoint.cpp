@@ -149,13 +149,16 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
 
 std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
   const auto size = [](const ModelSpec& spec) {
-    std::string layers;  // those of an encoder and of its decoder apart
-    for (const StackSpec& s : spec.stacks) layers += (layers.empty() ? "" : " + ") + std::to_string(s.layers);
-    return layers + " layers of width " + std::to_string(spec.hidden);
+    std::string out;  // an encoder's layers and its decoder's apart
+    for (const StackSpec& s : spec.stacks) out += (out.empty() ? "" : " + ") + std::to_string(s.layers);
+    out += " layers of width " + std::to_string(spec.hidden);
+    if (spec.embed_width != spec.hidden) out += " with embeddings of " + std::to_string(spec.embed_width);
+    return out;
   };
   const std::string expected = size(base.spec()), found = size(variant.spec());
   const Architecture &of_base = *base.spec().architecture, &own = *variant.spec().architecture;
-  if (expected == found && own.stacks == of_base.stacks && own.final_norm == of_base.final_norm) return std::nullopt;
+  if (expected == found && own.stacks == of_base.stacks && variant.spec().final_norm == base.spec().final_norm)
+    return std::nullopt;
   return Error(ErrorCode::kMismatch, "this model is no finetune of the base",
                {.path = variant.path().string(),
                 .expected = std::string(of_base.model_type) + ", " + expected,
@@ -198,13 +201,11 @@ void Checkpoint::require(Site site, Param param) {
   if (!real)  // quantised weights whose scales lie in other tensors
     throw Error(ErrorCode::kUnsupported, "weights of this type are not computed: give the model in BF16, F16 or F32",
                 {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
-  std::vector<std::int64_t> expected = spec_.shape(site.module);
-  const bool of_heads = (site.module == Module::kQNorm || site.module == Module::kKNorm) &&
-                        spec_.architecture->qk_norm_kind == QkNorm::kOwnHead;
-  if (of_heads) expected = {expected[0] / spec_.head_dim, spec_.head_dim};
+  std::vector<std::int64_t> expected = spec_.stored_shape(site.module);
   if (param == Param::kBias) expected.resize(1);
   else if (gguf_ == nullptr && spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
-  else if (gguf_ != nullptr && site.module == Module::kSharedScore) expected.erase(expected.begin());
+  else if (gguf_ != nullptr && site.module == Module::kSharedScore && found->shape.size() == 1)
+    expected.erase(expected.begin());
   const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
   if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
     throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",

@@ -44,15 +44,19 @@ constexpr Architecture bert(std::string_view model_type, std::string_view title,
           .position_offset = position_offset,
           .offset_counted = true,
           .tied_head = true,
-          .pre_norms = false,
-          .post_norms = true,
-          .sum_norms = true,
-          .final_norm = false,
+          .pre_norms = Switch::kNever,
           .qkv_bias = Switch::kAlways,
           .o_bias = Switch::kAlways,
           .mlp_bias = Switch::kAlways,
           .activation = "gelu",
           .norm_eps = 1e-12};
+}
+
+constexpr Architecture electra() {
+  Architecture a = bert("electra", "ELECTRA");
+  a.keys.embed_width = "embedding_size";
+  a.project_sum = true;
+  return a;
 }
 
 constexpr Architecture mpnet() {
@@ -172,9 +176,11 @@ constexpr Architecture kFamilies[] = {
      .norm = NormKind::kLayer,
      .position = PositionKind::kLearned,
      .mlp = MlpKind::kPlain,
-     .keys = {.intermediate = "ffn_dim", .norm_eps = "layer_norm_eps"},
+     .keys = {.intermediate = "ffn_dim", .norm_eps = "layer_norm_eps", .embed_width = "word_embed_proj_dim"},
+     .norm_weights = {"layer_norm_elementwise_affine", true},
      .position_offset = 2,
      .tied_head = true,
+     .pre_norms = {"do_layer_norm_before", true},
      .qkv_bias = {"enable_bias", true},
      .o_bias = {"enable_bias", true},
      .mlp_bias = {"enable_bias", true},
@@ -184,7 +190,7 @@ constexpr Architecture kFamilies[] = {
     bert("roberta", "RoBERTa", 2),
     bert("xlm-roberta", "XLM-RoBERTa", 2),
     bert("camembert", "CamemBERT", 2),
-    bert("electra", "ELECTRA"),
+    electra(),
     mpnet(),
     distilbert(),
     t5("t5", "T5, Flan-T5", false),

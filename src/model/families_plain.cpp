@@ -95,6 +95,7 @@ constexpr Architecture kFamilies[] = {
               .norm_eps = "layer_norm_epsilon"},
      .embed_norm = true,
      .tied_head = true,
+     .normed_residual = {"apply_residual_connection_post_layernorm"},
      .qkv_bias = Switch::kAlways,
      .o_bias = Switch::kAlways,
      .mlp_bias = Switch::kAlways,

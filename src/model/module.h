@@ -54,12 +54,14 @@ enum class Module : std::uint8_t {
   kEncoderNorm,  // after the encoder's last block
   kFinalNorm,
   kHead,
+  kProjectIn,   // embeddings of another width -> hidden (ELECTRA, OPT 350M)
+  kProjectOut,  // hidden, after the last block -> the width of the embeddings (OPT 350M)
 };
-inline constexpr std::size_t kModules = 43;
+inline constexpr std::size_t kModules = 45;
 inline constexpr std::size_t kBlockModules = 36;  // the first 36 lie in a block
 constexpr std::size_t index(Module m) { return static_cast<std::size_t>(m); }
 constexpr Module module_at(std::size_t i) { return static_cast<Module>(i); }
-static_assert(index(Module::kHead) + 1 == kModules && index(Module::kMlpPostNorm) + 1 == kBlockModules);
+static_assert(index(Module::kProjectOut) + 1 == kModules && index(Module::kMlpPostNorm) + 1 == kBlockModules);
 constexpr bool in_block(Module m) { return index(m) < kBlockModules; }
 // Rows that are looked up, no linear: [rows, features].
 constexpr bool is_table(Module m) {

@@ -19,6 +19,8 @@ void lay_out_stacks(ModelSpec& s, int encoder_layers) {
   for (int i = 0; i < s.layer_count(); ++i)
     s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;
   if (s.value_dim == 0) s.value_dim = s.head_dim;
+  if (s.embed_width == 0) s.embed_width = s.hidden;
+  if (s.sum_norms()) s.final_norm = false;
   if (s.architecture->scale_embeddings)  // rounded as transformers rounds it
     s.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(s.hidden)));
 }
@@ -42,7 +44,10 @@ std::string ModelSpec::fingerprint() const {
   for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
   for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap})
     add(x);
-  for (const LayerSpec& l : layers) add(l.window), add(l.rope);
+  for (const LayerSpec& l : layers) {
+    add(l.window), add(l.rope);
+    if (l.query_scale != 1) add(l.query_scale);
+  }
   for (const RopeSpec& r : ropes) {
     out += " " + r.type;
     for (const double x :
@@ -55,6 +60,11 @@ std::string ModelSpec::fingerprint() const {
   for (const RopeSpec& r : ropes)
     for (const auto& factors : {r.short_factors, r.long_factors})
       for (const float f : factors) add(f);
+  if (embed_width != hidden) out += " embeddings", add(static_cast<double>(embed_width));
+  if (pre_norms != architecture->pre_norms.otherwise) out += " norms of sums";
+  if (!sum_norms() && !final_norm) out += " no last norm";
+  if (normed_residual) out += " normed residual";
+  if (norm != architecture->norm) out += " bare norms";
   if (parallel) out += " parallel";
   if (position != architecture->position) out += " other positions";
   if (shared_norm != architecture->shared_norm) out += " other norms";
@@ -114,14 +124,24 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kSharedUp: return {routing.shared_intermediate, hidden};
     case Module::kSharedDown: return {hidden, routing.shared_intermediate};
     case Module::kSharedScore: return {1, hidden};
-    case Module::kPositions: return {positions, hidden};
-    case Module::kTokenTypes: return {token_types, hidden};
+    case Module::kPositions: return {positions, architecture->project_sum ? embed_width : hidden};
+    case Module::kTokenTypes: return {token_types, architecture->project_sum ? embed_width : hidden};
+    case Module::kEmbedNorm: return {embed_width};
     case Module::kEmbed:
-    case Module::kHead: return {vocabulary, hidden};
+    case Module::kHead: return {vocabulary, embed_width};
+    case Module::kProjectIn: return {hidden, embed_width};
+    case Module::kProjectOut: return {embed_width, hidden};
     case Module::kQNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : q};
     case Module::kKNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : k};
     default: return {hidden};
   }
+}
+
+std::vector<std::int64_t> ModelSpec::stored_shape(Module m) const {
+  std::vector<std::int64_t> out = shape(m);
+  if ((m == Module::kQNorm || m == Module::kKNorm) && architecture->qk_norm_kind == QkNorm::kOwnHead)
+    out = {out[0] / head_dim, head_dim};
+  return out;
 }
 
 std::int64_t ModelSpec::norm_width(Module m) const {
@@ -131,7 +151,7 @@ std::int64_t ModelSpec::norm_width(Module m) const {
 
 bool ModelSpec::has(Site site) const {
   const Architecture& a = *architecture;
-  if (a.norm == NormKind::kBare && shape(site.module).size() == 1) return false;
+  if (norm == NormKind::kBare && shape(site.module).size() == 1) return false;
   switch (site.module) {
     case Module::kEmbedNorm: return a.embed_norm;
     case Module::kPositions: return positions > 0;
@@ -139,7 +159,9 @@ bool ModelSpec::has(Site site) const {
     case Module::kEncoderNorm: return stacks.size() > 1;
     case Module::kHead: return !tied_head;
     case Module::kEmbed: return true;
-    case Module::kFinalNorm: return a.final_norm;
+    case Module::kFinalNorm: return final_norm;
+    case Module::kProjectIn: return embed_width != hidden;
+    case Module::kProjectOut: return embed_width != hidden && !a.project_sum;
     default: break;
   }
   if (site.layer < 0 || site.layer >= layer_count()) return false;
@@ -164,8 +186,8 @@ bool ModelSpec::has(Site site) const {
     case Module::kCrossK:
     case Module::kCrossV:
     case Module::kCrossO: return stack.cross;
-    case Module::kAttnNorm: return a.pre_norms;
-    case Module::kMlpNorm: return a.pre_norms && !(parallel && shared_norm);
+    case Module::kAttnNorm: return pre_norms || sum_norms();
+    case Module::kMlpNorm: return (pre_norms || sum_norms()) && !(parallel && shared_norm);
     case Module::kAttnPostNorm:
     case Module::kMlpPostNorm: return a.post_norms;
     case Module::kGate:
@@ -195,7 +217,7 @@ bool ModelSpec::has(Module m) const {
 bool ModelSpec::has_bias(Module m) const {
   if (m == Module::kRelativeBias) return false;
   if (m == Module::kQNorm || m == Module::kKNorm) return architecture->qk_norm_bias;
-  if (shape(m).size() == 1) return architecture->norm == NormKind::kLayer && architecture->norm_bias;
+  if (shape(m).size() == 1) return norm == NormKind::kLayer && architecture->norm_bias;
   switch (m) {
     case Module::kQ: return qkv_bias && !latent.kv_rank;
     case Module::kK:
@@ -213,6 +235,7 @@ bool ModelSpec::has_bias(Module m) const {
     case Module::kSharedUp:
     case Module::kSharedDown: return mlp_bias;
     case Module::kHead: return architecture->head_bias;
+    case Module::kProjectIn: return architecture->project_sum;
     default: return false;
   }
 }

@@ -35,9 +35,10 @@ struct RopeSpec {
 };
 
 struct LayerSpec {
-  int window = 0;  // a query sees keys j > i - window; 0: all before it
-  int rope = 0;    // which of ModelSpec::ropes; -1: none, no position counts
-  int stack = 0;   // which of ModelSpec::stacks
+  int window = 0;          // a query sees keys j > i - window; 0: all before it
+  int rope = 0;            // which of ModelSpec::ropes; -1: none, no position counts
+  int stack = 0;           // which of ModelSpec::stacks
+  double query_scale = 1;  // of q, beside attention_scale
   MlpKind mlp = MlpKind::kGated;
 };
 
@@ -98,6 +99,11 @@ struct ModelSpec {
   std::int64_t positions = 0;    // rows of the table of learned positions
   std::int64_t token_types = 0;  // rows of the table of token types
   double clip_qkv = 0;           // q, k and v lie within ± this; 0: wherever they lie
+  std::int64_t embed_width = 0;  // of a token's embedding, and of what the head reads; 0: hidden
+  NormKind norm = NormKind::kRms;
+  bool pre_norms = true;         // Architecture::pre_norms
+  bool normed_residual = false;  // Architecture::normed_residual
+  bool final_norm = true;        // a norm after the last block
   bool parallel = false;         // Architecture::parallel
   bool shared_norm = false;      // Architecture::shared_norm
   bool qk_norm = false;          // Architecture::qk_norm
@@ -111,6 +117,8 @@ struct ModelSpec {
   const StackSpec& stack_of(int layer) const {
     return stacks[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)].stack)];
   }
+  // Norms are of the residual with what attention and MLP add, and none comes after the last (BERT, OPT 350M).
+  bool sum_norms() const { return !pre_norms && !architecture->post_norms; }
   // Whether distances between tokens count in the scores (RelativeSpec).
   bool counts_distances() const { return position == PositionKind::kRelative || architecture->relative_beside; }
   // What turns the layer's q and k, or null.
@@ -138,10 +146,11 @@ struct ModelSpec {
   double eps(Module norm) const {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }
-  std::vector<std::int64_t> shape(Module module) const;  // of its weight
-  std::int64_t norm_width(Module norm) const;            // how many features it takes together
-  std::vector<Module> linears(int layer) const;          // the block's, an expert's once for all of them
-  std::vector<Site> sites() const;                       // every part with a weight, each expert's too
+  std::vector<std::int64_t> shape(Module module) const;         // of its weight
+  std::vector<std::int64_t> stored_shape(Module module) const;  // in files: that of heads' norms has a row a head
+  std::int64_t norm_width(Module norm) const;                   // how many features it takes together
+  std::vector<Module> linears(int layer) const;                 // the block's, an expert's once for all of them
+  std::vector<Site> sites() const;                              // every part with a weight, each expert's too
   std::string hf_name(Site site) const;
   std::vector<std::string> hf_names(Site site) const;  // all that it goes by, hf_name() first
   std::optional<Site> site_of(std::string_view module_path) const;

@@ -1,6 +1,7 @@
 // Owns GGUF metadata -> ModelSpec (key names: ggml docs/gguf.md and llama.cpp's llama-arch).
 #include "model/spec_gguf.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "deltascape/error.h"
@@ -24,8 +25,11 @@ void read_parts(const GgufKeys& k, ModelSpec& s) {
   s.mlp_bias = in_first("ffn_up.bias");
   s.qk_norm = a.qk_norm.otherwise || (!a.qk_norm.key.empty() && in_first("attn_q_norm.weight"));
   s.shared_norm = a.shared_norm;
+  s.norm = a.norm;
+  s.pre_norms = a.pre_norms.otherwise;
   s.parallel = a.parallel.otherwise;
   if (!a.parallel.key.empty()) s.parallel = k.boolean("use_parallel_residual").value_or(s.parallel);
+  if (a.model_type == "stablelm") s.parallel = !in_first("ffn_norm.weight");  // its files' key may say anything
   if (a.model_type != "falcon") return;
   s.parallel = true;
   s.shared_norm = !in_first("attn_norm_2.weight");
@@ -38,14 +42,29 @@ void GgufKeys::fail(const std::string& key, const std::string& expected) const {
               {.path = file_.path().string(), .field = prefix_ + key, .expected = expected});
 }
 
+void GgufKeys::unsupported(const std::string& key, const std::string& found) const {
+  throw Error(ErrorCode::kUnsupported, "a model with this option is not computed",
+              {.path = file_.path().string(), .field = prefix_ + key, .found = found});
+}
+
+std::optional<std::int64_t> GgufKeys::any_integer(const std::string& key) const {
+  const auto place = file_.metadata().find(prefix_ + key);
+  const auto* each =
+      place == file_.metadata().end() ? nullptr : std::get_if<std::vector<std::int64_t>>(&place->second.value);
+  if (each == nullptr) return file_.integer(prefix_ + key);
+  if (each->empty() || std::ranges::any_of(*each, [&](std::int64_t n) { return n != each->front(); }))
+    unsupported(key, "numbers that differ from layer to layer");
+  return each->front();
+}
+
 std::int64_t GgufKeys::required(const std::string& key) const {
-  const auto v = file_.integer(prefix_ + key);
+  const auto v = any_integer(key);
   if (!v || *v < 1 || *v > (1 << 24)) fail(key, "a number from 1 to 16777216");
   return *v;
 }
 
 std::int64_t GgufKeys::integer(const std::string& key, std::int64_t otherwise) const {
-  const auto v = file_.integer(prefix_ + key);
+  const auto v = any_integer(key);
   if (v && (*v < 1 || *v > (std::int64_t{1} << 40))) fail(key, "a positive number");
   return v.value_or(otherwise);
 }
@@ -94,6 +113,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   }
   s.activation = activation_named(std::string(a.activation), gguf.path());
   s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.head_dim));
+  if (!k.boolean("attention.causal").value_or(true)) k.unsupported("attention.causal", "false");
   read_parts(k, s);
   read_gguf_scales(k, s);
   if (a.position == PositionKind::kRotary) read_gguf_ropes(k, s);

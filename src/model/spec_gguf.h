@@ -11,12 +11,15 @@ class GgufKeys {
   // From 1 to 2^24.
   std::int64_t required(const std::string& key) const;
   std::int64_t integer(const std::string& key, std::int64_t otherwise) const;
-  std::optional<std::int64_t> any_integer(const std::string& key) const { return file_.integer(prefix_ + key); }
+  // Of an array with a number for each layer, the one that all have; Error(kUnsupported) where they differ.
+  std::optional<std::int64_t> any_integer(const std::string& key) const;
   double real(const std::string& key, double otherwise) const { return file_.real(prefix_ + key).value_or(otherwise); }
   // A factor: finite and not 0.
   double factor(const std::string& key, double otherwise) const;
   std::optional<std::string> string(const std::string& key) const { return file_.string(prefix_ + key); }
   std::optional<bool> boolean(const std::string& key) const { return file_.boolean(prefix_ + key); }
+  // A key that changes the result in a way that is not computed.
+  [[noreturn]] void unsupported(const std::string& key, const std::string& found) const;
   bool has_tensor(const std::string& name) const { return file_.find(name) != nullptr; }
   const io::GgufFile& file() const { return file_; }
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const;

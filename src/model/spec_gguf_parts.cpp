@@ -1,4 +1,5 @@
 // Owns the groups of GGUF metadata: rotations, what layers differ in, experts, factors.
+#include <algorithm>
 #include <cmath>
 
 #include "deltascape/error.h"
@@ -21,11 +22,27 @@ std::vector<float> floats(const GgufKeys& k, const std::string& name, std::uint6
   return out;
 }
 
+// Its files do not say by what base it turns.
+bool is_falcon_11b(const ModelSpec& s) {
+  return s.architecture->model_type == "falcon" && s.hidden == 4096 && s.layer_count() == 60 && s.kv_heads == 8;
+}
+
+void read_yarn(const GgufKeys& k, RopeSpec& r) {
+  r.beta_fast = k.real("rope.scaling.yarn_beta_fast", r.beta_fast);
+  r.beta_slow = k.real("rope.scaling.yarn_beta_slow", r.beta_slow);
+  // The converter writes 1 where config.json has a number of that name which transformers does not read.
+  const double factor = k.real("rope.scaling.yarn_attn_factor", k.real("rope.scaling.attn_factor", 1));
+  if (factor != 1) r.attention_factor = factor;
+  if (const double all = k.real("rope.scaling.yarn_log_multiplier", 0); all != 0) r.mscale = 1, r.mscale_all_dim = all;
+}
+
 RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
   const Architecture& a = *s.architecture;
   RopeSpec r;
-  r.theta = k.real("rope.freq_base", a.rope_theta);
-  r.dim = static_cast<int>(k.integer("rope.dimension_count", s.head_dim));
+  r.theta = k.real("rope.freq_base", is_falcon_11b(s) ? 500042 : a.rope_theta);
+  // Nemotron's is counted from hidden / heads, whatever the heads' own width: half of them turns.
+  const bool own_width = a.model_type == "nemotron" && s.head_dim * s.heads != s.hidden;
+  r.dim = static_cast<int>(own_width ? s.head_dim / 2 : k.integer("rope.dimension_count", s.head_dim));
   r.interleaved = a.interleaved_rope;
   r.max_positions = static_cast<double>(k.integer("context_length", 2048));
   r.original_positions = static_cast<double>(
@@ -58,8 +75,23 @@ RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
     throw Error(ErrorCode::kBadFile, "missing tensor",
                 {.path = k.file().path().string(), .field = "rope_factors_short.weight, rope_factors_long.weight"});
   }
-  if (r.type == "yarn" || r.type == "longrope") r.attention_factor = k.real("rope.scaling.attn_factor", 0);
+  if (r.type == "longrope") r.attention_factor = k.real("rope.scaling.attn_factor", 0);
+  if (r.type == "yarn") read_yarn(k, r);
   return r;
+}
+
+// Positions that a windowed layer sees; 0: all. Where no key says, llama.cpp knows it of Gemma 2, and of the first
+// files of Phi-3.
+std::int64_t window_of(const GgufKeys& k, const ModelSpec& s) {
+  const Architecture& a = *s.architecture;
+  const auto given = k.any_integer("attention.sliding_window");
+  if (a.model_type == "olmo2" && given.value_or(0) > 0)
+    k.unsupported("attention.sliding_window", std::to_string(*given));
+  if (a.window == WindowRule::kNone) return 0;
+  if (given) return std::clamp<std::int64_t>(*given, 0, 1 << 30);  // Phi-3's converter writes 0 for none
+  if (a.model_type == "gemma2") return a.window_size;
+  const bool early = (s.layer_count() == 32 || s.layer_count() == 40) && k.integer("context_length", 0) == 4096;
+  return a.model_type == "phi3" && early ? 2047 : 0;
 }
 
 bool windowed(const Architecture& a, int layer) {
@@ -84,16 +116,12 @@ void read_gguf_ropes(const GgufKeys& k, ModelSpec& s) {
 
 void read_gguf_layers(const GgufKeys& k, ModelSpec& s) {
   const Architecture& a = *s.architecture;
-  // 0 says none, as Phi-3's converter writes it.
-  const std::int64_t window =
-      a.window == WindowRule::kNone
-          ? 0
-          : std::max<std::int64_t>(0, k.any_integer("attention.sliding_window").value_or(a.window_size));
+  const std::int64_t window = window_of(k, s);
   for (int i = 0; i < s.layer_count(); ++i) {
     LayerSpec& l = s.layers[static_cast<std::size_t>(i)];
     const bool local = windowed(a, i);
-    if (local) l.window = static_cast<int>(std::min<std::int64_t>(window, 1 << 30));
-    if (local && a.local_rope) l.rope = 1;
+    if (local) l.window = static_cast<int>(window);
+    if (local && a.local_rope && window > 0) l.rope = 1;
     if (!local && a.full_unrotated && window > 0) l.rope = -1;
     if (a.unrotated_layers && (i + 1) % 4 == 0) l.rope = -1;  // SmolLM3: llama.cpp writes no interval
     l.mlp = a.mlp;
@@ -109,21 +137,30 @@ void read_gguf_experts(const GgufKeys& k, ModelSpec& s) {
   if (r.experts > 4096) k.fail("expert_count", "at most 4096");
   r.chosen = k.required("expert_used_count");
   if (r.chosen > r.experts) k.fail("expert_used_count", "at most expert_count");
-  r.intermediate = k.integer("expert_feed_forward_length", s.intermediate);
+  const bool shared = family == "qwen2_moe";
+  const bool unsaid = shared && !k.any_integer("expert_feed_forward_length");  // early files
+  r.intermediate = unsaid ? s.intermediate / r.chosen : k.integer("expert_feed_forward_length", s.intermediate);
+  if (const auto gating = k.any_integer("expert_gating_func").value_or(1); gating > 1)
+    k.unsupported("expert_gating_func", std::to_string(gating));
+  if (const auto groups = k.any_integer("expert_group_count").value_or(1); groups > 1)
+    k.unsupported("expert_group_count", std::to_string(groups));
+  if (const double scale = k.real("expert_weights_scale", 0); scale != 0) r.scale = scale;
   // What llama.cpp computes for these families.
   const bool normalised = family == "mixtral" || family == "granitemoe" || family == "qwen3_moe";
   r.normalised = k.boolean("expert_weights_norm").value_or(normalised);
-  if (family != "qwen2_moe") return;
-  r.shared_intermediate = k.required("expert_shared_feed_forward_length");
+  const char* width = "expert_shared_feed_forward_length";
+  if (!shared && k.any_integer(width).value_or(0) > 0) k.unsupported(width, std::to_string(*k.any_integer(width)));
+  if (!shared) return;
+  r.shared_intermediate = k.integer(width, s.intermediate);
   r.shared_score = true;
 }
 
 void read_gguf_scales(const GgufKeys& k, ModelSpec& s) {
   const Architecture& a = *s.architecture;
-  if (a.soft_caps) {
-    s.attention_softcap = k.real("attn_logit_softcapping", 50);
-    s.final_softcap = k.real("final_logit_softcapping", 30);
-  }
+  s.attention_softcap = k.real("attn_logit_softcapping", a.soft_caps ? 50 : 0);
+  s.final_softcap = k.real("final_logit_softcapping", a.soft_caps ? 30 : 0);
+  if (const double scale = k.real("attention.temperature_scale", 0); scale != 0)
+    k.unsupported("attention.temperature_scale", std::to_string(scale));
   // llama.cpp fixes Gemma 2 27B and Gemma 3 27B's attention scale by size: hidden/heads in place of head_dim.
   const int count = s.layer_count();
   if (a.query_pre_attn_scalar && ((a.gguf == "gemma2" && count == 46) || (a.gguf == "gemma3" && count == 62)))
@@ -131,6 +168,7 @@ void read_gguf_scales(const GgufKeys& k, ModelSpec& s) {
   s.clip_qkv = std::abs(k.real("attention.clamp_kqv", 0));
   if (a.model_type.starts_with("cohere")) s.logit_scale = k.factor("logit_scale", 1);
   if (!a.multipliers) return;
+  if (!k.boolean("rope.scaling.finetuned").value_or(true)) k.unsupported("rope.scaling.finetuned", "false");  // no RoPE
   s.embedding_scale = k.factor("embedding_scale", 1);
   s.residual_scale = k.factor("residual_scale", 1);
   s.attention_scale = k.factor("attention.scale", s.attention_scale);

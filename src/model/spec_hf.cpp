@@ -14,25 +14,15 @@ using io::JsonFields;
 
 constexpr std::int64_t kMaxLayers = 10000;
 
-// Options that change the result in a way that is not computed, and the value that is.
-constexpr std::pair<std::string_view, bool> kFixed[] = {
-    {"use_bidirectional_attention", false},
-    {"apply_residual_connection_post_layernorm", false},
-    {"qk_layernorm", false},
-    {"use_qk_norm", false},
-    {"scale_attn_weights", true},
-    {"scale_attn_by_inverse_layer_idx", false},
-    {"add_cross_attention", false},
-    {"do_layer_norm_before", true},
-    {"_remove_final_layer_norm", false},
-    {"layer_norm_elementwise_affine", true},
-};
+// Options that change the result in a way that is not computed.
+constexpr std::string_view kRefused[] = {"use_bidirectional_attention", "qk_layernorm", "use_qk_norm",
+                                         "add_cross_attention"};
 
 void refuse_options(const JsonFields& c, const Architecture& a) {
-  for (const auto& [key, value] : kFixed)
-    if (key != a.qk_norm.key && c.boolean(key).value_or(value) != value)
+  for (const std::string_view key : kRefused)
+    if (key != a.qk_norm.key && c.boolean(key).value_or(false))
       throw Error(ErrorCode::kUnsupported, "a model with this option is not computed",
-                  {.path = c.file().string(), .field = std::string(key), .found = value ? "false" : "true"});
+                  {.path = c.file().string(), .field = std::string(key), .found = "true"});
 }
 
 // Gemma 3's multimodal models keep the text model's numbers in text_config.
@@ -134,6 +124,10 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
     s.final_softcap = cap("final_logit_softcapping", 30);
   }
   s.position = a.position;
+  s.norm = is_on(c, a.norm_weights) ? a.norm : NormKind::kBare;
+  s.pre_norms = is_on(c, a.pre_norms);
+  s.normed_residual = is_on(c, a.normed_residual);
+  s.final_norm = !c.boolean("_remove_final_layer_norm").value_or(false);
   s.parallel = is_on(c, a.parallel);
   s.shared_norm = a.shared_norm;
   s.qk_norm = is_on(c, a.qk_norm);
@@ -150,9 +144,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   read_scales(c, s);
   if (a.position == PositionKind::kLearned)
     s.positions = number(a.keys.positions, 0) + (a.offset_counted ? 0 : a.position_offset);
-  if (const auto width = c.integer("word_embed_proj_dim"); width && *width != s.hidden)  // OPT 350M
-    throw Error(ErrorCode::kUnsupported, "embeddings of another width than the blocks are not computed",
-                {.path = file.string(), .field = "word_embed_proj_dim"});
+  if (!a.keys.embed_width.empty()) s.embed_width = number(a.keys.embed_width, s.hidden);
   if (a.model_type == "falcon") read_falcon(c, s);
   for (LayerSpec& l : s.layers) l.mlp = a.mlp;
   if (a.mlp == MlpKind::kExperts) read_experts(c, s);

@@ -76,6 +76,11 @@ void read_scales(const JsonFields& c, ModelSpec& s) {
     return value;
   };
   if (s.architecture->model_type.starts_with("cohere")) s.logit_scale = factor("logit_scale", 0.0625);
+  if (s.architecture->model_type == "gpt2") {
+    if (!c.boolean("scale_attn_weights").value_or(true)) s.attention_scale = 1;
+    if (c.boolean("scale_attn_by_inverse_layer_idx").value_or(false))
+      for (std::size_t i = 0; i < s.layers.size(); ++i) s.layers[i].query_scale = 1 / static_cast<double>(i + 1);
+  }
   if (c.has("clip_qkv")) s.clip_qkv = std::abs(factor("clip_qkv", 1));
   if (!s.architecture->multipliers) return;
   s.embedding_scale = factor("embedding_multiplier", 1);
@@ -135,7 +140,6 @@ void read_encoder(const JsonFields& c, ModelSpec& s) {
   };
   fixed("position_embedding_type", c.string("position_embedding_type").value_or("absolute"), "absolute");
   fixed("is_decoder", c.boolean("is_decoder").value_or(false) ? "true" : "false", "false");
-  fixed("embedding_size", std::to_string(c.integer("embedding_size").value_or(s.hidden)), std::to_string(s.hidden));
   // Positions count from behind the padding token's.
   if (const int offset = s.architecture->position_offset; offset > 0)
     fixed("pad_token_id", std::to_string(c.integer("pad_token_id").value_or(offset - 1)), std::to_string(offset - 1));

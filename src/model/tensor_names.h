@@ -170,6 +170,8 @@ inline constexpr TensorName kOpt[] = {
     {M::kPositions, "decoder.embed_positions", "position_embd"},
     {M::kFinalNorm, "decoder.final_layer_norm", "output_norm"},
     {M::kHead, "lm_head", "output"},
+    {M::kProjectIn, "decoder.project_in", ""},
+    {M::kProjectOut, "decoder.project_out", ""},
 };
 
 // BERT, RoBERTa and ELECTRA.
@@ -178,15 +180,16 @@ inline constexpr TensorName kBert[] = {
     {M::kK, "encoder.layer.{}.attention.self.key", "blk.{}.attn_k"},
     {M::kV, "encoder.layer.{}.attention.self.value", "blk.{}.attn_v"},
     {M::kO, "encoder.layer.{}.attention.output.dense", "blk.{}.attn_output"},
-    {M::kAttnPostNorm, "encoder.layer.{}.attention.output.LayerNorm", "blk.{}.attn_output_norm"},
+    {M::kAttnNorm, "encoder.layer.{}.attention.output.LayerNorm", "blk.{}.attn_output_norm"},
     {M::kFc, "encoder.layer.{}.intermediate.dense", "blk.{}.ffn_up"},
     {M::kDown, "encoder.layer.{}.output.dense", "blk.{}.ffn_down"},
-    {M::kMlpPostNorm, "encoder.layer.{}.output.LayerNorm", "blk.{}.layer_output_norm"},
+    {M::kMlpNorm, "encoder.layer.{}.output.LayerNorm", "blk.{}.layer_output_norm"},
     {M::kEmbed, "embeddings.word_embeddings", "token_embd"},
     {M::kPositions, "embeddings.position_embeddings", "position_embd"},
     {M::kTokenTypes, "embeddings.token_type_embeddings", "token_types"},
     {M::kEmbedNorm, "embeddings.LayerNorm", "token_embd_norm"},
     {M::kHead, "lm_head.decoder", ""},
+    {M::kProjectIn, "embeddings_project", ""},
 };
 
 inline constexpr TensorName kMpNet[] = {
@@ -195,10 +198,10 @@ inline constexpr TensorName kMpNet[] = {
     {M::kV, "encoder.layer.{}.attention.attn.v", ""},
     {M::kO, "encoder.layer.{}.attention.attn.o", ""},
     {M::kRelativeBias, "encoder.relative_attention_bias", ""},
-    {M::kAttnPostNorm, "encoder.layer.{}.attention.LayerNorm", ""},
+    {M::kAttnNorm, "encoder.layer.{}.attention.LayerNorm", ""},
     {M::kFc, "encoder.layer.{}.intermediate.dense", ""},
     {M::kDown, "encoder.layer.{}.output.dense", ""},
-    {M::kMlpPostNorm, "encoder.layer.{}.output.LayerNorm", ""},
+    {M::kMlpNorm, "encoder.layer.{}.output.LayerNorm", ""},
     {M::kEmbed, "embeddings.word_embeddings", ""},
     {M::kPositions, "embeddings.position_embeddings", ""},
     {M::kEmbedNorm, "embeddings.LayerNorm", ""},
@@ -210,10 +213,10 @@ inline constexpr TensorName kDistilBert[] = {
     {M::kK, "transformer.layer.{}.attention.k_lin", ""},
     {M::kV, "transformer.layer.{}.attention.v_lin", ""},
     {M::kO, "transformer.layer.{}.attention.out_lin", ""},
-    {M::kAttnPostNorm, "transformer.layer.{}.sa_layer_norm", ""},
+    {M::kAttnNorm, "transformer.layer.{}.sa_layer_norm", ""},
     {M::kFc, "transformer.layer.{}.ffn.lin1", ""},
     {M::kDown, "transformer.layer.{}.ffn.lin2", ""},
-    {M::kMlpPostNorm, "transformer.layer.{}.output_layer_norm", ""},
+    {M::kMlpNorm, "transformer.layer.{}.output_layer_norm", ""},
     {M::kEmbed, "embeddings.word_embeddings", ""},
     {M::kPositions, "embeddings.position_embeddings", ""},
     {M::kEmbedNorm, "embeddings.LayerNorm", ""},

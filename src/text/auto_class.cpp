@@ -39,7 +39,8 @@ constexpr std::array kRegistered = {
                "t5gemma zaya "},
     Registered{"GPTNeoXTokenizer", " falcon_mamba gpt_neox mamba mamba2 mpt olmo olmoe rwkv xlstm "},
     Registered{"LlamaTokenizer", " idefics idefics2 "},
-    Registered{"CodeLlamaTokenizer", " code_llama "},
+    Registered{"MPNetTokenizer", " mpnet "},
+    Registered{"CamembertTokenizer", " camembert "},
     Registered{"CohereTokenizer", " aya_vision cohere cohere2 "},
     Registered{"BertTokenizer",
                " align bark bert blip bros chinese_clip convbert distilbert electra ernie flava git layoutlm "
@@ -65,15 +66,15 @@ constexpr std::string_view kMistralFamily =
 constexpr std::string_view kOthers =
     " AlbertTokenizer BarthezTokenizer BartphoTokenizer BartTokenizer BertGenerationTokenizer "
     "BertJapaneseTokenizer BertweetTokenizer BigBirdTokenizer BioGptTokenizer BlenderbotTokenizer "
-    "BlenderbotSmallTokenizer ByT5Tokenizer CamembertTokenizer CanineTokenizer CLIPTokenizer ClvpTokenizer "
-    "CodeLlamaTokenizer ConvBertTokenizer CpmTokenizer CpmAntTokenizer CTRLTokenizer "
+    "BlenderbotSmallTokenizer ByT5Tokenizer CanineTokenizer CLIPTokenizer ClvpTokenizer "
+    "ConvBertTokenizer CpmTokenizer CpmAntTokenizer CTRLTokenizer "
     "DebertaTokenizer DebertaV2Tokenizer DiaTokenizer DPRReaderTokenizer "
     "DPRQuestionEncoderTokenizer DPRContextEncoderTokenizer ElectraTokenizer EsmTokenizer EsmcTokenizer "
     "FastSpeech2ConformerTokenizer FlaubertTokenizer FNetTokenizer FSMTTokenizer FunnelTokenizer "
     "GPTNeoXJapaneseTokenizer GPTSw3Tokenizer HerbertTokenizer LasrTokenizer LayoutLMv2Tokenizer LayoutLMv3Tokenizer "
     "LayoutXLMTokenizer LEDTokenizer LongformerTokenizer LukeTokenizer LxmertTokenizer M2M100Tokenizer MarianTokenizer "
     "MarkupLMTokenizer MBartTokenizer MBart50Tokenizer MgpstrTokenizer MistralCommonBackend MLukeTokenizer "
-    "MPNetTokenizer MvpTokenizer MyT5Tokenizer NllbTokenizer NougatTokenizer OpenAIGPTTokenizer "
+    "MvpTokenizer MyT5Tokenizer NllbTokenizer NougatTokenizer OpenAIGPTTokenizer "
     "PegasusTokenizer PerceiverTokenizer PhobertTokenizer PLBartTokenizer Pop2PianoTokenizer ProphetNetTokenizer "
     "RagTokenizer ReformerTokenizer RemBertTokenizer RoCBertTokenizer RoFormerTokenizer "
     "SeamlessM4TTokenizer SiglipTokenizer Siglip2Tokenizer Speech2TextTokenizer SpeechT5Tokenizer SplinterTokenizer "
@@ -104,7 +105,7 @@ bool is_ours(std::string_view name) {
   return lists(
       " LlamaTokenizer GemmaTokenizer Qwen2Tokenizer Qwen3_5Tokenizer GPT2Tokenizer CodeGenTokenizer "
       "GPTNeoXTokenizer CohereTokenizer T5Tokenizer XLMRobertaTokenizer RobertaTokenizer BertTokenizer "
-      "DistilBertTokenizer ",
+      "DistilBertTokenizer CodeLlamaTokenizer MPNetTokenizer CamembertTokenizer ",
       name);
 }
 

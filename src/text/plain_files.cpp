@@ -113,19 +113,32 @@ Json precompiled(const SentencePieceFile& model) {
 // The pieces in the order of the ids that the class gives them.
 void reorder(const std::string& name, const std::filesystem::path& folder, const Json& settings,
              std::vector<ScoredPiece>& pieces) {
+  const auto special = [&](const char* key, const char* otherwise) {
+    return ScoredPiece{special_text(settings, key, otherwise), 0};
+  };
+  std::vector<ScoredPiece> out;
+  std::size_t replaced = 0;  // the file's first pieces
   if (name == "T5Tokenizer") {
     const std::int64_t extra = extra_ids(folder, settings);
     for (std::int64_t i = extra; i-- > 0;) pieces.push_back({"<extra_id_" + std::to_string(i) + ">", 0});
+    return;
   } else if (name == "XLMRobertaTokenizer") {
-    std::vector<ScoredPiece> out;
-    out.push_back({special_text(settings, "bos_token", "<s>"), 0});
-    out.push_back({special_text(settings, "pad_token", "<pad>"), 0});
-    out.push_back({special_text(settings, "eos_token", "</s>"), 0});
-    out.push_back({special_text(settings, "unk_token", "<unk>"), 0});
-    for (std::size_t i = 3; i < pieces.size(); ++i) out.push_back(std::move(pieces[i]));
-    out.push_back({special_text(settings, "mask_token", "<mask>"), 0});
-    pieces = std::move(out);
+    out = {special("bos_token", "<s>"), special("pad_token", "<pad>"), special("eos_token", "</s>"),
+           special("unk_token", "<unk>")};
+    replaced = 3;
+  } else if (name == "CamembertTokenizer") {
+    out = {{"<s>NOTUSED", 0},
+           special("pad_token", "<pad>"),
+           {"</s>NOTUSED", 0},
+           special("unk_token", "<unk>"),
+           {"<unk>NOTUSED", -100}};
+    replaced = 1;
+  } else {
+    return;
   }
+  for (std::size_t i = replaced; i < pieces.size(); ++i) out.push_back(std::move(pieces[i]));
+  out.push_back(special("mask_token", "<mask>"));
+  pieces = std::move(out);
 }
 
 // The class that stands for no class in particular: the model as the file has it, no space in front.
@@ -169,6 +182,11 @@ void read_sentencepiece(const std::string& name, const Json& settings, Tokenizer
   spec.pieces = std::move(model.pieces);
 }
 
+const char* sentencepiece_file(const std::string& name) {
+  if (name == "T5Tokenizer") return "spiece.model";
+  return name == "XLMRobertaTokenizer" || name == "CamembertTokenizer" ? "sentencepiece.bpe.model" : "tokenizer.model";
+}
+
 }  // namespace
 
 std::int64_t extra_ids(const std::filesystem::path& folder, const Json& settings) {
@@ -186,15 +204,13 @@ void read_plain_files(const std::filesystem::path& folder, const std::string& na
                       TokenizerSpec& spec) {
   const auto there = [&](const char* file) { return io::exists(folder / file); };
   // Whatever the class calls its file, transformers takes a tokenizer.model before it.
-  for (const char* file : {"tokenizer.model", name == "T5Tokenizer"           ? "spiece.model"
-                                              : name == "XLMRobertaTokenizer" ? "sentencepiece.bpe.model"
-                                                                              : "tokenizer.model"}) {
+  for (const char* file : {"tokenizer.model", sentencepiece_file(name)}) {
     if (!there(file) || is_word_piece_class(name)) continue;
     spec.file = folder / file;
     return read_sentencepiece(name, settings, spec);
   }
   const bool byte_level = !is_unigram_class(name) && !is_word_piece_class(name) && name != "TokenizersBackend" &&
-                          name != "LlamaTokenizer" && name != "GemmaTokenizer";
+                          name != "LlamaTokenizer" && name != "CodeLlamaTokenizer" && name != "GemmaTokenizer";
   if (byte_level && there("vocab.json") && there("merges.txt")) {
     spec.file = folder / "vocab.json";
     spec.kind = ModelKind::kBpe;

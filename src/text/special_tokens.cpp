@@ -102,18 +102,27 @@ SpecialTokens::SpecialTokens(const std::filesystem::path& folder, const Json& se
   }
 }
 
-std::vector<AddedToken> SpecialTokens::named(const Json& defaults) const {
+std::vector<AddedToken> SpecialTokens::named(const Json& defaults, const NamedTokens& of_class) const {
   std::vector<AddedToken> out;
-  for (const char* key : kNamed) {
+  for (const std::string key : kNamed) {
     const auto given = settings_.find(key);
-    if (given != settings_.end()) {
-      if (is_token(*given)) out.push_back(resolved(*given));
-    } else if (const auto own = defaults.find(key); own != defaults.end()) {
-      out.push_back(resolved(*own));
-    }
+    const auto own = defaults.find(key);
+    if (given == settings_.end() ? own == defaults.end() : !is_token(*given)) continue;
+    const Json& value = given == settings_.end() ? *own : *given;
+    AddedToken token = resolved(value);
+    if (value.is_string() && !by_content_.contains(token.content))
+      token.lstrip = of_class.mask_takes_space && key == "mask_token";
+    out.push_back(std::move(token));
+  }
+  for (const auto& [key, text] : of_class.more) {
+    const auto given = settings_.find(key);
+    if (given == settings_.end()) out.push_back(resolved(text));
+    else if (is_token(*given)) out.push_back(resolved(*given));
   }
   for (const auto& [key, value] : settings_.items()) {
-    const bool known = std::find(kNamed.begin(), kNamed.end(), key) != kNamed.end();
+    const bool known =
+        std::find(kNamed.begin(), kNamed.end(), key) != kNamed.end() ||
+        std::ranges::find(of_class.more, key, &std::pair<std::string, std::string>::first) != of_class.more.end();
     if (!known && key.ends_with("_token") && is_token(value)) out.push_back(added_token(value, where_));
   }
   const Json& more = extra();

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/json.h"
@@ -21,6 +22,12 @@ AddedToken added_token(const io::Json& json, const std::string& where);
 // The text of settings[key], a string or an added token; Python's "None" for null and what is neither.
 std::string special_text(const io::Json& settings, const char* key, const std::string& when_absent);
 
+// What a class makes of named tokens that are plain strings.
+struct NamedTokens {
+  std::vector<std::pair<std::string, std::string>> more;  // names beside the usual ones, and the tokens they stand for
+  bool mask_takes_space = false;                          // before it
+};
+
 // What transformers calls init_kwargs: settings, with special_tokens_map.json merged in for old folders.
 class SpecialTokens {
  public:
@@ -30,7 +37,7 @@ class SpecialTokens {
   const io::Json& settings() const { return settings_; }
   const std::map<std::int64_t, AddedToken>& by_id() const { return by_id_; }
   // The named tokens in transformers' order, then the model's own (image_token …), then the unnamed ones.
-  std::vector<AddedToken> named(const io::Json& defaults) const;
+  std::vector<AddedToken> named(const io::Json& defaults, const NamedTokens& of_class) const;
   std::vector<AddedToken> unnamed() const;
   // Whether the files' unnamed tokens take the place of those a vocabulary's file or a class brings along.
   bool extra_in_settings() const { return extra_in_settings_; }

@@ -1,6 +1,8 @@
 // Owns what transformers' tokenizer classes change when they rebuild a tokenizer from tokenizer.json's vocabulary and
 // merges (or pieces): they drop its normaliser, pre-tokeniser, model flags and added tokens and put their own in their
 // place.
+#include <algorithm>
+
 #include "deltascape/error.h"
 #include "text/pre_tokenizer.h"
 #include "text/special_tokens.h"
@@ -26,8 +28,9 @@ Json split_then_byte_level(const char* pattern, bool add_prefix_space) {
   return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level(add_prefix_space, false)})}};
 }
 
-void llama(const Json& settings, TokenizerSpec& spec) {
-  spec.model = {.unk_token = {},
+void llama(const std::string& name, const Json& settings, TokenizerSpec& spec) {
+  const bool code = name == "CodeLlamaTokenizer";
+  spec.model = {.unk_token = code ? std::optional(special_text(settings, "unk_token", "<unk>")) : std::nullopt,
                 .continuing_subword_prefix = {},
                 .end_of_word_suffix = {},
                 .fuse_unk = true,
@@ -35,7 +38,7 @@ void llama(const Json& settings, TokenizerSpec& spec) {
                 .ignore_merges = false};
   spec.normalizer = nullptr;
   const bool prefix = flag(settings, "add_prefix_space", true);
-  const char* scheme = !prefix ? "never" : flag(settings, "legacy", false) ? "always" : "first";
+  const char* scheme = !prefix ? "never" : !code && flag(settings, "legacy", false) ? "always" : "first";
   spec.pre_tokenizer = {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", scheme}, {"split", false}};
 }
 
@@ -104,8 +107,12 @@ void need_model(ModelKind kind, const std::string& name, const TokenizerSpec& sp
 
 }  // namespace
 
-bool is_unigram_class(const std::string& name) { return name == "T5Tokenizer" || name == "XLMRobertaTokenizer"; }
-bool is_word_piece_class(const std::string& name) { return name == "BertTokenizer" || name == "DistilBertTokenizer"; }
+bool is_unigram_class(const std::string& name) {
+  return name == "T5Tokenizer" || name == "XLMRobertaTokenizer" || name == "CamembertTokenizer";
+}
+bool is_word_piece_class(const std::string& name) {
+  return name == "BertTokenizer" || name == "DistilBertTokenizer" || name == "MPNetTokenizer";
+}
 
 void apply_tokenizer_class(const std::string& name, const Json& settings, TokenizerSpec& spec) {
   if (name == "TokenizersBackend") return;
@@ -120,10 +127,15 @@ void apply_tokenizer_class(const std::string& name, const Json& settings, Tokeni
     unigram(2, true, spec);
   } else if (name == "XLMRobertaTokenizer") {
     unigram(3, flag(settings, "add_prefix_space", true), spec);
+  } else if (name == "CamembertTokenizer") {
+    const std::string unknown = special_text(settings, "unk_token", "<unk>");
+    const auto place = std::ranges::find(spec.pieces, unknown, &ScoredPiece::text);
+    const auto index = place == spec.pieces.end() ? 0 : place - spec.pieces.begin();
+    unigram(static_cast<std::int32_t>(index), flag(settings, "add_prefix_space", true), spec);
   } else if (is_word_piece_class(name)) {
     bert(settings, spec);
-  } else if (name == "LlamaTokenizer") {
-    llama(settings, spec);
+  } else if (name == "LlamaTokenizer" || name == "CodeLlamaTokenizer") {
+    llama(name, settings, spec);
   } else if (name == "GemmaTokenizer") {
     gemma(settings, spec);
   } else if (name == "Qwen2Tokenizer" || name == "Qwen3_5Tokenizer") {
@@ -147,7 +159,8 @@ void apply_tokenizer_class(const std::string& name, const Json& settings, Tokeni
 }
 
 Json default_special_tokens(const std::string& name) {
-  if (name == "LlamaTokenizer") return {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  if (name == "LlamaTokenizer" || name == "CodeLlamaTokenizer")
+    return {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
   if (name == "GemmaTokenizer") {
     return {{"unk_token", "<unk>"},
             {"bos_token", "<bos>"},
@@ -156,7 +169,11 @@ Json default_special_tokens(const std::string& name) {
             {"mask_token", "<mask>"}};
   }
   if (name == "T5Tokenizer") return {{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
-  if (name == "RobertaTokenizer" || name == "XLMRobertaTokenizer") {
+  if (name == "MPNetTokenizer") {
+    return {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "[UNK]"},  {"sep_token", "</s>"},
+            {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
+  }
+  if (name == "RobertaTokenizer" || name == "XLMRobertaTokenizer" || name == "CamembertTokenizer") {
     return {{"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
             {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
   }
@@ -182,6 +199,21 @@ Json default_special_tokens(const std::string& name) {
     return {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}, {"pad_token", "<|padding|>"}};
   }
   return Json::object();
+}
+
+NamedTokens named_tokens(const std::string& name) {
+  if (name == "CodeLlamaTokenizer")
+    return {.more = {{"prefix_token", "\u2581<PRE>"},
+                     {"middle_token", "\u2581<MID>"},
+                     {"suffix_token", "\u2581<SUF>"},
+                     {"eot_token", "\u2581<EOT>"},
+                     {"fill_token", "<FILL_ME>"}}};
+  return {.more = {}, .mask_takes_space = name == "MPNetTokenizer" || name == "CamembertTokenizer"};
+}
+
+std::vector<std::string> default_unnamed_tokens(const std::string& name) {
+  if (name != "CamembertTokenizer") return {};
+  return {"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"};
 }
 
 }  // namespace deltascape::text

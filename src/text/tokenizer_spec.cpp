@@ -44,23 +44,26 @@ void set_frame(const SpecialTokens& special, const std::string& name, bool from_
   };
   if (name == "T5Tokenizer") {
     spec.after = {token("eos_token")};
-  } else if (name == "XLMRobertaTokenizer") {
+  } else if (name == "XLMRobertaTokenizer" || name == "CamembertTokenizer") {
     spec.before = {token("bos_token")};
     spec.after = {token("eos_token")};
   } else if (name == "RobertaTokenizer") {
     spec.before = {token("cls_token")};
     spec.after = {token("sep_token")};
   } else if (is_word_piece_class(name)) {
-    spec.before = {token("cls_token", 2)};
-    spec.after = {token("sep_token", 3)};
+    const bool mpnet = name == "MPNetTokenizer";
+    spec.before = {token("cls_token", mpnet ? 0 : 2)};
+    spec.after = {token("sep_token", mpnet ? 2 : 3)};
   } else {
-    const auto asked = [&](const char* flag, const char* key) {
-      const auto place = special.settings().find(flag);
-      return place != special.settings().end() && *place == true && special.content(key, spec.special_defaults);
+    const bool code = name == "CodeLlamaTokenizer";  // it asks for its BOS itself, and not for what tokenizer.json says
+    const auto asked = [&](const char* flag, const char* key, bool otherwise) {
+      const auto place = from_json ? special.settings().end() : special.settings().find(flag);
+      const bool wanted = place == special.settings().end() ? otherwise : *place == true;
+      return wanted && special.content(key, spec.special_defaults);
     };
-    if (!from_json && asked("add_bos_token", "bos_token")) spec.before = {token("bos_token")};
-    if (!from_json && asked("add_eos_token", "eos_token")) spec.after = {token("eos_token")};
-    return;
+    if (asked("add_bos_token", "bos_token", code)) spec.before = {token("bos_token")};
+    if (asked("add_eos_token", "eos_token", false)) spec.after = {token("eos_token")};
+    if (!code) return;
   }
   spec.post_processor = nullptr;
 }
@@ -91,7 +94,7 @@ void add_special_tokens(const SpecialTokens& special, const std::string& name, T
   for (const auto& [id, token] : special.by_id()) {
     if (std::find(present.begin(), present.end(), token) == present.end()) adding.push_back(token);
   }
-  const std::vector<AddedToken> named = special.named(spec.special_defaults);
+  const std::vector<AddedToken> named = special.named(spec.special_defaults, named_tokens(name));
   const std::vector<AddedToken> unnamed = unnamed_tokens(special, spec);
   std::vector<AddedToken> all = named;
   all.insert(all.end(), unnamed.begin(), unnamed.end());
@@ -222,6 +225,9 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
   }
   if (!from_json) read_plain_files(folder, name, settings, spec);
   if (name == "T5Tokenizer") spec.extra_ids = extra_ids(folder, settings);
+  if (from_json)  // a SentencePiece file brings its own
+    for (const std::string& text : default_unnamed_tokens(name))
+      spec.own_extra.push_back({.content = text, .normalized = false, .special = true});
   // The file's padding names the pad token only where neither the settings nor the class do.
   const Json& padding = member(file.rest, "padding");
   if (padding.is_object() && !settings.contains("pad_token") && !spec.special_defaults.contains("pad_token"))

@@ -11,6 +11,7 @@
 #include "io/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
+#include "text/special_tokens.h"
 #include "text/tokenizer_file.h"
 #include "text/unigram.h"
 #include "text/word_piece.h"
@@ -66,7 +67,9 @@ std::int64_t extra_ids(const std::filesystem::path& folder, const io::Json& sett
 // Rewrites `spec` as the constructor of that class does. Throws Error(kUnsupported) by name for classes that are not
 // there. `settings` is tokenizer_config.json (an object).
 void apply_tokenizer_class(const std::string& name, const io::Json& settings, TokenizerSpec& spec);
-// The special tokens a class has when no file names them: {"bos_token": "<s>", …}.
+// The special tokens a class has when no file names them: {"bos_token": "<s>", …}; and those without a name.
 io::Json default_special_tokens(const std::string& name);
+std::vector<std::string> default_unnamed_tokens(const std::string& name);
+NamedTokens named_tokens(const std::string& name);
 
 }  // namespace deltascape::text

@@ -85,10 +85,8 @@ class Full final : public Method {
   // In the shape and order of rows that transformers has.
   at::Tensor as_stored(const Weight& w) const {
     const model::ModelSpec& spec = base_.spec();
-    const bool heads_norm = w.site.module == Module::kQNorm || w.site.module == Module::kKNorm;
-    if (heads_norm && spec.architecture->qk_norm_kind == model::QkNorm::kOwnHead)
-      return w.value.view({-1, spec.head_dim});
-    return spec.transposed(w.site.module) ? w.value.t() : w.value;
+    if (spec.transposed(w.site.module)) return w.value.t();
+    return w.value.dim() == 1 ? w.value.view(spec.stored_shape(w.site.module)) : w.value;
   }
 
   const model::Checkpoint& base_;

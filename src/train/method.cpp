@@ -33,6 +33,8 @@ std::vector<model::Site> target_sites(const model::ModelSpec& spec, const std::v
   for (int layer = 0; layer < spec.layer_count(); ++layer)
     for (const model::Module module : spec.linears(layer))
       if (!model::of_expert(module)) linears.push_back({module, layer});
+  for (const model::Module m : {model::Module::kProjectIn, model::Module::kProjectOut})
+    if (spec.has(m)) linears.push_back({m});
   if (!spec.tied_head) linears.push_back({model::Module::kHead});
 
   std::vector<model::Site> out;

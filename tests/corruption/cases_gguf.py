@@ -65,6 +65,11 @@ def cases():
     yield key("2^32 - 1 layers", ["llama.block_count"], f.U32, 2**32 - 1, "llama.block_count")
     yield key("10000 layers", ["blk.2."], f.U32, 10000, "llama.block_count")
     yield key("three heads in two groups", ["head_count"], f.U32, 3, "llama.attention.head_count")
+    yield key("groups of heads by layer that differ", ["head_count_kv"], f.ARRAY, (f.U32, [1, 2]),
+              "llama.attention.head_count_kv")
+    yield key("groups of heads for no layer", ["head_count_kv"], f.ARRAY, (f.U32, []), "llama.attention.head_count_kv")
+    yield key("tokens that see those behind them", ["attention.causal"], f.BOOL, False, "llama.attention.causal")
+    yield key("a temperature by position", ["temperature_scale"], f.F32, 0.1, "llama.attention.temperature_scale")
     yield key("heads of 2^40 features", [], f.U64, 2**40, "llama.attention.key_length")
     yield key("rotary features of 2^33", ["rope.dimension_count"], f.U64, 2**33, "llama.rope.dimension_count")
     yield key("an unknown scaling", ["rope.scaling.type"], f.STRING, "magic", "llama.rope.scaling.type")

@@ -5,6 +5,7 @@
 
 #include "deltascape/error.h"
 #include "engine/generate.h"
+#include "engine/taps.h"
 #include "shape_goldens.h"
 
 namespace deltascape::engine {
@@ -34,7 +35,7 @@ at::Tensor mean_states(Weights& weights, const VariantOperators& variant, const 
   run_stack(weights, variant.operators, batch, last, embed_tokens(weights, variant.operators, ids, &batch), &states);
   std::vector<std::int64_t> ends = batch.lengths;
   for (std::size_t s = 0; s < ends.size(); ++s) ends[s] += s == 0 ? -1 : ends[s - 1];
-  return at::stack(states).index_select(1, at::tensor(ends, at::kLong)).mean(1);
+  return stacked(std::move(states)).index_select(1, at::tensor(ends, at::kLong)).mean(1);
 }
 
 class AdapterOperators : public ::testing::TestWithParam<std::size_t> {};
@@ -61,9 +62,9 @@ TEST_P(AdapterOperators, GivePeftsHiddenStates) {
   const auto& hidden = testing::doubles(arrays.at("base_mean"));
   const at::NoGradGuard no_grad;
   const auto base = model::Checkpoint::open(golden.base);
-  const auto dim = static_cast<std::size_t>(base->spec().hidden);
   Weights weights(base, at::kDouble);
   const at::Tensor of_base = mean_states(weights, {}, texts);
+  const auto dim = static_cast<std::size_t>(of_base.size(1));
   for (std::size_t i = 0; i < golden.variants.size(); ++i) {
     const auto& [name, path] = golden.variants[i];
     SCOPED_TRACE(name);

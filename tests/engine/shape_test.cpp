@@ -38,8 +38,9 @@ class Shape : public ::testing::TestWithParam<std::tuple<std::string, at::Scalar
 void expect_states(const std::vector<at::Tensor>& states, const at::Tensor& expected, const std::string& what,
                    double units) {
   ASSERT_EQ(static_cast<std::int64_t>(states.size()), expected.size(0)) << what;
-  for (std::size_t i = 0; i < states.size(); ++i)
-    expect_close(states[i], expected[static_cast<std::int64_t>(i)], what + " " + std::to_string(i), units);
+  const at::Tensor got = stacked(states);
+  for (std::int64_t i = 0; i < got.size(0); ++i)
+    expect_close(got[i], expected[i], what + " " + std::to_string(i), units);
 }
 
 // Every sequence through all stacks, against arrays `prefix`encoder_states, `prefix`states and `prefix`logits.
@@ -187,13 +188,13 @@ at::Tensor differentiable(const Changed& v, const testing::Ids& ids, const Layou
   at::Tensor rows = embed_tokens(weights, v.operators, testing::joined(ids), &batch);
   if (!weights.spec().encodes_first()) {
     run_stack(weights, v.operators, batch, 0, rows, &states);
-    return at::stack(states).index_select(1, layout.last);
+    return stacked(std::move(states)).index_select(1, layout.last);
   }
   batch.memory = run_stack(weights, v.operators, batch, 0, rows);
   batch.memory_lengths = std::exchange(batch.lengths, std::vector<std::int64_t>(ids.size(), 1));
   rows = embed_tokens(weights, v.operators, std::vector<std::int64_t>(ids.size(), weights.spec().start_token));
   run_stack(weights, v.operators, batch, 1, rows, &states);
-  return at::stack(states);
+  return stacked(std::move(states));
 }
 
 // The packed execution of `embed` and the differentiable one give the same hidden states: base, LoRA, full finetune.

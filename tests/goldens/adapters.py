@@ -1,7 +1,7 @@
 """Owns the list of PEFT adapters and full finetunes that are made for the tiny bases."""
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import peft
 import torch
@@ -82,7 +82,7 @@ TARGETS = {
     "glm4": ATTENTION + ["gate_up_proj", "down_proj"],
     "starcoder2": ATTENTION + ["c_fc", "c_proj"],
     "phi": ["q_proj", "k_proj", "v_proj", "dense", "fc1", "fc2"],
-    "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+    "opt": ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2", "project_in", "project_out"],
     "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
     "t5": ["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"],
     # PEFT turns LoRA on these families' experts into target_parameters.
@@ -112,6 +112,7 @@ SAVED |= {"bert": ["LayerNorm", "position_embeddings", "token_type_embeddings"],
           "mpnet": ["relative_attention_bias", "LayerNorm"]}
 for _name, _like in (("mt5", "t5"), ("umt5", "t5"), ("roberta", "bert"), ("xlm-roberta", "bert"), ("camembert", "bert"), ("electra", "bert")):
     TARGETS[_name], SAVED[_name] = TARGETS[_like], SAVED[_like]
+TARGETS["electra"] = TARGETS["bert"] + ["embeddings_project"]
 
 # Beside plain LoRA: where the encoder and the decoder begin to differ.
 T5_KINDS = [
@@ -125,6 +126,20 @@ T5_KINDS = [
     Adapter("ia3", dict(target_modules=["k", "v", "wo"], feedforward_modules=["wo"]), kind="IA3"),
     Adapter("loha", dict(target_modules=["v", "wo"]), kind="LOHA"),
     Adapter("oft", dict(target_modules=["v", "o"], oft_block_size=4), kind="OFT"),
+]
+
+# Beside plain LoRA: on embeddings of another width than the blocks, and on the linears from and to it.
+PROJECTED = [
+    Adapter("lora_projections", dict(target_modules=["project_in", "project_out"], r=4)),
+    Adapter("lora_out", dict(target_modules=["project_out"], bias="all")),
+    Adapter("saved_out", dict(target_modules=["q_proj"], modules_to_save=["project_in", "project_out"])),
+    Adapter("dora", dict(target_modules=["project_in", "project_out", "fc1"], use_dora=True)),
+    Adapter("ia3", dict(target_modules=["project_in", "project_out"], feedforward_modules=["project_out"]), kind="IA3"),
+    Adapter("loha", dict(target_modules=["project_in", "project_out"]), kind="LOHA"),
+    Adapter("oft", dict(target_modules=["project_in", "project_out"], oft_block_size=8), kind="OFT"),
+    Adapter("pissa", dict(target_modules=["project_in", "project_out"], init_lora_weights="pissa")),
+    Adapter("lora_embedding", dict(target_modules=["project_in", "embed_tokens"])),
+    Adapter("tokens", dict(token_indices=list(range(20, 120, 3))), kind="TRAINABLE_TOKENS"),
 ]
 
 # Every kind of adapter beside plain LoRA.
@@ -214,7 +229,9 @@ def adapters_for(tiny):
         return made + VIRTUAL
     if loader(tiny.family) is not AutoModelForCausalLM:
         return made
-    return made + [PROMPT] + ([PREFIX] if tiny.family not in NO_PREFIX else [])
+    # PEFT takes the blocks' width for the embeddings'.
+    width = {"token_dim": w} if (w := tiny.config.get("word_embed_proj_dim")) else {}
+    return made + [replace(PROMPT, config=PROMPT.config | width)] + ([PREFIX] if tiny.family not in NO_PREFIX else [])
 
 
 def with_linears(tiny):
@@ -226,6 +243,8 @@ def with_linears(tiny):
         return named_otherwise(tiny)
     elif tiny.adapters == "bias":
         made = list(BIAS)
+    if tiny.name == "cohere_qk":
+        made += [Adapter("head_norms", dict(target_modules=["q_norm", "k_norm"]), kind="LN_TUNING")]
     if tiny.name in KINDS_ON:
         made += [a for a in KINDS if (tiny.name in a.only if a.only else tiny.name != "llama_biases")]
     return made
@@ -242,6 +261,8 @@ def named_otherwise(tiny):
         own.append(Adapter("lora_bias_all", dict(target_modules=targets[:2], bias="all", **conv)))
     if tiny.family == "t5":
         own += T5_KINDS
+    if "word_embed_proj_dim" in tiny.config:
+        own += PROJECTED
     if tiny.family == "bert":
         own += [Adapter("lora_late", dict(target_modules=["query", "value"], layers_to_transform=[2])),
                 Adapter("ia3", dict(target_modules=["key", "value", "output.dense"], feedforward_modules=["output.dense"]), kind="IA3"),

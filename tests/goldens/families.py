@@ -49,6 +49,7 @@ NEOX = {k: v for k, v in LAYER_NORM.items() if k != "num_key_value_heads"} | dic
 FALCON = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8)
 T5 = dict(d_model=48, d_kv=10, d_ff=72, num_layers=3, num_decoder_layers=2, num_heads=4, relative_attention_num_buckets=12,
           relative_attention_max_distance=20, decoder_start_token_id=0)
+OPT = dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)
 ENCODER = dict(hidden_size=48, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4)
 ROBERTA = ENCODER | dict(max_position_embeddings=258, bos_token_id=0, pad_token_id=1, eos_token_id=2, layer_norm_eps=1e-5)
 EXPERTS = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=28)
@@ -111,6 +112,9 @@ MODELS = [
          NEOX | dict(use_parallel_residual=False, attention_bias=False) | {"rope_parameters": _rope("default", partial_rotary_factor=0.25)},
          storage="bf16", old_config=True),
     Tiny("gpt2", "gpt2", "qwen2", dict(n_embd=48, n_layer=3, n_head=4, n_positions=256), adapters="bias"),
+    Tiny("gpt2_unscaled", "gpt2", "qwen2", dict(n_embd=48, n_layer=2, n_head=4, n_positions=256, n_inner=80, scale_attn_weights=False,
+                                              scale_attn_by_inverse_layer_idx=True),
+         features={"scale": {"scale_attn_weights": True}, "by layer": {"scale_attn_by_inverse_layer_idx": False}}),
     Tiny("qwen3_moe", "qwen3_moe", "qwen2", SMALL | EXPERTS | dict(head_dim=24, norm_topk_prob=True, mlp_only_layers=[1])),
     Tiny("qwen2_moe", "qwen2_moe", "qwen2",
          SMALL | EXPERTS | dict(norm_topk_prob=False, shared_expert_intermediate_size=56, decoder_sparse_step=2), storage="bf16"),
@@ -129,8 +133,14 @@ MODELS = [
     Tiny("phi", "phi", "qwen2", LAYER_NORM | dict(layer_norm_eps=1e-5, rope_parameters=_rope("default", partial_rotary_factor=0.5)),
          adapters="bias"),
     Tiny("cohere", "cohere", "llama3", LAYER_NORM | dict(layer_norm_eps=1e-5, logit_scale=0.3, tie_word_embeddings=True)),
-    Tiny("opt", "opt", "qwen2", dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=256)),
+    Tiny("opt", "opt", "qwen2", OPT),
+    Tiny("opt_after", "opt", "qwen2", OPT | dict(do_layer_norm_before=False), storage="f16",
+         features={"norms before": {"do_layer_norm_before": True}}),
+    Tiny("opt_bare", "opt", "qwen2", OPT | dict(layer_norm_elementwise_affine=False, enable_bias=False, word_embed_proj_dim=56), storage="bf16"),
+    Tiny("opt_350m", "opt", "qwen2", OPT | dict(do_layer_norm_before=False, word_embed_proj_dim=40), adapters="bias"),
     Tiny("bloom", "bloom", "llama3", dict(hidden_size=48, n_layer=3, n_head=6), adapters="bias"),
+    Tiny("bloom_residual", "bloom", "llama3", dict(hidden_size=48, n_layer=3, n_head=6, apply_residual_connection_post_layernorm=True), storage="bf16",
+         features={"residual": {"apply_residual_connection_post_layernorm": False}}),
     Tiny("falcon", "falcon", "qwen2", FALCON, adapters="bias", features={"heads": {"multi_query": False}}),
     Tiny("falcon_rw", "falcon", "qwen2", FALCON | dict(alibi=True, bias=True, parallel_attn=False, multi_query=False), adapters="bias",
          features={"rotary": {"alibi": False}}),
@@ -187,6 +197,7 @@ MODELS = [
     Tiny("xlm_roberta", "xlm-roberta", "roberta", ROBERTA | dict(type_vocab_size=1), storage="bin"),
     Tiny("camembert", "camembert", "roberta", ROBERTA | dict(type_vocab_size=1)),
     Tiny("electra", "electra", "bert", ENCODER | dict(embedding_size=48, max_position_embeddings=256), storage="f16"),
+    Tiny("electra_small", "electra", "bert", ENCODER | dict(embedding_size=32, max_position_embeddings=256), extra=("mean",)),
     Tiny("mpnet", "mpnet", "roberta", ROBERTA, extra=("mean",)),
     Tiny("distilbert", "distilbert", "bert", dict(dim=48, hidden_dim=80, n_layers=3, n_heads=4, max_position_embeddings=256),
          storage="sharded", extra=("mean",)),
@@ -204,6 +215,11 @@ MODELS = [
                        layer_types=["sliding_attention"] * 5 + ["full_attention", "sliding_attention"],
                        rope_parameters={"full_attention": _rope("linear", 50000.0, factor=8.0), "sliding_attention": _rope("default", 10000.0)}),
          gguf="Q8_0"),
+    Tiny("llama_yarn_gguf", "llama", "llama3", SMALL | dict(rope_parameters=_rope("yarn", beta_fast=24.0, beta_slow=2.0, **YARN)), gguf="F32",
+         features={"no beta": {"rope_parameters": _rope("yarn", **YARN)}}),
+    Tiny("llama_yarn_factor_gguf", "llama", "llama3", SMALL | dict(rope_parameters=_rope("yarn", attention_factor=1.3, **YARN)), gguf="F16"),
+    Tiny("gemma3_global_gguf", "gemma3_text", "gemma", GEMMA3 | dict(head_dim=32, query_pre_attn_scalar=32, layer_types=["full_attention"] * 7),
+         gguf="F16"),
     Tiny("phi2_gguf", "phi", "qwen2", LAYER_NORM | dict(layer_norm_eps=1e-5, rope_parameters=_rope("default", partial_rotary_factor=0.5)),
          gguf="F32"),
     Tiny("phi3_gguf", "phi3", "llama2", SMALL | dict(sliding_window=WINDOW), gguf="Q8_0"),
@@ -235,6 +251,7 @@ MODELS = [
     Tiny("smollm3_gguf", "smollm3", "llama3", SMALL | dict(num_hidden_layers=5, rope_parameters=_rope("default", 50000.0)), gguf="F32"),
     Tiny("qwen2_moe_gguf", "qwen2_moe", "qwen2",
          SMALL | EXPERTS | dict(moe_intermediate_size=32, shared_expert_intermediate_size=64), gguf="Q8_0"),
+    Tiny("qwen2_moe_f16_gguf", "qwen2_moe", "qwen2", SMALL | EXPERTS | dict(shared_expert_intermediate_size=56), gguf="F16"),
     Tiny("qwen3_moe_gguf", "qwen3_moe", "qwen2", SMALL | EXPERTS | dict(head_dim=24, norm_topk_prob=True), gguf="F16"),
     Tiny("mixtral_gguf", "mixtral", "llama2", SMALL | dict(num_local_experts=5, num_experts_per_tok=2), gguf="Q8_0"),
     Tiny("nemotron_gguf", "nemotron", "llama3", LAYER_NORM | dict(norm_eps=1e-5, head_dim=24), gguf="F16"),

@@ -61,8 +61,6 @@ def parts(key, array, config):
         return [(key, blocks(array, config), lambda a: groups(a, config))]
     if family == "gpt2" and array.ndim == 2 and ".h." in key:
         return [(key, array.T, lambda a: a.T)]
-    if key.endswith("shared_expert_gate.weight"):
-        return [(key, array[0], lambda a: a[None])]
     return [(key, array, None)]
 
 
@@ -103,6 +101,8 @@ def write_gguf(model, tiny, tokenizer, path):
             continue
         back = []
         for name, array, restore in parts(key, value.float().numpy(), config):
+            if name.endswith("shared_expert_gate.weight") and tiny.gguf == "Q8_0":  # as llama-quantize leaves it
+                array, restore = array[0], lambda a: a[None]
             kind = quantisation if array.ndim > 1 and "norm" not in name else gguf.GGMLQuantizationType.F32
             stored = gguf.quants.quantize(np.ascontiguousarray(array), kind)
             writer.add_tensor(gguf_name(name, names), stored, raw_dtype=kind)
@@ -139,7 +139,7 @@ def _metadata(writer, config, tiny):
     writer.add_block_count(config.num_hidden_layers)
     writer.add_feed_forward_length(intermediate or 4 * config.hidden_size)
     writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(kv)
+    writer.add_head_count_kv([kv] * config.num_hidden_layers if family == "granite" else kv)  # as for Granite 4.0
     if hasattr(config, "rms_norm_eps"):
         writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     else:
@@ -161,13 +161,16 @@ def _metadata(writer, config, tiny):
         writer.add_logit_scale(config.logits_scaling)
     if getattr(config, "clip_qkv", None) and family == "olmo":
         writer.add_clamp_kqv(config.clip_qkv)
-    if family in ("gpt_neox", "stablelm"):
+    if family == "gpt_neox":
         writer.add_parallel_residual(config.use_parallel_residual)
+    if family == "stablelm":  # whose files say so whatever they hold
+        writer.add_parallel_residual(True)
 
 
 def _rotations(writer, config, family, head_dim):
     rope = getattr(config, "rope_parameters", None)
-    if family in ("gemma3_text", "phi3", "cohere2") and getattr(config, "sliding_window", None):
+    windows = set(getattr(config, "layer_types", None) or []) != {"full_attention"}
+    if family in ("gemma3_text", "phi3", "cohere2") and windows and getattr(config, "sliding_window", None):
         writer.add_sliding_window(config.sliding_window)
     if not rope:
         return
@@ -175,6 +178,13 @@ def _rotations(writer, config, family, head_dim):
         rope = rope["full_attention"]
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rope.get("beta_fast", 32.0))
+        writer.add_rope_scaling_yarn_beta_slow(rope.get("beta_slow", 1.0))
+        writer.add_rope_scaling_yarn_attn_factor(rope.get("attention_factor", 1.0))
     if family == "phi3" and rope["rope_type"] == "longrope":
         writer.add_rope_scaling_orig_ctx_len(config.original_max_position_embeddings)
         for which in ("long", "short"):
