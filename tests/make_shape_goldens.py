@@ -83,9 +83,8 @@ def token_ids(name):
 
 
 def stack(states):
-    """[L+1, tokens, d] of one sequence; narrower rows end in zeros."""
-    width = max(h.shape[-1] for h in states)
-    return torch.cat([torch.nn.functional.pad(h, (0, width - h.shape[-1])) for h in states]).numpy()
+    """[L+1, tokens, d] of one sequence."""
+    return torch.cat(tinies.same_width(states)).numpy()
 
 
 @torch.no_grad()

@@ -47,6 +47,10 @@ void GgufKeys::unsupported(const std::string& key, const std::string& found) con
               {.path = file_.path().string(), .field = prefix_ + key, .found = found});
 }
 
+void GgufKeys::refuse_above(const std::string& key, std::int64_t most) const {
+  if (const std::int64_t found = any_integer(key).value_or(most); found > most) unsupported(key, std::to_string(found));
+}
+
 std::optional<std::int64_t> GgufKeys::any_integer(const std::string& key) const {
   const auto place = file_.metadata().find(prefix_ + key);
   const auto* each =

@@ -20,6 +20,8 @@ class GgufKeys {
   std::optional<bool> boolean(const std::string& key) const { return file_.boolean(prefix_ + key); }
   // A key that changes the result in a way that is not computed.
   [[noreturn]] void unsupported(const std::string& key, const std::string& found) const;
+  // The same, where its number is greater.
+  void refuse_above(const std::string& key, std::int64_t most) const;
   bool has_tensor(const std::string& name) const { return file_.find(name) != nullptr; }
   const io::GgufFile& file() const { return file_; }
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const;

@@ -84,9 +84,8 @@ RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
 // files of Phi-3.
 std::int64_t window_of(const GgufKeys& k, const ModelSpec& s) {
   const Architecture& a = *s.architecture;
+  if (a.model_type == "olmo2") k.refuse_above("attention.sliding_window", 0);  // OLMo 3
   const auto given = k.any_integer("attention.sliding_window");
-  if (a.model_type == "olmo2" && given.value_or(0) > 0)
-    k.unsupported("attention.sliding_window", std::to_string(*given));
   if (a.window == WindowRule::kNone) return 0;
   if (given) return std::clamp<std::int64_t>(*given, 0, 1 << 30);  // Phi-3's converter writes 0 for none
   if (a.model_type == "gemma2") return a.window_size;
@@ -140,17 +139,14 @@ void read_gguf_experts(const GgufKeys& k, ModelSpec& s) {
   const bool shared = family == "qwen2_moe";
   const bool unsaid = shared && !k.any_integer("expert_feed_forward_length");  // early files
   r.intermediate = unsaid ? s.intermediate / r.chosen : k.integer("expert_feed_forward_length", s.intermediate);
-  if (const auto gating = k.any_integer("expert_gating_func").value_or(1); gating > 1)
-    k.unsupported("expert_gating_func", std::to_string(gating));
-  if (const auto groups = k.any_integer("expert_group_count").value_or(1); groups > 1)
-    k.unsupported("expert_group_count", std::to_string(groups));
+  k.refuse_above("expert_gating_func", 1);
+  k.refuse_above("expert_group_count", 1);
   if (const double scale = k.real("expert_weights_scale", 0); scale != 0) r.scale = scale;
   // What llama.cpp computes for these families.
   const bool normalised = family == "mixtral" || family == "granitemoe" || family == "qwen3_moe";
   r.normalised = k.boolean("expert_weights_norm").value_or(normalised);
   const char* width = "expert_shared_feed_forward_length";
-  if (!shared && k.any_integer(width).value_or(0) > 0) k.unsupported(width, std::to_string(*k.any_integer(width)));
-  if (!shared) return;
+  if (!shared) return k.refuse_above(width, 0);
   r.shared_intermediate = k.integer(width, s.intermediate);
   r.shared_score = true;
 }

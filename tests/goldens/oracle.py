@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel
 from safetensors import safe_open
 
-from .tiny import loader
+from .tiny import loader, same_width
 
 TEMPLATES = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request.",
@@ -84,9 +84,7 @@ def hidden_states(model, token_ids):
         out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, **cache, **start)
         states = out.decoder_hidden_states if start else out.hidden_states
         last = caught[0] if norm else states[-1]  # an encoder ends with its last block
-        states = [h[0] for h in states] + [last[0]]
-        width = max(h.shape[-1] for h in states)  # narrower rows end in zeros
-        states = torch.stack([torch.nn.functional.pad(h, (0, width - h.shape[-1])) for h in states])
+        states = torch.stack(same_width([h[0] for h in states] + [last[0]]))
         probes.append(states[:, -(1 if start else len(ids)):].double().numpy())
     if hook:
         hook.remove()

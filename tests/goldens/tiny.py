@@ -15,6 +15,12 @@ def loader(family):
     return AutoModelForSeq2SeqLM if family in ("t5", "mt5", "umt5") else AutoModelForCausalLM
 
 
+def same_width(states):
+    """Rows narrower than the widest end in zeros (OPT 350M's last are projected)."""
+    width = max(h.shape[-1] for h in states)
+    return [torch.nn.functional.pad(h, (0, width - h.shape[-1])) for h in states]
+
+
 def seeded(*names):
     """A generator that depends on the names alone."""
     return torch.Generator().manual_seed(zlib.crc32("/".join(names).encode()))

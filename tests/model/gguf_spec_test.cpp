@@ -90,7 +90,7 @@ TEST_F(GgufSpecs, Rotations) {
     own.emplace_back("rope.scaling.yarn_attn_factor", value);
     EXPECT_DOUBLE_EQ(rope_attention_factor(spec("llama", own).ropes[0]), factor);
   }
-  // Minitron 8B: heads of 128 in a hidden state of 48 · 85.
+  // As Minitron 8B, which has 48 heads of 128 in a hidden state of 4096.
   EXPECT_EQ(
       spec("nemotron", {{"attention.key_length", 24u}, {"attention.value_length", 24u}, {"rope.dimension_count", 8u}})
           .ropes[0]
