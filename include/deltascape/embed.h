@@ -31,6 +31,7 @@ struct EmbedOptions {
   std::string device = "auto";     // auto | cpu | cuda | cuda:N
   std::size_t memory = 0;          // bytes beside LibTorch's own; 0: half of the machine's free memory
   int threads = 0;                 // 0: all cores this process may use
+  bool strict = false;             // refuse adapters with options that PEFT does not know
   Breakdown* breakdown = nullptr;  // where the time goes, when somebody asks
 };
 

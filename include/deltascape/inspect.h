@@ -25,12 +25,13 @@ struct Inspection {
   std::int64_t bytes = 0;     // on disk
   std::optional<bool> fits;   // modules and shapes are those of the base; nothing where they were not compared
   std::string compared_with;  // the base that `fits` speaks of
-  std::string note;           // why it was not compared, one line; mostly empty
+  std::string note;           // what is read otherwise than the files say, why it was not compared; mostly empty
 };
 
 struct InspectOptions {
   std::string base;  // everything is compared with this one; empty: each adapter with the base it names
   int threads = 0;   // 0: as many as keep disk and processors busy
+  bool strict = false;  // adapters with options that PEFT does not know are refused
 };
 
 // Never throws for what a path holds: an unreadable one comes back refused, with the reason. Compares nothing.

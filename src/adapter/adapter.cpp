@@ -11,11 +11,14 @@
 #include "adapter/build_ops.h"
 #include "adapter/check_parts.h"
 #include "adapter/gguf_lora.h"
+#include "adapter/notes.h"
 #include "adapter/targets.h"
 #include "core/hash.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/residency.h"
+#include "model/wrapped_names.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -33,6 +36,13 @@ bool at_start(Module m) {
 bool same_bytes(const io::TensorFile& file, const io::TensorInfo& x, const io::TensorInfo& y) {
   const io::Bytes left = file.bytes(x), right = file.bytes(y);
   return left.size() == right.size() && std::memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+// Of an encoder's head for masked tokens, which has several layers.
+bool in_head(std::string_view module_path) {
+  return std::ranges::any_of(model::hf_prefixes(), [&](std::string_view prefix) {
+    return module_path.starts_with(prefix) && module_path.substr(prefix.size()).starts_with("lm_head.");
+  });
 }
 
 // Positive and negative zeros alone. Stops at the first other value, so a trained tensor costs one piece.
@@ -76,7 +86,11 @@ std::shared_ptr<const Adapter> Adapter::open(const fs::path& path, const model::
   return a;
 }
 
-void Adapter::check(const fs::path& path, const model::Checkpoint& base) { Adapter().read_headers(path, base); }
+std::vector<std::string> Adapter::check(const fs::path& path, const model::Checkpoint& base) {
+  Adapter a;
+  a.read_headers(path, base);
+  return std::move(a.notes_);
+}
 
 void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) {
   path_ = path;
@@ -87,7 +101,45 @@ void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) 
                 {.path = path.string(), .field = config_.gguf ? "adapter.type" : "adapter_config.json"});
   file_ = open_adapter_tensors(path);
   if (config_.gguf) check_architecture(dynamic_cast<const io::GgufFile&>(*file_), base.spec());
+  else file_ = model::without_wrappers(std::move(file_), notes_);
+  for (std::string& note : notes_of(config_, *file_)) notes_.push_back(std::move(note));
   index_tensors(base);
+  require_targets(base.spec());
+}
+
+// PEFT refuses a configuration that targets nothing of the base; one that targets other modules has no effect.
+void Adapter::require_targets(const model::ModelSpec& spec) {
+  if (untargeted_.empty()) return;
+  notes_.push_back("as PEFT does, " + std::to_string(untargeted_.size()) +
+                   " tensors are left out, whose modules adapter_config.json does not target: " + untargeted_.front() +
+                   (untargeted_.size() > 1 ? ", …" : ""));
+  if (!parts_.empty()) return;
+  for (const Site& site : spec.sites())
+    if (targeted({.module_path = "model." + spec.hf_name(site)}, site, spec)) return;
+  throw Error(ErrorCode::kMismatch, "the configuration targets no module of the base",
+              {.path = (path_ / "adapter_config.json").string(), .field = "target_modules"});
+}
+
+// Under the name in the file, or the one that transformers gives the module today.
+bool Adapter::targeted(const Key& key, const std::optional<Site>& site, const model::ModelSpec& spec) const {
+  const bool linear = site && site->module != Module::kHead && !model::is_table(site->module) &&
+                      spec.shape(site->module).size() == 2;
+  if (config_.targeting.names(key.module_path, linear)) return true;
+  return site && config_.targeting.names("model." + spec.hf_name(*site), linear);
+}
+
+// Whether nothing that is computed depends on a tensor, or PEFT would leave it out; takes note of it.
+bool Adapter::left_out(const io::TensorInfo& t, const std::optional<Key>& key, const model::ModelSpec& spec) {
+  if (t.name.find(".original_module.") != std::string::npos) return true;  // what a saved module replaces
+  if (!part_outside_text(t.name).empty()) {
+    unused_ = &t;
+    return true;
+  }
+  if (!key) return false;
+  const bool of_target = key->role != Role::kTokens && (key->adapts || key->base_layer);
+  if (!of_target || targeted(*key, spec.site_of(key->module_path), spec)) return false;
+  untargeted_.push_back(t.name);
+  return true;
 }
 
 void Adapter::index_tensors(const model::Checkpoint& base) {
@@ -124,7 +176,6 @@ void Adapter::find_first_layer() {
 }
 
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
-  if (t.name.find(".original_module.") != std::string::npos) return;  // what a saved module replaces
   if (config_.peft_type == "VERA" && t.name.starts_with("base_model.vera_")) {
     (t.name.starts_with("base_model.vera_A") ? vera_a_ : vera_b_) = &t;
     return;
@@ -143,6 +194,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     }
     return;
   }
+  if (!config_.gguf && left_out(t, key, base.spec())) return;
   const auto site = !key           ? std::nullopt
                     : config_.gguf ? model::gguf_site_of(*base.spec().architecture, key->module_path)
                                    : base.spec().site_of(key->module_path);
@@ -154,12 +206,16 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
       site && site->module == Module::kHead && base.spec().tied_head && base.spec().stacks.back().causal;
   if (tied_head) unused_ = &t;
   if (!site || (!base.spec().has(*site) && !tied_head) || site->layer >= base.spec().layer_count()) {
-    if ((site && site->module == Module::kHead) || of_head(key->module_path)) {  // nothing that is read depends on it
+    if ((site && site->module == Module::kHead) || in_head(key->module_path)) {  // nothing that is read depends on it
       unused_ = &t;
       return;
     }
     if (base.spec().encodes_first() && key->module_path.ends_with("coder.embed_tokens"))
       throw Error(ErrorCode::kUnsupported, "the embedding that encoder and decoder share is not adapted",
+                  {.path = file_->path().string(), .field = t.name});
+    if (const auto prefix = site ? std::nullopt : model::unknown_prefix(key->module_path))
+      throw Error(ErrorCode::kMismatch,
+                  "the module's name begins with '" + *prefix + "', which is no known part of a model: rename the tensor",
                   {.path = file_->path().string(), .field = t.name});
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),

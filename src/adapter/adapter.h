@@ -27,8 +27,8 @@ class Adapter {
   // exactly, kMismatch for shapes that do not fit `base`. `base` must outlive the adapter: some operators are made from
   // its weights.
   static std::shared_ptr<const Adapter> open(const std::filesystem::path& path, const model::Checkpoint& base);
-  // What open() throws, as far as headers tell: it reads no values.
-  static void check(const std::filesystem::path& path, const model::Checkpoint& base);
+  // What open() throws, as far as headers tell, and its notes(): it reads no values.
+  static std::vector<std::string> check(const std::filesystem::path& path, const model::Checkpoint& base);
 
   // Copies and converts; throws Error(kNumeric) naming the tensor when it holds NaN or Inf.
   ModuleOps ops(model::Site site, at::ScalarType dtype) const;
@@ -59,6 +59,9 @@ class Adapter {
   std::uint64_t scratch_elements() const;
   // Hash of the tensors and of what the config makes of them.
   const std::string& content_hash() const { return hash_; }
+  // What of the files was read otherwise than it says or left out, a line each: PEFT's reading of tensors that the
+  // configuration does not name, unknown options, wrappers in names, towers and heads beside the text path.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   Adapter() = default;
@@ -66,6 +69,9 @@ class Adapter {
   void index_tensors(const model::Checkpoint& base);
   void find_first_layer();
   void place(const io::TensorInfo& tensor, const model::Checkpoint& base);
+  bool left_out(const io::TensorInfo& tensor, const std::optional<Key>& key, const model::ModelSpec& spec);
+  bool targeted(const Key& key, const std::optional<model::Site>& site, const model::ModelSpec& spec) const;
+  void require_targets(const model::ModelSpec& spec);
   void put(const io::TensorInfo& tensor, const io::TensorInfo*& slot) const;  // throws where it is taken
   void scale(Parts& parts, const std::string& module_path) const;             // and rank, by the configuration
   void find_idle();
@@ -90,6 +96,8 @@ class Adapter {
   std::vector<std::int64_t> tokens_, head_tokens_;  // which rows of the token embedding, and the head, kTokens holds
   int first_layer_ = 0;
   std::string hash_;
+  std::vector<std::string> notes_;
+  std::vector<std::string> untargeted_;  // tensors of modules that the configuration does not name
 };
 
 // The GGUF adapter itself; else adapter_model.safetensors, else adapter_model.bin.

@@ -1,6 +1,7 @@
 #include "adapter/compare.h"
 
 #include "adapter/adapter.h"
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/resolve.h"
 
@@ -9,9 +10,12 @@ namespace {
 
 constexpr std::size_t kMostBases = 64;  // open at a time: a folder may name thousands
 
-void require_fit(const std::filesystem::path& local, const model::Checkpoint& base) {
+// Returns what is to be noted of it.
+std::vector<std::string> require_fit(const std::filesystem::path& local, const model::Checkpoint& base) {
   if (holds_adapter(local)) return Adapter::check(local, base);
-  if (const auto error = model::misfit(*model::Checkpoint::open(local), base)) throw *error;
+  const auto variant = model::Checkpoint::open(local);
+  if (const auto error = model::misfit(*variant, base)) throw *error;
+  return variant->notes();
 }
 
 std::filesystem::path local_path(const std::string& name) try {
@@ -41,7 +45,7 @@ void compare(Inspection& found, const std::filesystem::path& local, const model:
              const std::string& name) {
   found.compared_with = name;
   try {
-    require_fit(local, base);
+    found.note = listed(require_fit(local, base), "; ");
     found.fits = true;
     if (found.family.empty()) found.family = base.spec().architecture->model_type;
   } catch (const Error& e) {

@@ -11,12 +11,14 @@
 #include "adapter/adapter.h"
 #include "adapter/compare.h"
 #include "adapter/keys.h"
+#include "adapter/notes.h"
 #include "core/machine.h"
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/resolve.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
+#include "model/wrapped_names.h"
 
 namespace deltascape {
 namespace {
@@ -34,11 +36,16 @@ std::string target_of(const std::string& tensor) {
   return key && key->adapts ? model::last_component(key->module_path) : "";
 }
 
-void inspect_adapter(const fs::path& folder, Inspection& out) {
+void inspect_adapter(const fs::path& folder, bool strict, Inspection& out) {
   const adapter::PeftConfig config = adapter::read_peft_config(folder);
+  if (strict) adapter::require_known_options(config, folder);
   out.kind = config.dora ? "dora" : lower(config.peft_type);
   out.base = config.base;
-  const auto file = adapter::open_adapter_tensors(folder);
+  std::vector<std::string> notes;
+  auto file = adapter::open_adapter_tensors(folder);
+  if (!config.gguf) file = model::without_wrappers(std::move(file), notes);
+  for (std::string& note : adapter::notes_of(config, *file)) notes.push_back(std::move(note));
+  out.note = listed(notes, "; ");
   std::set<std::string> targets;
   std::set<std::string_view> dtypes;
   bool stacks = false;  // of an encoder with a decoder, which does not propagate deltas
@@ -46,6 +53,7 @@ void inspect_adapter(const fs::path& folder, Inspection& out) {
     out.parameters += static_cast<std::int64_t>(t.elements);
     out.bytes += static_cast<std::int64_t>(file->bytes(t).size());
     dtypes.insert(io::info(t.dtype).name);
+    if (!config.gguf && !adapter::part_outside_text(t.name).empty()) continue;
     if (const std::string target = target_of(t.name); !target.empty()) targets.insert(target);
     const auto key = adapter::parse_key(t.name);
     stacks = stacks || (key && (key->module_path.find("encoder.block.") != std::string::npos ||
@@ -72,6 +80,7 @@ void inspect_checkpoint(const fs::path& path, Inspection& out) {
   out.bytes = static_cast<std::int64_t>(checkpoint->bytes());
   out.dtype = checkpoint->dtypes();
   out.verdict = "exact";
+  out.note = listed(checkpoint->notes(), "; ");
   out.precision = checkpoint->spec().propagates_deltas() ? "delta" : "fp32";
 }
 
@@ -81,23 +90,21 @@ struct GivenBase {
 };
 
 void compare_with_named(Inspection& out, const fs::path& local, adapter::NamedBases& named) {
-  if (out.base.empty()) {
-    out.note = "not compared: it names no base";
-    return;
-  }
+  const auto note = [&](const std::string& why) { out.note += (out.note.empty() ? "" : "; ") + why; };
+  if (out.base.empty()) return note("not compared: it names no base");
   const auto base = named.find(out.base);
   if (base.model != nullptr) adapter::compare(out, local, *base.model, out.base);
-  else out.note = "not compared: " + base.problem;
+  else note("not compared: " + base.problem);
 }
 
 // Where the base is open, it is compared too; else, with `named`, the base that it names.
-Inspection inspect_one(const std::string& path, const GivenBase& given, adapter::NamedBases* named) {
+Inspection inspect_one(const std::string& path, bool strict, const GivenBase& given, adapter::NamedBases* named) {
   Inspection out;
   out.path = path;
   out.kind = "unknown";
   try {
     const fs::path local = hub::resolve(path).path;
-    if (adapter::holds_adapter(local)) inspect_adapter(local, out);
+    if (adapter::holds_adapter(local)) inspect_adapter(local, strict, out);
     else inspect_checkpoint(local, out);
     if (out.verdict == "refused") return out;
     if (given.model != nullptr) adapter::compare(out, local, *given.model, given.name);
@@ -117,7 +124,7 @@ std::size_t threads_for(std::size_t paths, int asked) {
 
 }  // namespace
 
-Inspection inspect(const std::string& path) { return inspect_one(path, {}, nullptr); }
+Inspection inspect(const std::string& path) { return inspect_one(path, false, {}, nullptr); }
 
 std::vector<Inspection> inspect(const std::vector<std::string>& paths, const InspectOptions& options,
                                 Progress& progress) {
@@ -128,7 +135,7 @@ std::vector<Inspection> inspect(const std::vector<std::string>& paths, const Ins
   std::atomic<std::size_t> next = 0, done = 0;
   const auto work = [&](const std::function<void()>& after_each) {
     for (std::size_t i = next++; i < paths.size(); i = next++) {
-      out[i] = inspect_one(paths[i], given, &named);
+      out[i] = inspect_one(paths[i], options.strict, given, &named);
       ++done;
       after_each();
     }

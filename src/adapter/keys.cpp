@@ -10,6 +10,7 @@ struct Component {
   Role weight;               // what "….NAME.weight" is, and "….NAME" alone
   std::optional<Role> bias;  // what "….NAME.bias" is
   bool adapts = true;
+  bool named = true;  // the adapter's name may stand behind it
 };
 constexpr Component kComponents[] = {
     {"lora_A", Role::kA, {}},
@@ -37,8 +38,8 @@ constexpr Component kComponents[] = {
     {"miss_block", Role::kMiss, {}},
     {"oft_R", Role::kOft, {}},
     {"ln_tuning_layers", Role::kWeight, Role::kBias},
-    {"token_adapter.base_layer", Role::kWeight, Role::kBias, false},
-    {"base_layer", Role::kWeight, Role::kBias, false},
+    {"token_adapter.base_layer", Role::kWeight, Role::kBias, false, false},
+    {"base_layer", Role::kWeight, Role::kBias, false, false},
     {"modules_to_save", Role::kWeight, Role::kBias, false},
 };
 
@@ -64,21 +65,25 @@ std::optional<Key> parse_gguf_key(std::string_view name) {
 }  // namespace
 
 std::optional<Key> parse_key(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return parse_gguf_key(name);
-  name.remove_prefix(kPrefix.size());
+  if (name.ends_with(".lora_a") || name.ends_with(".lora_b")) return parse_gguf_key(name);
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
   const bool bias = strip(name, ".bias"), weight = !bias && strip(name, ".weight");
-  std::string_view path = name;
-  strip(path, ".default");  // the adapter's name appears where a state dict was saved by hand
   for (const Component& c : kComponents) {
-    std::string_view module = path;
+    std::string_view module = name, adapter;
+    // The adapter's name stands behind where a state dict was saved by hand: "….lora_A.default".
+    if (const auto dot = name.rfind('.'); c.named && dot != std::string_view::npos && !strip(module, c.name)) {
+      adapter = name.substr(dot + 1);
+      module = name.substr(0, dot);
+    } else module = name;
     if (!strip(module, c.name) || !strip(module, ".")) continue;
     if (bias && !c.bias) return {};
-    return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts};
+    return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts, std::string(adapter),
+               c.name == "base_layer"};
   }
   for (const std::string_view mark : kMarks)
     if (const auto at = name.find(mark); at != std::string_view::npos && (at == 0 || name[at - 1] == '.')) return {};
   if (!bias && !weight) return {};
-  return Key{std::string(name), bias ? Role::kBias : Role::kWeight, false};
+  return Key{std::string(name), bias ? Role::kBias : Role::kWeight, false, ""};
 }
 
 }  // namespace deltascape::adapter

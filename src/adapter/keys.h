@@ -46,11 +46,13 @@ static_assert(static_cast<std::size_t>(Role::kOft) + 1 == kRoles);
 struct Key {
   std::string module_path;  // "model.layers.0.self_attn.q_proj", in a GGUF "blk.0.attn_q"
   Role role = Role::kWeight;
-  bool adapts = true;  // not merely a saved module
+  bool adapts = true;       // not merely a saved module
+  std::string adapter{};    // the adapter's name, where it stands in the tensor's
+  bool base_layer = false;  // the module's own weight or bias, beside an operator
 };
 
 // "base_model.model.….q_proj.lora_A.weight" -> {"….q_proj", kA}, "blk.0.attn_q.weight.lora_a" -> {"blk.0.attn_q", kA};
-// nothing for a name of another kind.
+// nothing for a name of another kind. PEFT's prefix may be missing.
 std::optional<Key> parse_key(std::string_view name);
 
 // What an adapter holds for one module; null where there is none.

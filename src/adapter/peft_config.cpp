@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "adapter/gguf_lora.h"
+#include "adapter/peft_options.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 
@@ -15,63 +16,8 @@ namespace {
 using io::Json;
 using io::JsonFields;
 
-// Options that say where an adapter belongs and how it was made, for every type. Lists are words between spaces.
-constexpr std::string_view kCommon =
-    " auto_mapping base_model_name_or_path exclude_modules inference_mode layers_pattern layers_to_transform "
-    "modules_to_save peft_type peft_version revision target_modules task_type ";
-
-// A type that is computed, and its own options: those that say how it was trained, that the tensors' names and shapes
-// already tell, or that read_peft_config() reads. Any other option with a value is refused.
-struct Type {
-  std::string_view name;
-  std::string_view options;
-};
-constexpr Type kTypes[] = {
-    {"LORA",
-     " alpha_pattern bias corda_config enable_lora ensure_weight_tying eva_config fan_in_fan_out init_lora_weights "
-     "loftq_config lora_alpha lora_bias lora_dropout lora_ga_config megatron_core merge_weights qalora_group_size r "
-     "rank_pattern runtime_config target_parameters trainable_token_indices use_dora use_rslora "},
-    {"ADALORA",
-     " alpha_pattern beta1 beta2 bias corda_config deltaT ensure_weight_tying eva_config fan_in_fan_out "
-     "init_lora_weights init_r loftq_config lora_alpha lora_dropout lora_ga_config megatron_core orth_reg_weight "
-     "qalora_group_size r rank_pattern runtime_config target_r tfinal tinit total_step "},
-    {"IA3", " fan_in_fan_out feedforward_modules init_ia3_weights "},
-    {"LOHA", " alpha alpha_pattern init_weights module_dropout r rank_dropout rank_pattern use_effective_conv2d "},
-    {"LOKR",
-     " alpha alpha_pattern decompose_both decompose_factor init_weights module_dropout r rank_dropout "
-     "rank_dropout_scale rank_pattern use_effective_conv2d "},
-    {"TRAINABLE_TOKENS", " init_weights token_indices "},
-    {"VERA", " bias d_initial fan_in_fan_out init_weights projection_prng_key r save_projection vera_dropout "},
-    {"LN_TUNING", " "},
-    {"HRA", " apply_GS bias init_weights r "},
-    {"OFT",
-     " bias block_share eps fan_in_fan_out init_weights module_dropout num_cayley_neumann_terms oft_block_size r "
-     "use_cayley_neumann "},
-    {"MISS", " bias init_weights mini_r miss_dropout r "},
-    // What is saved comes out of the encoder (projection, MLP, LSTM) that the training went through.
-    {"PREFIX_TUNING",
-     " encoder_hidden_size init_weights num_attention_heads num_layers num_transformer_submodules num_virtual_tokens "
-     "prefix_projection token_dim "},
-    {"PROMPT_TUNING",
-     " num_attention_heads num_layers num_transformer_submodules num_virtual_tokens prompt_tuning_init "
-     "prompt_tuning_init_text token_dim tokenizer_kwargs tokenizer_name_or_path "},
-    {"P_TUNING",
-     " encoder_dropout encoder_hidden_size encoder_num_layers encoder_reparameterization_type num_attention_heads "
-     "num_layers num_transformer_submodules num_virtual_tokens token_dim "},
-};
-
 // init_lora_weights that only choose the first A and B; other kinds change the base's weights at load.
 constexpr std::string_view kPlainStarts[] = {"gaussian", "eva", "orthogonal"};
-
-const Type* type_named(std::string_view name) {
-  for (const Type& t : kTypes)
-    if (t.name == name) return &t;
-  return nullptr;
-}
-
-bool has(std::string_view words, const std::string& word) {
-  return words.find(" " + word + " ") != std::string_view::npos;
-}
 
 bool unset(const Json& v) {
   return v.is_null() || (v.is_boolean() && !v.get<bool>()) || ((v.is_array() || v.is_object()) && v.empty());
@@ -91,11 +37,10 @@ std::string refusal_of_start(const JsonFields& c, const std::string& type, bool 
 }
 
 std::string refusal_of(const JsonFields& c, const std::string& name) {
-  const Type* type = type_named(name);
-  if (type == nullptr) return "adapters of type " + name + " are not computed";
+  if (!is_computed_type(name)) return "adapters of type " + name + " are not supported";
   for (const auto& [key, value] : c.json().items())
-    if (!has(kCommon, key) && !has(type->options, key) && !unset(value))
-      return "the option " + key + " is a computation that is not done here";
+    if (known_option(name, key) == OptionKind::kNotComputed && !unset(value))
+      return "the option " + key + " is not supported";
   if (name == "LORA" || name == "ADALORA") return refusal_of_start(c, name, c.boolean("use_dora").value_or(false));
   if (c.integer("num_transformer_submodules").value_or(1) != 1)
     return "virtual tokens for an encoder and a decoder are not computed";
@@ -213,6 +158,9 @@ void read_scale(const JsonFields& c, const std::filesystem::path& file, PeftConf
   const bool lora = out.peft_type == "LORA", ada = out.peft_type == "ADALORA";
   const bool patterns = lora || out.peft_type == "LOHA" || out.peft_type == "LOKR";
   const std::string rank = ada ? "init_r" : "r", alpha = lora || ada ? "lora_alpha" : "alpha";
+  const auto is_null = [&](const std::string& key) { return c.json().contains(key) && c.json()[key].is_null(); };
+  if (is_null(rank)) c.fail(rank, "a positive number");
+  if ((patterns || ada) && is_null(alpha)) c.fail(alpha, "a number");  // a null is no default: PEFT fails too
   out.rank = c.integer(rank).value_or(ada ? 12 : out.peft_type == "VERA" ? 256 : out.peft_type == "MISS" ? 64 : 8);
   if (out.rank < 1) c.fail(rank, "a positive number");
   if (!patterns && !ada) return;
@@ -238,11 +186,13 @@ PeftConfig read_peft_config(const std::filesystem::path& path) {
   out.base = c.string("base_model_name_or_path").value_or("");
   out.refusal = refusal_of(c, out.peft_type);
   if (!out.refusal.empty()) return out;
-  if (has(" PREFIX_TUNING PROMPT_TUNING P_TUNING ", out.peft_type)) {
+  for (const auto& [key, value] : json.items())
+    if (known_option(out.peft_type, key) == OptionKind::kUnknown) out.unknown_options.push_back(key);
+  if (has_word(" PREFIX_TUNING PROMPT_TUNING P_TUNING ", out.peft_type)) {
     out.rank = 0;
     out.virtual_tokens = c.integer("num_virtual_tokens").value_or(0);
     if (out.virtual_tokens < 1) c.fail("num_virtual_tokens", "a positive number");
-  } else if (has(" IA3 TRAINABLE_TOKENS LN_TUNING OFT ", out.peft_type)) out.rank = 0;
+  } else if (has_word(" IA3 TRAINABLE_TOKENS LN_TUNING OFT ", out.peft_type)) out.rank = 0;
   else read_scale(c, file, out);
   if (out.peft_type == "LORA") {
     out.rslora = c.boolean("use_rslora").value_or(false);
@@ -252,6 +202,7 @@ PeftConfig read_peft_config(const std::filesystem::path& path) {
     read_tokens(c, "trainable_token_indices", out);
   }
   if (out.peft_type == "TRAINABLE_TOKENS") read_tokens(c, "token_indices", out);
+  else if (out.virtual_tokens == 0) out.targeting = Targeting(c);
   if (out.peft_type == "HRA") out.gram_schmidt = c.boolean("apply_GS").value_or(false);
   if (out.peft_type == "OFT") {
     out.block_share = c.boolean("block_share").value_or(false);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adapter/targeting.h"
 #include "core/regex.h"
 #include "io/json.h"
 
@@ -48,6 +49,8 @@ struct PeftConfig {
   std::vector<std::pair<ModulePattern, std::int64_t>> rank_pattern;
   std::vector<std::pair<ModulePattern, double>> alpha_pattern;
   std::string refusal;  // why this adapter is not computed exactly; empty when it is
+  Targeting targeting;  // which modules are adapted; of a GGUF adapter and of one without modules: all
+  std::vector<std::string> unknown_options;  // fields that PEFT does not know, and ignores
 
   std::int64_t rank_of(const std::string& module_path) const;
   double scale_of(const std::string& module_path) const;  // α/r, rsLoRA α/√r, AdaLoRA α/(r + 1e-5)

@@ -1,22 +1,8 @@
 #include "adapter/targets.h"
 
-#include <algorithm>
-
 namespace deltascape::adapter {
 
 using model::Site;
-
-bool of_head(std::string_view module_path) {
-  constexpr std::string_view kHeads[] = {
-      "classifier",      "pre_classifier",   "score",           "qa_outputs", "cls", "lm_head",
-      "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler"};
-  return std::ranges::any_of(model::hf_prefixes(), [&](std::string_view prefix) {
-    if (!module_path.starts_with(prefix)) return false;
-    const std::string_view first =
-        module_path.substr(prefix.size(), module_path.find('.', prefix.size()) - prefix.size());
-    return std::ranges::find(kHeads, first) != std::end(kHeads);
-  });
-}
 
 std::optional<FusedTarget> fused_target(const io::TensorFile& file, const io::TensorInfo& t, const Key& key,
                                         const model::ModelSpec& spec) {

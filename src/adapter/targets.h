@@ -1,5 +1,4 @@
-// Owns which module a tensor's path names where that is no module of the base by itself: all experts at once, and what
-// lies behind the last block.
+// Owns which module a tensor's path names where that is no module of the base by itself: all experts at once.
 #pragma once
 
 #include <optional>
@@ -11,9 +10,6 @@
 #include "model/spec.h"
 
 namespace deltascape::adapter {
-
-// Whether a module lies behind the last block, where nothing is read: a task's head, or a pooler.
-bool of_head(std::string_view module_path);
 
 // LoRA on a tensor with all experts' weights (PEFT's target_parameters): its module is the one that holds the tensor,
 // and a second such tensor's is wrapped once more.

@@ -105,6 +105,7 @@ void add_how(CLI::App& verb, EmbedVerb& v) {
       ->capture_default_str();
   add_memory(verb, o.memory);
   add_threads(verb, o.threads);
+  verb.add_flag("--strict", o.strict, "Refuse adapters with options that PEFT does not know; else they are ignored");
 }
 
 void add_targets(CLI::App& verb, EmbedVerb& v) {

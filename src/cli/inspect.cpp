@@ -104,6 +104,7 @@ void add_inspect(CLI::App& app, Session& session) {
       ->type_name("");
   verb->add_option("--base", run->options.base, "Compare with this base; by default each adapter with the one it names")
       ->type_name("BASE");
+  verb->add_flag("--strict", run->options.strict, "Refuse adapters with options that PEFT does not know");
   verb->callback([&session, run] { session.run = [&session, run] { return inspect_paths(*run, session.console); }; });
 }
 

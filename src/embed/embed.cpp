@@ -10,6 +10,7 @@
 #include <span>
 
 #include "adapter/adapter.h"
+#include "adapter/notes.h"
 #include "core/hash.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -42,20 +43,24 @@ struct Opened {
   const ModelRef* ref = nullptr;
   Variant variant;
   std::string hash;
+  std::vector<std::string> notes;
   std::optional<Error> error;
 };
 
 // Reads, checks and hashes; safe beside a running engine.
-Opened open_variant(const Member& member, const Checkpoint& base) {
+Opened open_variant(const Member& member, const Checkpoint& base, bool strict) {
   Opened out{.ref = &member.ref};
   try {
     engine::translated([&] {
       if (adapter::holds_adapter(member.path)) {
+        if (strict) adapter::require_known_options(adapter::read_peft_config(member.path), member.path);
         out.variant.adapter = adapter::Adapter::open(member.path, base);
         out.hash = out.variant.adapter->content_hash();
+        out.notes = out.variant.adapter->notes();
         return;
       }
       out.variant.full = Checkpoint::open(member.path);
+      out.notes = out.variant.full->notes();
       out.hash = out.variant.full->content_hash();
       // The base's own copy runs as the base: its delta is zero, not the rounding between two runs.
       if (out.variant.full->identity() == base.identity() && out.hash == base.content_hash())
@@ -68,11 +73,11 @@ Opened open_variant(const Member& member, const Checkpoint& base) {
 }
 
 // In the order given, `threads` at a time.
-std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& base, int threads) {
+std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& base, bool strict, int threads) {
   std::vector<Opened> out(members.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
-    for (std::size_t i = next++; i < members.size(); i = next++) out[i] = open_variant(members[i], base);
+    for (std::size_t i = next++; i < members.size(); i = next++) out[i] = open_variant(members[i], base, strict);
   };
   std::vector<std::future<void>> others;
   for (int t = 1; t < threads; ++t) others.push_back(std::async(std::launch::async, work));
@@ -174,12 +179,13 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
   const auto part = [&](std::size_t first) {
     return std::span(members).subspan(first, std::min(group, members.size() - first));
   };
+  for (const std::string& note : inputs_.base->notes()) progress_.note(inputs_.comparable.base_name + ": " + note);
   progress_.begin("reading", static_cast<std::int64_t>(std::min(group, members.size())));
-  std::vector<Opened> opened = open_all(part(0), *inputs_.base, at::get_num_threads());
+  std::vector<Opened> opened = open_all(part(0), *inputs_.base, options_.strict, at::get_num_threads());
   for (std::size_t first = 0; first < members.size(); first += group) {
     std::future<std::vector<Opened>> next;
     if (first + group < members.size())
-      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *inputs_.base, 1); });
+      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *inputs_.base, options_.strict, 1); });
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
   }
@@ -190,6 +196,7 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
   std::vector<Variant> variants;          // distinct by content
   std::map<std::string, std::size_t> of;  // content hash -> index in variants
   for (Opened& o : opened) {
+    for (const std::string& note : o.notes) progress_.note(o.ref->name + ": " + note);
     if (o.error) report.failed.push_back({o.ref->name, o.ref->path, o.error->what()});
     else if (of.emplace(o.hash, variants.size()).second) variants.push_back(std::move(o.variant));
   }

@@ -17,7 +17,13 @@ constexpr std::string_view kPrefixes[] = {"model.",
                                           "roberta.",
                                           "distilbert.",
                                           "electra.",
-                                          "mpnet."};
+                                          "mpnet.",
+                                          // text parts of multimodal models
+                                          "language_model.",
+                                          "model.text_model.",
+                                          "text_model.",
+                                          "thinker.model.",
+                                          "thinker."};
 
 // The first hole takes the layer, the second the expert.
 std::string fill(std::string_view pattern, Site site) {

@@ -16,6 +16,7 @@
 #include "io/file.h"
 #include "model/gguf_rows.h"
 #include "model/rearranged_file.h"
+#include "model/wrapped_names.h"
 
 namespace deltascape::model {
 namespace {
@@ -125,7 +126,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     if (!io::exists(config))
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
     c->spec_ = spec_from_config(io::read_json(config), config);
-    c->file_ = open_weights(path);
+    c->file_ = without_wrappers(open_weights(path), c->notes_);
   } else if (path.extension() == ".gguf") {
     auto gguf = io::GgufFile::open(path);
     if (const auto parts = gguf->integer("split.count").value_or(1); parts > 1)

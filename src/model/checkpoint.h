@@ -63,6 +63,8 @@ class Checkpoint {
   std::uint64_t parameters() const;
   std::uint64_t bytes() const;
   std::string dtypes() const;  // "BF16", "Q4_1+Q6_K+F32", most bytes first
+  // What of the files was read otherwise than they say, a line each; mostly empty.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   Checkpoint() = default;
@@ -82,6 +84,7 @@ class Checkpoint {
   std::map<std::pair<Site, Param>, const io::TensorInfo*> tensors_;
   std::map<int, std::vector<const io::TensorInfo*>> blocks_;
   io::PageCache after_ = io::PageCache::kKeep;
+  std::vector<std::string> notes_;
 };
 
 // Why `variant` cannot be a full finetune of `base`; nothing when it may be one.

@@ -51,6 +51,7 @@ class Run {
 
   EvaluateReport all(const std::vector<ModelRef>& models, const std::function<void(const Prediction&)>& told) {
     EvaluateReport report;
+    tell(options_.base, base_->notes());
     progress_.begin("evaluating", evaluator_.steps() * (static_cast<std::int64_t>(models.size()) + 1));
     report.results.push_back(one({.path = options_.base, .name = kBase}, weights_, {}, told));
     std::set<std::string> taken{kBase};
@@ -81,14 +82,20 @@ class Run {
     const fs::path path = hub::fetch_path(model.path, progress_);
     if (adapter::holds_adapter(path)) {
       const auto adapter = adapter::Adapter::open(path, *base_);
+      tell(model.name, adapter->notes());
       return one(model, weights_, engine::operators_of(*adapter, base_->spec(), weights_.dtype()), told);
     }
     const auto full = Checkpoint::open(path);
     if (const auto error = model::misfit(*full, *base_)) throw *error;
+    tell(model.name, full->notes());
     if (!shares_.two) weights_.forget();
     Weights own(full, options_.precision);
     own.limit(shares_.weights);
     return one(model, own, {}, told);
+  }
+
+  void tell(const std::string& name, const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) progress_.note(name + ": " + note);
   }
 
   Evaluation one(const ModelRef& model, Weights& weights, const VariantOperators& variant,

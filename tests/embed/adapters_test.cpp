@@ -141,11 +141,12 @@ TEST_F(Adapters, RankOtherThanTheConfigs) {
   EXPECT_THAT(failure_of(broken), AllOf(HasSubstr("rank"), HasSubstr("[3,")));
 }
 
-TEST_F(Adapters, UnknownOptionIsRefusedByName) {
-  const fs::path broken = changed_config("future", [](io::Json& j) { j["use_novel_forward"] = true; });
-  EXPECT_THAT(failure_of(broken), HasSubstr("use_novel_forward"));
+// PEFT knows it; what it does not know is ignored (reading_test.cpp).
+TEST_F(Adapters, AnOptionThatIsNotSupportedIsRefusedByName) {
+  const fs::path broken = changed_config("future", [](io::Json& j) { j["use_qalora"] = true; });
+  EXPECT_THAT(failure_of(broken), HasSubstr("use_qalora"));
   EXPECT_EQ(inspect(broken.string()).verdict, "refused");
-  EXPECT_THAT(inspect(broken.string()).reason, HasSubstr("use_novel_forward"));
+  EXPECT_THAT(inspect(broken.string()).reason, HasSubstr("use_qalora"));
 }
 
 TEST_F(Adapters, UnknownTypeIsRefusedByName) {

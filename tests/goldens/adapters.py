@@ -210,8 +210,6 @@ REFUSED = [
     Adapter("vera_unsaved", dict(target_modules=["q_proj"], save_projection=False), kind="VERA", word="save_projection"),
     Adapter("miss_bat", dict(target_modules=["q_proj"], r=8, init_weights="bat"), kind="MISS", word="bat"),
     Adapter("unknown_option", dict(target_modules=["q_proj"]), edits=dict(use_qalora=True), word="use_qalora"),
-    Adapter("ia3_option", dict(target_modules=["q_proj"], feedforward_modules=[]), kind="IA3", edits=dict(use_other=True),
-            word="use_other"),
 ]
 
 CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
