@@ -96,9 +96,7 @@ void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) 
   path_ = path;
   base_ = &base;
   config_ = read_peft_config(path);
-  if (!config_.refusal.empty())
-    throw Error(ErrorCode::kUnsupported, config_.refusal,
-                {.path = path.string(), .field = config_.gguf ? "adapter.type" : "adapter_config.json"});
+  require_supported(config_, path);
   file_ = open_adapter_tensors(path);
   if (config_.gguf) check_architecture(dynamic_cast<const io::GgufFile&>(*file_), base.spec());
   else file_ = model::without_wrappers(std::move(file_), notes_);
@@ -122,8 +120,8 @@ void Adapter::require_targets(const model::ModelSpec& spec) {
 
 // Under the name in the file, or the one that transformers gives the module today.
 bool Adapter::targeted(const Key& key, const std::optional<Site>& site, const model::ModelSpec& spec) const {
-  const bool linear = site && site->module != Module::kHead && !model::is_table(site->module) &&
-                      spec.shape(site->module).size() == 2;
+  const bool linear =
+      site && site->module != Module::kHead && !model::is_table(site->module) && spec.shape(site->module).size() == 2;
   if (config_.targeting.names(key.module_path, linear)) return true;
   return site && config_.targeting.names("model." + spec.hf_name(*site), linear);
 }
@@ -214,9 +212,10 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
       throw Error(ErrorCode::kUnsupported, "the embedding that encoder and decoder share is not adapted",
                   {.path = file_->path().string(), .field = t.name});
     if (const auto prefix = site ? std::nullopt : model::unknown_prefix(key->module_path))
-      throw Error(ErrorCode::kMismatch,
-                  "the module's name begins with '" + *prefix + "', which is no known part of a model: rename the tensor",
-                  {.path = file_->path().string(), .field = t.name});
+      throw Error(
+          ErrorCode::kMismatch,
+          "the module's name begins with '" + *prefix + "', which is no known part of a model: rename the tensor",
+          {.path = file_->path().string(), .field = t.name});
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),
                  .field = t.name,

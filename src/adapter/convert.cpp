@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "adapter/adapter.h"
+#include "adapter/fetch.h"
 #include "adapter/peft_forms.h"
 #include "deltascape/error.h"
-#include "hub/fetch.h"
 #include "io/file.h"
 
 namespace deltascape {
@@ -24,7 +24,7 @@ std::shared_ptr<const Checkpoint> open_base(const ConvertOptions& options, const
                 "the adapter does not name its base, which says names and order of rows: give --base",
                 {.path = options.in});
   try {
-    return Checkpoint::open(hub::fetch_path(base, progress));
+    return Checkpoint::open(adapter::fetch_model(base, progress));
   } catch (const Error& e) {
     if (!options.base.empty()) throw;
     throw Error(e.code(), std::string("the base that the adapter names does not open: give --base (") + e.what() + ")",
@@ -51,7 +51,7 @@ Converted convert(const ConvertOptions& options, Progress& progress) {
   if (options.to != "" && options.to != "peft" && options.to != "gguf")
     throw Error(ErrorCode::kUsage, "no such form", {.field = "--to", .expected = "peft or gguf", .found = options.to});
   const std::optional<io::DType> dtype = dtype_named(options.dtype);
-  const fs::path in = hub::fetch_path(options.in, progress);
+  const fs::path in = adapter::fetch_model(options.in, progress);
   if (!adapter::holds_adapter(in))
     throw Error(ErrorCode::kUsage, "this is no adapter: a folder with adapter_config.json or a GGUF adapter is one",
                 {.path = options.in});

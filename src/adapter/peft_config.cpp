@@ -213,4 +213,10 @@ PeftConfig read_peft_config(const std::filesystem::path& path) {
   return out;
 }
 
+void require_supported(const PeftConfig& config, const std::filesystem::path& path) {
+  if (config.refusal.empty()) return;
+  throw Error(ErrorCode::kUnsupported, config.refusal,
+              {.path = path.string(), .field = config.gguf ? "adapter.type" : "adapter_config.json"});
+}
+
 }  // namespace deltascape::adapter

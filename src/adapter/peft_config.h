@@ -62,5 +62,7 @@ struct PeftConfig {
 // `path`: a folder that holds adapter_config.json, or a GGUF adapter (gguf_lora.h). Throws Error on an unreadable or
 // malformed file; an option that is not computed is no error here but a `refusal`.
 PeftConfig read_peft_config(const std::filesystem::path& path);
+// Throws Error(kUnsupported) with the refusal, where there is one.
+void require_supported(const PeftConfig& config, const std::filesystem::path& path);
 
 }  // namespace deltascape::adapter

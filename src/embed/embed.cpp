@@ -10,6 +10,7 @@
 #include <span>
 
 #include "adapter/adapter.h"
+#include "adapter/fetch.h"
 #include "adapter/notes.h"
 #include "core/hash.h"
 #include "core/machine.h"
@@ -20,7 +21,6 @@
 #include "engine/engine.h"
 #include "engine/gemm.h"
 #include "engine/translated.h"
-#include "hub/fetch.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
 
@@ -117,7 +117,8 @@ struct Inputs {
 };
 
 Inputs open_inputs(const std::string& base, const EmbedOptions& options, Progress& progress) {
-  Inputs out{.base = Checkpoint::open(hub::fetch_path(base, progress)), .layout = {}, .taps = {}, .comparable = {}};
+  Inputs out{
+      .base = Checkpoint::open(adapter::fetch_model(base, progress)), .layout = {}, .taps = {}, .comparable = {}};
   const auto tokenizer = out.base->tokenizer();
   const auto texts =
       options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
@@ -185,7 +186,8 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
   for (std::size_t first = 0; first < members.size(); first += group) {
     std::future<std::vector<Opened>> next;
     if (first + group < members.size())
-      next = std::async(std::launch::async, [&, first] { return open_all(part(first + group), *inputs_.base, options_.strict, 1); });
+      next = std::async(std::launch::async,
+                        [&, first] { return open_all(part(first + group), *inputs_.base, options_.strict, 1); });
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
   }
@@ -255,7 +257,7 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
       const bool hub_id = !io::exists(m.path) && hub::parse_hub_id(m.path).has_value();
       if (m.name.empty()) m.name = hub_id ? m.path : last_component(m.path);
       std::string base = options.base;
-      const fs::path path = engine::translated([&] { return hub::fetch_path(m.path, progress); });
+      const fs::path path = engine::translated([&] { return adapter::fetch_model(m.path, progress); });
       if (base.empty()) {
         if (!adapter::holds_adapter(path))
           throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
@@ -282,7 +284,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
   at::set_num_threads(threads_to_use(options.threads));
   EmbedReport report;
   // The one base of all comes first: without it no variant need be downloaded.
-  if (!options.base.empty()) engine::translated([&] { hub::fetch(options.base, progress); });
+  if (!options.base.empty()) engine::translated([&] { adapter::fetch_model(options.base, progress); });
   for (const auto& [base, members] : by_base(models, options, report, progress)) {
     std::optional<Job> job;
     try {
@@ -303,7 +305,7 @@ store::Comparable provenance(const EmbedOptions& options) {
 }
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
-  const fs::path path = hub::fetch_path(base, silent_progress());
+  const fs::path path = adapter::fetch_model(base, silent_progress());
   const auto tokenizer =
       io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
   std::vector<std::vector<std::int32_t>> out;

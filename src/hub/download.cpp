@@ -15,16 +15,18 @@ namespace fs = std::filesystem;
 
 class Download {
  public:
-  Download(const HubId& id, const Settings& settings, Progress& progress)
-      : id_(id), client_(settings), entry_(settings.cache, id.repository), progress_(progress) {}
+  Download(const HubId& id, const Settings& settings, Progress& progress, const ConfigurationCheck& check)
+      : id_(id), client_(settings), entry_(settings.cache, id.repository), progress_(progress), check_(check) {}
 
   Resolved run() {
     listing_ = client_.list(id_);
     std::vector<std::string> names;
     for (const RemoteFile& file : listing_.files) names.push_back(file.name);
     const Needed needed = needed_files(names, id_.repository);
-    fetch_all(needed.files);
     const fs::path snapshot = entry_.snapshot(listing_.commit);
+    fetch_all(configurations(needed.files));
+    if (check_) check_(snapshot);
+    fetch_all(needed.files);
     if (!needed.index.empty()) fetch_all(shards_of(snapshot / needed.index));
     if (!listing_.find("tokenizer.json")) entry_.remember_absent(listing_.commit, "tokenizer.json");
     const std::string revision = id_.revision.empty() ? "main" : id_.revision;
@@ -33,6 +35,13 @@ class Download {
   }
 
  private:
+  static std::vector<std::string> configurations(const std::vector<std::string>& files) {
+    std::vector<std::string> out;
+    for (const std::string& name : files)
+      if (name == "config.json" || name == "adapter_config.json") out.push_back(name);
+    return out;
+  }
+
   void fetch_all(const std::vector<std::string>& names) {
     std::vector<const RemoteFile*> missing;
     std::int64_t bytes = 0;
@@ -74,13 +83,14 @@ class Download {
   HubClient client_;
   CacheEntry entry_;
   Progress& progress_;
+  const ConfigurationCheck& check_;
   Listing listing_;
 };
 
 }  // namespace
 
-Resolved download(const HubId& id, const Settings& settings, Progress& progress) {
-  return Download(id, settings, progress).run();
+Resolved download(const HubId& id, const Settings& settings, Progress& progress, const ConfigurationCheck& check) {
+  return Download(id, settings, progress, check).run();
 }
 
 }  // namespace deltascape::hub

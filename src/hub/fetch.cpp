@@ -36,7 +36,8 @@ std::optional<Resolved> find_in_cache(const HubId& id, const fs::path& cache) tr
 
 }  // namespace
 
-Resolved fetch(const std::string& model, Progress& progress, const Settings& settings) {
+Resolved fetch(const std::string& model, Progress& progress, const Settings& settings,
+               const ConfigurationCheck& check) {
   const auto id = parse_hub_id(model);
   if (!id || exists_here(model)) return resolve(model);
   if (settings.offline)
@@ -49,7 +50,7 @@ Resolved fetch(const std::string& model, Progress& progress, const Settings& set
     return find_cached(*id, settings.cache, "this program was built without libcurl: run " + hf_command(*id));
   }
   try {
-    return download(*id, settings, progress);
+    return download(*id, settings, progress, check);
   } catch (const Error& e) {
     if (e.code() != ErrorCode::kIo || !cached || !is_usable(*cached)) throw;
     cached->note = "using '" + id->repository + "' as it is in the cache: " + e.what();
@@ -57,13 +58,13 @@ Resolved fetch(const std::string& model, Progress& progress, const Settings& set
   }
 }
 
-Resolved fetch(const std::string& model, Progress& progress) {
+Resolved fetch(const std::string& model, Progress& progress, const ConfigurationCheck& check) {
   if (exists_here(model) || !parse_hub_id(model)) return resolve(model);
-  return fetch(model, progress, settings_from_environment());
+  return fetch(model, progress, settings_from_environment(), check);
 }
 
-std::filesystem::path fetch_path(const std::string& model, Progress& progress) {
-  Resolved found = fetch(model, progress);
+std::filesystem::path fetch_path(const std::string& model, Progress& progress, const ConfigurationCheck& check) {
+  Resolved found = fetch(model, progress, check);
   if (!found.note.empty()) progress.note(found.note);
   return std::move(found.path);
 }

@@ -31,11 +31,34 @@ const io::Json& text_part(const io::Json& config) {
   return wrapped && config.value("model_type", io::Json()) == "gemma3" ? config["text_config"] : config;
 }
 
+// "…/models--unsloth--llama-3-8b-bnb-4bit/snapshots/SHA/config.json" -> "unsloth/llama-3-8b-bnb-4bit"; else the
+// folder's name.
+std::string repository_of(const std::filesystem::path& config) {
+  constexpr std::string_view kCached = "models--";
+  for (const auto& part : config.parent_path()) {
+    std::string name = part.string();
+    if (!name.starts_with(kCached)) continue;
+    name.erase(0, kCached.size());
+    if (const auto split = name.find("--"); split != std::string::npos) name.replace(split, 2, "/");
+    return name;
+  }
+  return config.parent_path().filename().string();
+}
+
+// What the 4-bit copies of a model are called beside it, the longest first; empty where the name says nothing.
+std::string unquantised_name(const std::string& name) {
+  for (const std::string_view tail : {"-unsloth-bnb-4bit", "-bnb-4bit", "-bnb-8bit", "-4bit", "-8bit"})
+    if (name.ends_with(tail) && name.size() > tail.size()) return name.substr(0, name.size() - tail.size());
+  return "";
+}
+
 void refuse_quantised(const JsonFields& c) {
   const auto quantisation = c.object("quantization_config");
   if (!quantisation) return;
+  const std::string guess = unquantised_name(repository_of(c.file()));
   throw Error(ErrorCode::kUnsupported,
-              "quantised Hugging Face weights are not computed: give the model in BF16 or as GGUF",
+              "quantised Hugging Face weights are not supported: give --base with the original in BF16" +
+                  (guess.empty() ? std::string() : " (by its name " + guess + ")") + ", or a GGUF",
               {.path = c.file().string(),
                .field = "quantization_config",
                .found = quantisation->string("quant_method").value_or("an unnamed method")});

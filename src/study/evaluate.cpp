@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <set>
 
+#include "adapter/fetch.h"
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "engine/translated.h"
-#include "hub/fetch.h"
 #include "store/names.h"
 #include "study/evaluator.h"
 
@@ -41,7 +41,7 @@ class Run {
   Run(const EvaluateOptions& options, Progress& progress)
       : options_(options),
         progress_(progress),
-        base_(Checkpoint::open(hub::fetch_path(options.base, progress))),
+        base_(Checkpoint::open(adapter::fetch_model(options.base, progress))),
         data_(study::read_evaluation(options, *base_)),
         shares_(options, *base_),
         weights_(base_, options.precision),
@@ -79,7 +79,7 @@ class Run {
   }
 
   Evaluation variant(const ModelRef& model, const std::function<void(const Prediction&)>& told) {
-    const fs::path path = hub::fetch_path(model.path, progress_);
+    const fs::path path = adapter::fetch_model(model.path, progress_);
     if (adapter::holds_adapter(path)) {
       const auto adapter = adapter::Adapter::open(path, *base_);
       tell(model.name, adapter->notes());

@@ -7,11 +7,11 @@
 #include <cmath>
 
 #include "adapter/adapter.h"
+#include "adapter/fetch.h"
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "engine/gemm.h"
 #include "engine/translated.h"
-#include "hub/fetch.h"
 #include "train/objective.h"
 #include "train/optimiser.h"
 #include "train/options.h"
@@ -53,7 +53,7 @@ class Run {
       : options_(options),
         progress_(progress),
         folder_(options.out),
-        base_(model::Checkpoint::open(hub::fetch_path(options.base, progress))),
+        base_(model::Checkpoint::open(adapter::fetch_model(options.base, progress))),
         weights_(base_, options.precision),
         examples_(t::read_examples(options, *base_, options.method == "prefix" ? options.virtual_tokens : 0, progress)),
         plan_(options, examples_.rows.size()),
@@ -61,7 +61,7 @@ class Run {
                   static_cast<std::int64_t>(std::ceil(options.warmup * static_cast<double>(plan_.steps()))),
                   plan_.steps()} {
     weights_.limit(options.memory);
-    const fs::path init = options.init.empty() ? fs::path() : hub::fetch_path(options.init, progress);
+    const fs::path init = options.init.empty() ? fs::path() : adapter::fetch_model(options.init, progress);
     method_ = t::method_named(options.method).make({options, weights_, init, examples_.rows});
     optimiser_.emplace(options, method_->parameters());
     objective_ =
