@@ -25,7 +25,7 @@ struct Inspection {
   std::int64_t bytes = 0;     // on disk
   std::optional<bool> fits;   // modules and shapes are those of the base; nothing where they were not compared
   std::string compared_with;  // the base that `fits` speaks of
-  std::string note;           // why it was not compared, one line; mostly empty
+  std::string note;           // why it was not compared, or what was taken otherwise than it says; mostly empty
 };
 
 struct InspectOptions {

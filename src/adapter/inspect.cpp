@@ -73,6 +73,7 @@ void inspect_checkpoint(const fs::path& path, Inspection& out) {
   out.dtype = checkpoint->dtypes();
   out.verdict = "exact";
   out.precision = checkpoint->spec().propagates_deltas() ? "delta" : "fp32";
+  out.note = checkpoint->note();
 }
 
 struct GivenBase {

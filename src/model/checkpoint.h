@@ -39,7 +39,8 @@ class Checkpoint {
   // tensor shows the mapped file: writing to it kills the process. It keeps the file open for as long as it lives, this
   // Checkpoint gone or not; after release() its bytes are read from the file again.
   at::Tensor view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer = {}) const;
-  bool can_view(Site site, Param param, at::ScalarType dtype) const;  // whether view() makes no copy
+  bool can_view(Site site, Param param, at::ScalarType dtype) const;                 // whether view() makes no copy
+  bool holds(Site site) const { return tensors_.contains({site, Param::kWeight}); }  // a body alone has no head
   // Brings a block's tensors into memory with large reads, and gives the memory back (io/residency.h). A model that
   // takes more than half of this machine's memory leaves the page cache too.
   void prefetch(int layer) const;
@@ -63,11 +64,15 @@ class Checkpoint {
   std::uint64_t parameters() const;
   std::uint64_t bytes() const;
   std::string dtypes() const;  // "BF16", "Q4_1+Q6_K+F32", most bytes first
+  // Where the file was taken at its word, against the configuration's: one line; mostly empty.
+  const std::string& note() const { return note_; }
 
  private:
   Checkpoint() = default;
+  void compare_heads();
   void index_tensors();
   const io::TensorInfo* find(Site site, Param param, std::string& name) const;
+  void require_shape(Site site, Param param, const io::TensorInfo& found) const;
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
@@ -82,6 +87,7 @@ class Checkpoint {
   std::map<std::pair<Site, Param>, const io::TensorInfo*> tensors_;
   std::map<int, std::vector<const io::TensorInfo*>> blocks_;
   io::PageCache after_ = io::PageCache::kKeep;
+  std::string note_;
 };
 
 // Why `variant` cannot be a full finetune of `base`; nothing when it may be one.

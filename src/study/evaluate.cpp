@@ -51,6 +51,7 @@ class Run {
 
   EvaluateReport all(const std::vector<ModelRef>& models, const std::function<void(const Prediction&)>& told) {
     EvaluateReport report;
+    note(*base_);
     progress_.begin("evaluating", evaluator_.steps() * (static_cast<std::int64_t>(models.size()) + 1));
     report.results.push_back(one({.path = options_.base, .name = kBase}, weights_, {}, told));
     std::set<std::string> taken{kBase};
@@ -77,6 +78,10 @@ class Run {
     return store::unique_name(model.path, is_taken);
   }
 
+  void note(const Checkpoint& model) const {
+    if (!model.note().empty()) progress_.note(model.note());
+  }
+
   Evaluation variant(const ModelRef& model, const std::function<void(const Prediction&)>& told) {
     const fs::path path = hub::fetch_path(model.path, progress_);
     if (adapter::holds_adapter(path)) {
@@ -85,6 +90,7 @@ class Run {
     }
     const auto full = Checkpoint::open(path);
     if (const auto error = model::misfit(*full, *base_)) throw *error;
+    note(*full);
     if (!shares_.two) weights_.forget();
     Weights own(full, options_.precision);
     own.limit(shares_.weights);
