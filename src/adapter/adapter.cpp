@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 
 #include "adapter/build_ops.h"
 #include "adapter/check_parts.h"
@@ -79,6 +78,7 @@ std::unique_ptr<io::TensorFile> open_adapter_tensors(const fs::path& path) {
 std::shared_ptr<const Adapter> Adapter::open(const fs::path& path, const model::Checkpoint& base) {
   std::shared_ptr<Adapter> a(new Adapter());
   a->read_headers(path, base);
+  a->copy_to_embedding();
   a->find_idle();
   a->find_first_layer();
   a->compute_hash();
@@ -144,6 +144,7 @@ void Adapter::index_tensors(const model::Checkpoint& base) {
   if (file_->tensors().empty())
     throw Error(ErrorCode::kBadFile, "the adapter holds no tensors", {.path = file_->path().string()});
   for (const io::TensorInfo& t : file_->tensors()) place(t, base);
+  tie_ends();
   const PartsCheck rules{*file_, base.spec(), config_, vera_a_, vera_b_, tokens_.size(), head_tokens_.size()};
   for (const auto& [site, parts] : parts_) {
     check_parts(rules, parts, site);
@@ -330,26 +331,8 @@ ModuleOps Adapter::ops(Site site, at::ScalarType dtype) const {
   }
   ModuleOps out = it == parts_.end() ? ModuleOps() : build_ops(source(dtype), it->second, site);
   if (site.module == Module::kEmbed || site.module == Module::kHead) out.rows = changed_rows(site, dtype);
+  if (site.module == Module::kHead) follow_embedding(out, dtype);
   return out;
-}
-
-RowChange Adapter::changed_rows(Site site, at::ScalarType dtype) const {
-  // PEFT trains a tied head's rows with the token embedding's; all else that it does to one leaves the other alone.
-  const bool shared = site.module == Module::kHead && base_->spec().tied_head;
-  const auto it = parts_.find(shared ? Site{Module::kEmbed} : site);
-  const io::TensorInfo* rows = it == parts_.end() ? nullptr : it->second[Role::kTokens];
-  if (rows == nullptr) return {};
-  const auto& ids = site.module == Module::kEmbed || shared ? tokens_ : head_tokens_;
-  const io::TensorInfo* own = it->second[Role::kWeight];
-  const std::int64_t table = own != nullptr ? own->shape[0] : base_->spec().vocabulary;
-  for (const std::int64_t id : ids)
-    if (id < 0 || id >= table)
-      throw Error(ErrorCode::kMismatch, "a trained row that the table does not have",
-                  {.path = file_->path().string(),
-                   .field = rows->name,
-                   .expected = "below " + std::to_string(table),
-                   .found = std::to_string(id)});
-  return {at::tensor(ids, at::kLong), model::decode_tensor(*file_, *rows, dtype)};
 }
 
 bool Adapter::changes_embedding() const {
@@ -372,36 +355,33 @@ std::vector<Site> Adapter::lora_sites() const {
   };
   if (config_.peft_type != "LORA") refuse("an adapter of type " + config_.peft_type, "peft_type");
   if (config_.dora) refuse("DoRA", "use_dora");
+  if (ends_tied_) refuse("an adapter whose head follows its token embedding", "ensure_weight_tying");
   if (config_.start != Start::kPlain) refuse("an adapter that changes the base's weights", "init_lora_weights");
-  if (unused_ != nullptr) refuse("a part of the head, which is the token embedding's own here,", unused_->name);
+  if (unused_ != nullptr) {
+    const auto key = parse_key(unused_->name);
+    const auto site = key ? base_->spec().site_of(key->module_path) : std::nullopt;
+    refuse(site && site->module == Module::kHead ? "a part of the head, which is the token embedding's own here,"
+                                                 : "a part of a task's head, which is none of the language model's,",
+           unused_->name);
+  }
   std::vector<Site> out;
   for (const auto& [site, parts] : parts_) {
+    // PEFT keeps a copy of a token embedding, and of a head, beside a pair on it.
+    const io::TensorInfo* own = parts[Role::kWeight];
+    const bool copy =
+        own != nullptr && (parts[Role::kEmbedA] != nullptr || parts[Role::kA] != nullptr) && is_copy(site);
+    if (copy && !is_the_bases(*own, site.module))
+      refuse("a table that is not the base's, under a pair of LoRA,", own->name);
     for (std::size_t i = 0; i < kRoles; ++i) {
       const auto role = static_cast<Role>(i);
       const bool pair = role == Role::kA || role == Role::kB || role == Role::kEmbedA || role == Role::kEmbedB;
       const io::TensorInfo* t = parts[role];
-      // PEFT keeps a copy of a token embedding beside a pair on it.
-      const bool copy = role == Role::kWeight && parts[Role::kEmbedA] != nullptr;
-      if (t != nullptr && !pair && !(copy && is_the_bases(*t))) refuse("a part that is no pair of LoRA", t->name);
+      if (t != nullptr && !pair && !(copy && t == own)) refuse("a part that is no pair of LoRA", t->name);
     }
     out.push_back(site);
   }
   if (out.empty()) refuse("an adapter without pairs of LoRA", file_->tensors().front().name);
   return out;
-}
-
-bool Adapter::is_the_bases(const io::TensorInfo& t) const {
-  constexpr std::int64_t kRows = 1024;
-  const std::int64_t rows = base_->spec().shape(Module::kEmbed)[0];
-  if (t.shape[0] != rows) return false;
-  std::vector<std::int64_t> ids;
-  for (std::int64_t first = 0; first < rows; first += kRows) {
-    ids.resize(static_cast<std::size_t>(std::min(kRows, rows - first)));
-    std::iota(ids.begin(), ids.end(), first);
-    if (!at::equal(model::decode_rows(*file_, t, ids, at::kFloat), base_->embedding_rows(ids, at::kFloat)))
-      return false;
-  }
-  return true;
 }
 
 LowRank Adapter::lora(Site site) const { return lora_pair(source(at::kFloat), parts_.at(site), site); }

@@ -74,9 +74,13 @@ class Adapter {
   void require_targets(const model::ModelSpec& spec);
   void put(const io::TensorInfo& tensor, const io::TensorInfo*& slot) const;  // throws where it is taken
   void scale(Parts& parts, const std::string& module_path) const;             // and rank, by the configuration
+  void tie_ends();
+  void copy_to_embedding();
+  void follow_embedding(ModuleOps& head, at::ScalarType dtype) const;
   void find_idle();
   bool has_no_effect(const Parts& idle) const;
-  bool is_the_bases(const io::TensorInfo& embedding) const;
+  bool is_the_bases(const io::TensorInfo& table, model::Module module) const;
+  bool is_copy(model::Site site) const;  // what PEFT keeps of the base's table beside what it does to it
   RowChange changed_rows(model::Site site, at::ScalarType dtype) const;  // of the token embedding or the head
   Source source(at::ScalarType dtype) const { return {*file_, *base_, config_, vera_a_, vera_b_, dtype}; }
   void compute_hash();
@@ -94,6 +98,8 @@ class Adapter {
   const io::TensorInfo* virtual_tensor_ = nullptr;
   VirtualTokens virtual_;
   std::vector<std::int64_t> tokens_, head_tokens_;  // which rows of the token embedding, and the head, kTokens holds
+  bool rows_tied_ = false;                          // the head's trained rows are the token embedding's
+  bool ends_tied_ = false;  // the head takes the table, or the LoRA, that the token embedding has here
   int first_layer_ = 0;
   std::string hash_;
   std::vector<std::string> notes_;

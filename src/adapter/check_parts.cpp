@@ -251,9 +251,7 @@ void Checker::run() const {
     if (has(role) && site_.module != Module::kEmbed && (role != Role::kTokens || site_.module != Module::kHead))
       fail(ErrorCode::kUnsupported, "only a token embedding takes this", *p_[role]);
   if (weight_.size() != 2) return;  // a norm: the rest is of matrices
-  // A tied head's rows are the token embedding's, whatever stands here.
-  if (site_.module == Module::kHead && !c_.spec.tied_head)
-    expect(Role::kTokens, {static_cast<std::int64_t>(c_.head_tokens), weight_[1]});
+  if (site_.module == Module::kHead) expect(Role::kTokens, {static_cast<std::int64_t>(c_.head_tokens), weight_[1]});
   // PEFT changes one of the names that the table goes by, and not what the stacks read.
   if (site_.module == Module::kEmbed && c_.spec.encodes_first())
     for (const io::TensorInfo* t : p_.tensors)

@@ -122,6 +122,7 @@ std::string PeftConfig::computation() const {
   if (peft_type != "LORA") out += peft_type;
   if (gguf) out += " gguf";
   if (gram_schmidt) out += " GS";
+  if (ensure_tying) out += " tied";
   if (start != Start::kPlain) out += start == Start::kPissa ? " pissa" : " olora";
   if (peft_type == "OFT") out.append(" ").append(std::to_string(cayley_terms));
   for (const auto& [name, rows] : tokens) {
@@ -201,6 +202,8 @@ PeftConfig read_peft_config(const std::filesystem::path& path) {
       out.start = *start == "pissa" ? Start::kPissa : *start == "olora" ? Start::kOlora : Start::kPlain;
     read_tokens(c, "trainable_token_indices", out);
   }
+  if (out.peft_type == "LORA" || out.peft_type == "ADALORA")
+    out.ensure_tying = c.boolean("ensure_weight_tying").value_or(false);
   if (out.peft_type == "TRAINABLE_TOKENS") read_tokens(c, "token_indices", out);
   else if (out.virtual_tokens == 0) out.targeting = Targeting(c);
   if (out.peft_type == "HRA") out.gram_schmidt = c.boolean("apply_GS").value_or(false);

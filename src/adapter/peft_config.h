@@ -41,6 +41,7 @@ struct PeftConfig {
   bool block_share = false;         // OFT: one block for all runs
   std::int64_t cayley_terms = 5;    // OFT: of the Cayley transform's series; 0 for the transform itself
   std::int64_t virtual_tokens = 0;  // 0 for a kind without
+  bool ensure_tying = false;        // a tied head takes what is done to the token embedding
   bool gguf = false;                // llama.cpp's names, order of rows and scale
   Start start = Start::kPlain;
   // Which rows of the token embedding are trained, by the end of the embedding's name; "" means the input embedding.

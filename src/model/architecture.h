@@ -162,6 +162,10 @@ struct Architecture {
   double rope_theta = 10000;
   double rope_part = 1;  // of a head's features that turn
   double norm_eps = 0;   // 0: 1e-5 for LayerNorm, 1e-6 for RMSNorm
+  double max_positions = 2048;
+  // Where original_max_position_embeddings is a field beside the rope's dictionary, which counts before the one in it
+  // (Phi-3); 0: there is no such field.
+  double original_positions = 0;
 };
 
 // Every family whose arithmetic is here.

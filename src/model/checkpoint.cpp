@@ -16,6 +16,7 @@
 #include "io/file.h"
 #include "model/gguf_rows.h"
 #include "model/rearranged_file.h"
+#include "model/tied_tables.h"
 #include "model/wrapped_names.h"
 
 namespace deltascape::model {
@@ -141,6 +142,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
   }
   c->file_ = rearranged(std::move(c->file_), c->spec_, c->gguf_ != nullptr);
+  if (c->gguf_ == nullptr && c->spec_.tied_head) c->compare_heads();
   c->index_tensors();
   for (const auto& [key, t] : c->tensors_)  // experts are read and released one by one
     if (key.first.expert < 0) c->blocks_[key.first.layer].push_back(t);
@@ -166,6 +168,19 @@ std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
                 .found = std::string(own.model_type) + ", " + found});
 }
 
+// What the configuration calls one table may be two in the file: each is then used as it is, as transformers does.
+void Checkpoint::compare_heads() {
+  const TiedTables tables = find_tied_tables(*file_, spec_);
+  if (tables.embedding == nullptr || tables.head == nullptr || same_values(*file_, *tables.embedding, *tables.head))
+    return;
+  spec_.tied_head = false;
+  // T5 v1.1 says so itself, by a flag that means something else in transformers.
+  const io::Json config = io::read_json(path_ / "config.json");
+  if (!io::JsonFields(config, path_).boolean("tie_word_embeddings").value_or(true)) return;
+  notes_.push_back("tie_word_embeddings says that the head is the token embedding, but the file holds a " +
+                   tables.head->name + " of its own: that is used");
+}
+
 void Checkpoint::index_tensors() {
   for (const Site& site : spec_.sites()) {
     require(site, Param::kWeight);
@@ -185,7 +200,10 @@ const io::TensorInfo* Checkpoint::find(Site site, Param param, std::string& name
       if (const io::TensorInfo* found = file_->find(candidate + suffix)) return found;
       if (const io::TensorInfo* found = gguf_ == nullptr ? file_->find(candidate + old) : nullptr) return found;
     }
-  return nullptr;
+  if (gguf_ != nullptr || param != Param::kWeight) return nullptr;
+  // A table of two names may be stored under the head's alone.
+  if (site.module == Module::kEmbed && spec_.tied_head) return find_tied_tables(*file_, spec_).embedding;
+  return site.module == Module::kHead ? find_tied_tables(*file_, spec_).head : nullptr;
 }
 
 // Finds a tensor and checks its shape.
@@ -196,25 +214,33 @@ void Checkpoint::require(Site site, Param param) {
     if (site.module == Module::kHead) return;  // checkpoints of the body alone; nothing that is computed needs it
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = path_.string(), .field = name});
   }
-  using io::DType;
-  const bool real = io::is_quantised(found->dtype) || found->dtype == DType::kF64 || found->dtype == DType::kF32 ||
-                    found->dtype == DType::kF16 || found->dtype == DType::kBF16;
-  if (!real)  // quantised weights whose scales lie in other tensors
+  if (!is_real(found->dtype))  // quantised weights whose scales lie in other tensors
     throw Error(ErrorCode::kUnsupported, "weights of this type are not computed: give the model in BF16, F16 or F32",
                 {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
+  require_shape(site, param, *found);
+  tensors_.emplace(std::pair(site, param), found);
+}
+
+void Checkpoint::require_shape(Site site, Param param, const io::TensorInfo& found) const {
   std::vector<std::int64_t> expected = spec_.stored_shape(site.module);
   if (param == Param::kBias) expected.resize(1);
   else if (gguf_ == nullptr && spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
-  else if (gguf_ != nullptr && site.module == Module::kSharedScore && found->shape.size() == 1)
+  else if (gguf_ != nullptr && site.module == Module::kSharedScore && found.shape.size() == 1)
     expected.erase(expected.begin());
-  const bool grown = site.module == Module::kEmbed || site.module == Module::kHead;  // rows may be padded or added
-  if (found->shape != expected && !(grown && found->shape.size() == 2 && found->shape[1] == expected[1]))
-    throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
-                {.path = path_.string(),
-                 .field = found->name,
-                 .expected = io::shape_text(expected),
-                 .found = io::shape_text(found->shape)});
-  tensors_.emplace(std::pair(site, param), found);
+  if (found.shape == expected) return;
+  const bool table = site.module == Module::kEmbed || site.module == Module::kHead;
+  if (table && gguf_ == nullptr && found.shape.size() == 2 && found.shape[1] == expected[1])
+    throw Error(ErrorCode::kMismatch,
+                "vocab_size is not the number of rows in the file: one of them is another model's",
+                {.path = (path_ / "config.json").string(),
+                 .field = "vocab_size",
+                 .expected = std::to_string(found.shape[0]) + ", the rows of " + found.name,
+                 .found = std::to_string(spec_.vocabulary)});
+  throw Error(ErrorCode::kMismatch, "tensor does not fit the configuration",
+              {.path = path_.string(),
+               .field = found.name,
+               .expected = io::shape_text(expected),
+               .found = io::shape_text(found.shape)});
 }
 
 const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {

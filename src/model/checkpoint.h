@@ -39,7 +39,8 @@ class Checkpoint {
   // tensor shows the mapped file: writing to it kills the process. It keeps the file open for as long as it lives, this
   // Checkpoint gone or not; after release() its bytes are read from the file again.
   at::Tensor view(Site site, Param param, at::ScalarType dtype, const at::Tensor& buffer = {}) const;
-  bool can_view(Site site, Param param, at::ScalarType dtype) const;  // whether view() makes no copy
+  bool can_view(Site site, Param param, at::ScalarType dtype) const;                 // whether view() makes no copy
+  bool holds(Site site) const { return tensors_.contains({site, Param::kWeight}); }  // a body alone has no head
   // Brings a block's tensors into memory with large reads, and gives the memory back (io/residency.h). A model that
   // takes more than half of this machine's memory leaves the page cache too.
   void prefetch(int layer) const;
@@ -68,8 +69,10 @@ class Checkpoint {
 
  private:
   Checkpoint() = default;
+  void compare_heads();
   void index_tensors();
   const io::TensorInfo* find(Site site, Param param, std::string& name) const;
+  void require_shape(Site site, Param param, const io::TensorInfo& found) const;
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;

@@ -154,7 +154,8 @@ constexpr Architecture kFamilies[] = {
      .window = WindowRule::kEveryLayer,
      .window_size = 0,
      .activation = "gelu_pytorch_tanh",
-     .kv_heads = 2},
+     .kv_heads = 2,
+     .max_positions = 4096},
     {.model_type = "arcee",
      .gguf = "arcee",
      .title = "Arcee AFM",
@@ -166,7 +167,8 @@ constexpr Architecture kFamilies[] = {
      .o_bias = Switch::kAttentionBias,
      .mlp_bias = Switch::kMlpBias,
      .activation = "relu2",
-     .norm_eps = 1e-5},
+     .norm_eps = 1e-5,
+     .max_positions = 4096},
     {.model_type = "nemotron",
      .gguf = "nemotron",
      .title = "Nemotron 4, Minitron",
@@ -181,7 +183,8 @@ constexpr Architecture kFamilies[] = {
      .o_bias = Switch::kAttentionBias,
      .mlp_bias = Switch::kMlpBias,
      .activation = "relu2",
-     .rope_part = 0.5},
+     .rope_part = 0.5,
+     .max_positions = 4096},
 };
 
 }  // namespace

@@ -111,7 +111,8 @@ struct ModelSpec {
   AlibiSpec alibi;
   std::int64_t start_token = 0;  // what the decoder of an encoder-decoder begins with
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
-  bool tied_head = false;
+  bool tied_head = false;  // the head reads the token embedding's table: Checkpoint::open() asks the file too
+  bool says_tied = false;  // what the configuration says of that, whatever the file holds: PEFT goes by it
 
   int layer_count() const { return static_cast<int>(layers.size()); }
   const StackSpec& stack_of(int layer) const {

@@ -19,7 +19,7 @@ const Architecture* family_of(const io::GgufFile& gguf, const std::string& name)
 void read_parts(const GgufKeys& k, ModelSpec& s) {
   const Architecture& a = *s.architecture;
   const auto in_first = [&](const char* name) { return k.has_tensor(std::string("blk.0.") + name); };
-  s.tied_head = !k.has_tensor("output.weight");
+  s.tied_head = s.says_tied = !k.has_tensor("output.weight");
   s.qkv_bias = in_first(a.attention == AttentionKind::kFused ? "attn_qkv.bias" : "attn_q.bias");
   s.o_bias = in_first("attn_output.bias");
   s.mlp_bias = in_first("ffn_up.bias");
@@ -33,6 +33,17 @@ void read_parts(const GgufKeys& k, ModelSpec& s) {
   if (a.model_type != "falcon") return;
   s.parallel = true;
   s.shared_norm = !in_first("attn_norm_2.weight");
+}
+
+// Throws where the file itself says another number of tokens than its table has rows.
+void require_rows(const io::GgufFile& gguf, const io::TensorInfo& table, const std::string& key,
+                  std::optional<std::int64_t> said) {
+  if (!said || *said == table.shape[0]) return;
+  throw Error(ErrorCode::kMismatch, "the token embedding has another number of rows than the vocabulary has tokens",
+              {.path = gguf.path().string(),
+               .field = key,
+               .expected = std::to_string(table.shape[0]) + ", the rows of " + table.name,
+               .found = std::to_string(*said)});
 }
 
 }  // namespace
@@ -108,6 +119,11 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   if (embed == nullptr || embed->shape.size() != 2)
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = gguf.path().string(), .field = "token_embd.weight"});
   s.vocabulary = embed->shape[0];
+  // llama.cpp makes the table as long as the vocabulary; transformers, as vocab_size says.
+  const std::vector<std::string>* tokens = gguf.strings("tokenizer.ggml.tokens");
+  const auto said = tokens != nullptr ? std::optional(static_cast<std::int64_t>(tokens->size())) : std::nullopt;
+  require_rows(gguf, *embed, "tokenizer.ggml.tokens", said);
+  require_rows(gguf, *embed, name + ".vocab_size", gguf.integer(name + ".vocab_size"));
   s.position = a.position;
   if (const io::TensorInfo* table = gguf.find("position_embd.weight"); a.position == PositionKind::kLearned) {
     if (table == nullptr || table->shape.size() != 2)

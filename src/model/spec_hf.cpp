@@ -162,7 +162,10 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
   if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
   s.activation = activation_named(activation, file);
-  s.tied_head = c.boolean("tie_word_embeddings").value_or(a.tied_head);
+  // Where text_config is a part of the whole, the whole's word counts. T5 and its kin are tied whatever they say.
+  const bool apart = a.stacks != StackKind::kEncoderDecoder &&
+                     !JsonFields(whole, file).boolean("tie_word_embeddings").value_or(a.tied_head);
+  s.tied_head = s.says_tied = !apart;
   refuse_options(c, a);
   read_scales(c, s);
   if (a.position == PositionKind::kLearned)

@@ -155,8 +155,11 @@ void read_t5(const JsonFields& c, ModelSpec& s) {
   const bool gated = mlp.starts_with("gated-");
   // "gated-gelu" means the tanh form (transformers' T5Config says so too).
   s.activation = mlp == "gated-gelu" ? Activation::kGeluTanh : activation_named(gated ? mlp.substr(6) : mlp, c.file());
-  // T5 v1.0 scales the decoder's output before the head that it shares with the embedding; v1.1 and Flan do not.
-  const bool scaled = c.boolean("scale_decoder_outputs").value_or(c.boolean("tie_word_embeddings").value_or(first));
+  // T5 v1.0 scales the decoder's output before the head that it shares with the embedding; v1.1 and Flan, which say
+  // that theirs is apart, do not. In transformers mT5 never does, and UMT5 always.
+  const bool apart = !c.boolean("tie_word_embeddings").value_or(true);
+  const bool scaled =
+      first ? c.boolean("scale_decoder_outputs").value_or(!apart) : s.architecture->model_type == "umt5";
   if (scaled) s.logit_scale = 1 / std::sqrt(static_cast<double>(s.hidden));
   s.start_token = within(c, "decoder_start_token_id", 0, kMost, 0);
   const auto encoder = static_cast<std::int64_t>(s.layers.size());

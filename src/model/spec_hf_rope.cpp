@@ -23,17 +23,41 @@ std::vector<float> factors(const JsonFields& c, std::string_view key, int count)
   return out;
 }
 
+// A number that null leaves no room for: transformers puts null in place of its default, and fails.
+double number(const JsonFields& c, std::string_view key, double otherwise) {
+  if (c.json().contains(key) && !c.has(key)) c.fail(key, "a number");
+  return c.real(key).value_or(otherwise);
+}
+
+std::string kind_of(const JsonFields& scaling) {
+  const std::string_view key = scaling.json().contains("rope_type") ? "rope_type" : "type";
+  if (scaling.json().contains(key) && !scaling.has(key)) scaling.fail(key, "a name such as linear");
+  return scaling.string(key).value_or("default");
+}
+
+// The factors without which a scaling says nothing; transformers refuses it too.
+void require_factors(const JsonFields& scaling, const std::string& type) {
+  const bool llama3 = type == "llama3", yarn = type == "yarn";
+  // YaRN's may be null, which stands for the quotient of its two lengths.
+  const bool there = yarn ? scaling.json().contains("factor") : scaling.has("factor");
+  if ((llama3 || yarn || type == "linear" || type == "dynamic") && !there)
+    scaling.fail("factor", "a positive number, which rope_type " + type + " needs");
+  for (const std::string_view key : {"low_freq_factor", "high_freq_factor"})
+    if (llama3 && !scaling.has(key)) scaling.fail(key, "a number, which rope_type llama3 needs");
+}
+
 // One rope dictionary (rope_scaling, or an entry of rope_parameters); `theta` where it names none.
 RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields* scaling, double theta,
                    std::int64_t head_dim) {
   RopeSpec r;
-  r.theta = scaling ? scaling->real("rope_theta").value_or(theta) : theta;
+  r.theta = scaling ? number(*scaling, "rope_theta", theta) : theta;
   if (!(r.theta > 0)) c.fail("rope_theta", "a positive number");
   double partial = c.real(a.keys.rope_part).value_or(a.rope_part);
-  r.max_positions = static_cast<double>(c.integer("max_position_embeddings").value_or(2048));
+  r.max_positions = a.max_positions;
+  if (const auto given = c.integer("max_position_embeddings")) r.max_positions = static_cast<double>(*given);
   if (scaling) {
     partial = scaling->real("partial_rotary_factor").value_or(partial);
-    r.type = scaling->string("rope_type").value_or(scaling->string("type").value_or("default"));
+    r.type = kind_of(*scaling);
     // Phi-3's first names for longrope.
     if (r.type == "su" || (r.type == "yarn" && scaling->has("short_factor"))) r.type = "longrope";
     constexpr std::string_view kKinds[] = {"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
@@ -44,8 +68,10 @@ RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields*
                    .expected = "default, linear, dynamic, llama3, yarn or longrope",
                    .found = r.type});
     const bool scaled = r.type != "default";
-    r.original_positions = scaling->real("original_max_position_embeddings")
-                               .value_or(c.real("original_max_position_embeddings").value_or(r.max_positions));
+    require_factors(*scaling, r.type);
+    r.original_positions = a.original_positions > 0
+                               ? c.real("original_max_position_embeddings").value_or(a.original_positions)
+                               : number(*scaling, "original_max_position_embeddings", r.max_positions);
     const bool by_length = r.type == "yarn" || r.type == "longrope";
     r.factor =
         scaling->real("factor").value_or(by_length ? r.max_positions / std::max(1.0, r.original_positions) : 1.0);
@@ -78,7 +104,7 @@ RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields*
 
 // ropes[0] is for full attention; Gemma 3's windowed layers have their own.
 std::vector<RopeSpec> read_ropes(const JsonFields& c, const Architecture& a, std::int64_t head_dim) {
-  const double theta = c.real(a.keys.rope_theta).value_or(a.rope_theta);
+  const double theta = number(c, a.keys.rope_theta, a.rope_theta);
   const auto parameters = c.object("rope_parameters");
   const auto scaling = c.object("rope_scaling");
   if (!a.local_rope) {

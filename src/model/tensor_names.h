@@ -95,6 +95,7 @@ inline constexpr TensorName kGptNeoX[] = {
     {M::kEmbed, "embed_in", "token_embd"},
     {M::kFinalNorm, "final_layer_norm", "output_norm"},
     {M::kHead, "embed_out", "output"},
+    {M::kHead, "lm_head", ""},
 };
 
 inline constexpr TensorName kGpt2[] = {
@@ -189,6 +190,8 @@ inline constexpr TensorName kBert[] = {
     {M::kTokenTypes, "embeddings.token_type_embeddings", "token_types"},
     {M::kEmbedNorm, "embeddings.LayerNorm", "token_embd_norm"},
     {M::kHead, "lm_head.decoder", ""},
+    {M::kHead, "cls.predictions.decoder", ""},
+    {M::kHead, "generator_lm_head", ""},
     {M::kProjectIn, "embeddings_project", ""},
 };
 
@@ -236,6 +239,8 @@ inline constexpr TensorName kT5Encoder[] = {
     {M::kFc, "encoder.block.{}.layer.1.DenseReluDense.wi", "enc.blk.{}.ffn_up"},
     {M::kDown, "encoder.block.{}.layer.1.DenseReluDense.wo", "enc.blk.{}.ffn_down"},
     {M::kEmbed, "shared", "token_embd"},
+    {M::kEmbed, "encoder.embed_tokens", ""},
+    {M::kEmbed, "decoder.embed_tokens", ""},
     {M::kEncoderNorm, "encoder.final_layer_norm", "enc.output_norm"},
     {M::kFinalNorm, "decoder.final_layer_norm", "dec.output_norm"},
     {M::kHead, "lm_head", "output"},

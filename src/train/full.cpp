@@ -70,6 +70,9 @@ class Full final : public Method {
     io::Json config = io::read_json(base_.path() / "config.json");
     for (const char* key : {"dtype", "torch_dtype"})
       if (config.contains(key)) config[key] = "float32";
+    // Both tables are trained and written. Where an encoder reads first the flag is no longer about them.
+    if (!base_.spec().tied_head && base_.spec().says_tied && !base_.spec().encodes_first())
+      config["tie_word_embeddings"] = false;
     io::write_file_atomically(folder / "config.json", config.dump(2) + "\n");
   }
 

@@ -61,6 +61,7 @@ class Run {
                   static_cast<std::int64_t>(std::ceil(options.warmup * static_cast<double>(plan_.steps()))),
                   plan_.steps()} {
     weights_.limit(options.memory);
+    for (const std::string& note : base_->notes()) progress.note(options.base + ": " + note);
     const fs::path init = options.init.empty() ? fs::path() : adapter::fetch_model(options.init, progress);
     method_ = t::method_named(options.method).make({options, weights_, init, examples_.rows});
     optimiser_.emplace(options, method_->parameters());

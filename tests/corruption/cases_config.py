@@ -59,6 +59,11 @@ def cases():
                 {"rope_type": "longrope", "short_factor": [-1.0] * 4, "long_factor": [1.0] * 4,
                  "original_max_position_embeddings": 64},
                 [FILE, "short_factor"])
+    yield field("a linear rope without its factor", "rope_scaling", {"type": "linear"}, [FILE, "rope_scaling.factor"])
+    yield field("llama3's rope without a factor", "rope_scaling",
+                {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0}, [FILE, "rope_scaling.high_freq_factor"])
+    yield field("fewer tokens than rows", "vocab_size", f.VOCABULARY - 1, [FILE, "vocab_size"])
+    yield field("more tokens than rows", "vocab_size", f.VOCABULARY + 1, [FILE, "vocab_size"])
     yield field("an unknown activation", "hidden_act", "magic", [FILE, "hidden_act"])
     yield field("an activation that is a number", "hidden_act", 5)
     yield field("an epsilon that is a text", "rms_norm_eps", "small")

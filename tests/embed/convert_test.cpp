@@ -104,6 +104,24 @@ TEST_F(Convert, RoundTripsGiveTheSameEmbedding) {
   }
 }
 
+// PEFT keeps a copy of an untied head beside LoRA on it, as it does of a token embedding.
+TEST_F(Convert, ACopyOfTheBasesHeadIsLeftOut) {
+  const fs::path heads = testing::goldens_folder("heads", "make_head_goldens.py") / "rows_apart";
+  for (const char* name : {"lora_head", "lora_both", "lora_embed"}) {
+    const fs::path given = heads / name, gguf = folder_ / (std::string(name) + ".gguf"), back = folder_ / name;
+    made(given, gguf, "llama");
+    made(gguf, back, "llama");
+    const auto config = io::read_json(back / "adapter_config.json");
+    EXPECT_EQ(config.at("target_modules"), io::read_json(given / "adapter_config.json").at("target_modules"));
+  }
+  expect_same({heads / "lora_both", folder_ / "lora_both.gguf", folder_ / "lora_both"}, model("llama/base"), 2e-7);
+  for (const char* name : {"copied_head", "copied_embed"})
+    EXPECT_THAT(refusal({.in = (heads / name).string(),
+                         .out = (folder_ / "out.gguf").string(),
+                         .base = model("llama/base").string()}),
+                AllOf(HasSubstr("not the base's"), HasSubstr("base_layer.weight")));
+}
+
 TEST_F(Convert, OthersReadWhatWasWritten) {
   std::vector<fs::path> forms;
   for (const char* name : {"lora_patterns", "lora_rs", "lora_few_late"}) {

@@ -153,6 +153,21 @@ TEST_F(Checkpoints, Gemma3sTextPart) {
   EXPECT_EQ(Checkpoint::open(model)->content_hash(), plain->content_hash());
 }
 
+// transformers refuses both; a finetune whose vocabulary has grown says so in a configuration of its own.
+TEST_F(Checkpoints, AVocabularyThatTheRowsContradictIsRefused) {
+  const std::int64_t rows = Checkpoint::open(testing::models_folder() / "llama/base")->spec().vocabulary;
+  for (const char* family : {"llama", "qwen2", "gpt2", "t5", "bert"})
+    for (const std::int64_t said : {rows - 3, rows + 3}) {
+      const fs::path model = copy(std::string(family) + "/base", family + std::to_string(said));
+      edit(model / "config.json",
+           [&](io::Json& j) { j["vocab_size"] = j["vocab_size"].get<std::int64_t>() + said - rows; });
+      EXPECT_THAT(error_of(model),
+                  ::testing::AllOf(HasSubstr("config.json"), HasSubstr("vocab_size"), HasSubstr("the rows of")))
+          << family << " " << said - rows;
+    }
+  EXPECT_EQ(Checkpoint::open(testing::models_folder() / "llama/full_grown")->spec().vocabulary, rows + 4);
+}
+
 // Equal weights under another RoPE base are another model.
 TEST_F(Checkpoints, TheConfigurationIsPartOfTheIdentity) {
   const fs::path one = copy("llama/base"), other = copy("llama/base", "other");

@@ -56,6 +56,14 @@ io::GgufMetadata with_experts(io::GgufMetadata more) {
   return more;
 }
 
+// The tables of these files have two rows.
+TEST_F(GgufSpecs, TheTableIsAsLongAsTheVocabulary) {
+  EXPECT_EQ(error_of("llama", {{"vocab_size", 2u}}), "");
+  for (const std::uint32_t said : {1u, 3u})
+    EXPECT_THAT(error_of("llama", {{"vocab_size", said}}),
+                ::testing::AllOf(HasSubstr("llama.vocab_size"), HasSubstr("token_embd.weight")));
+}
+
 TEST_F(GgufSpecs, WindowsThatNoKeyNames) {
   EXPECT_EQ(spec("qwen3moe", with_experts({})).layers[0].window, 0);
   EXPECT_EQ(spec("gemma2", {}).layers[0].window, 4096);

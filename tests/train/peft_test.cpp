@@ -10,7 +10,7 @@ namespace fs = std::filesystem;
 
 struct Other {
   const char* name;
-  const char* family;
+  const char* family;  // or a base below the goldens' root
   const char* method;
   const char* init;  // below the goldens' root; "": the base, of full parameters
   const char* loss;
@@ -25,6 +25,8 @@ constexpr Other kOthers[] = {{"lora", "llama", "lora", "models/llama/lora_linear
                              {"full", "llama", "full", "", "sft"},
                              {"full_tied_conv1d", "gpt2", "full", "", "sft"},
                              {"full_norms_plus_one", "gemma2", "full", "", "sft"},
+                             {"full_own_head", "heads/qwen2/own_lm_head", "full", "", "sft"},
+                             {"full_own_head_encoder", "heads/t5/own_lm_head", "full", "", "sft"},
                              {"lora_dpo", "llama", "lora", "models/llama/lora_linears", "dpo"},
                              {"full_dpo", "llama", "full", "", "dpo"}};
 
@@ -33,7 +35,8 @@ class Peft : public testing::TrainingTest {
   // Uneven batches, two epochs, a schedule with warm-up, decay and a bound on the gradient that it meets.
   TrainOptions options_of(const Other& other) const {
     TrainOptions o = options(other.name);
-    o.base = (golden(other.family) / "base").string();
+    const bool below = std::string_view(other.family).starts_with("heads/");
+    o.base = (below ? testing::models_folder().parent_path() / other.family : golden(other.family) / "base").string();
     o.method = other.method, o.loss = other.loss;
     o.init = *other.init ? (testing::models_folder().parent_path() / other.init).string() : "";
     o.data = (o.loss == "dpo" ? preferences() : completions()).string();
