@@ -228,7 +228,7 @@ at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   at::Tensor moved;
   if (difference_.any) {
     const Timed timed(run_.breakdown, Work::kGemm);
-    moved = run_.weights.linear16[m].apply(difference_.value, {});
+    moved = run_.weights.linear16[m].apply(difference_.value, {}, rounded_);
   }
   at::Tensor y = moved_from(module, x, moved);
   if (run_.exact.defined() && difference_.any) make_exact(module, x, y);

@@ -9,7 +9,6 @@
 #include "adapter/adapter.h"
 #include "core/machine.h"
 #include "deltascape/error.h"
-#include "engine/gemm.h"
 #include "engine/translated.h"
 #include "hub/fetch.h"
 #include "train/objective.h"
@@ -173,7 +172,6 @@ TrainReport train(const TrainOptions& given, Progress& progress) {
   if (options.base_name.empty()) options.base_name = options.base;
   t::check_options(options);
   at::set_num_threads(threads_to_use(options.threads));
-  engine::repeat_products();
   return engine::translated([&] { return Run(options, progress).all(); });
 }
 
