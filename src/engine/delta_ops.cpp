@@ -30,6 +30,11 @@ bool subtract(const at::Tensor& x, const at::Tensor& base, const at::Tensor& out
   return any;
 }
 
+// x · Wᵀ for a weight that is used once; a row's result is the same on any number of threads.
+at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
+  return PackedWeight(weight, x.size(0), x.size(0)).apply(x, {});
+}
+
 // A module whose input is this norm's output, of those that the layer has.
 Module reader_of(Module norm, const Record& base) {
   for (const Module m : {Module::kK, Module::kQkv, Module::kKvDown})
@@ -182,8 +187,8 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
   const at::Tensor base = run_.base.load(Site{module, run_.layer}, Param::kWeight, at::kFloat);
   const at::Tensor change = at::empty(own.sizes(), own.options().dtype(at::kBFloat16));
   at::Tensor moved = at::zeros({twin.x.size(0), own.size(0)}, own.options());
-  if (subtract(own, base, change)) moved.add_(product(twin.x.to(at::kBFloat16), change));
-  if (difference_.any) moved.index_add_(0, rounded_tokens_, product(d, own.to(at::kBFloat16)).to(at::kFloat));
+  if (subtract(own, base, change)) moved.add_(times(twin.x.to(at::kBFloat16), change));
+  if (difference_.any) moved.index_add_(0, rounded_tokens_, times(d, own.to(at::kBFloat16)).to(at::kFloat));
   return moved;
 }
 

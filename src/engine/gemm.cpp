@@ -125,8 +125,10 @@ class OneThread {
   int before_;
 };
 
-// Runs of at most kPieceOutputs of a weight's rows: views.
+// Runs of at most kPieceOutputs of a weight's rows: views. A transposed one stays whole: for a part of it oneDNN has
+// nothing but its reference loops.
 std::vector<at::Tensor> runs_of(const at::Tensor& weight) {
+  if (!weight.is_contiguous()) return {weight};
   const std::int64_t out = weight.size(0), count = (out + kPieceOutputs - 1) / kPieceOutputs;
   std::vector<at::Tensor> runs;
   for (std::int64_t i = 0; i < count; ++i)
@@ -140,6 +142,9 @@ at::Tensor in_pieces(const at::Tensor& given, const std::vector<at::Tensor>& run
   const at::Tensor x = given.detach().contiguous();
   const std::int64_t groups = x.size(0) / each, pieces = (each + kPieceRows - 1) / kPieceRows;
   const auto count = static_cast<std::int64_t>(runs.size());
+  const auto weight_width = [&](std::int64_t run) {
+    return count == 1 ? out : std::min(kPieceOutputs, out - run * kPieceOutputs);
+  };
   at::Tensor y = at::empty({x.size(0), out}, x.options());
   auto* to = y.data_ptr<at::BFloat16>();
   at::parallel_for(0, groups * pieces * count, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -149,7 +154,7 @@ at::Tensor in_pieces(const at::Tensor& given, const std::vector<at::Tensor>& run
       const std::int64_t run = i % count, piece = i / count % pieces, group = i / count / pieces;
       const std::int64_t first = piece * each / pieces, rows = (piece + 1) * each / pieces - first;
       const at::Tensor& weight = runs[static_cast<std::size_t>(run)];
-      const std::int64_t at = run * kPieceOutputs, width = std::min(kPieceOutputs, out - at);
+      const std::int64_t at = run * kPieceOutputs, width = weight_width(run);
       const at::Tensor own_bias = bias.defined() ? bias.narrow(0, at, width) : at::Tensor();
       const at::Tensor part = whole(x.narrow(0, group * each + first, rows), weight, own_bias);
       const auto* from = part.const_data_ptr<at::BFloat16>();
@@ -188,9 +193,6 @@ at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias, std:
                                              : whole(x, parts_.front(), bias);
 }
 
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  return x.is_cpu() && cuts(x.scalar_type()) ? in_pieces(x, runs_of(weight), weight.size(0), {}, x.size(0))
-                                             : whole(x, weight, {});
-}
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight) { return whole(x, weight, {}); }
 
 }  // namespace deltascape::engine

@@ -1,8 +1,8 @@
 // Owns matrix products: the oneDNN operator inside the wheel wherever it is there and right, else at::linear, with
 // weights reordered once for many products. Nothing here is chosen by a timing, and what a row gives depends neither on
 // the rows beside it nor on the number of threads: in float32 that is how the operator works (at::linear's does not),
-// in bfloat16 with AMX it sums in an order that goes by the number of rows, so products are cut into pieces of fixed
-// shapes there.
+// in bfloat16 with AMX it sums in an order that goes by the number of rows, so a PackedWeight's products are cut into
+// pieces of fixed shapes there.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -32,7 +32,8 @@ class PackedWeight {
   std::int64_t out_ = 0;
 };
 
-// x · Wᵀ for a weight that is used once, such as a variant's own: x [rows, in], weight [out, in] -> [rows, out].
+// x · Wᵀ for a weight that is used once: x [rows, in], weight [out, in] -> [rows, out]. In one piece: in bfloat16 the
+// last bits go by the rows and the threads together.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 
 // Whether delta propagation pays on a device, and why: by the processor's features or the GPU's compute capability.

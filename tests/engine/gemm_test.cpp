@@ -36,7 +36,9 @@ TEST_P(Products, AreRightWithAndWithoutABias) {
       right(PackedWeight(w, 300, all).apply(x, bias, 75), expected + bias.to(at::kDouble));
     }
     right(product(x, w), expected);
-    right(product(x, w.t().contiguous().t()), expected);
+    const at::Tensor transposed = w.t().contiguous().t();
+    right(product(x, transposed), expected);
+    right(PackedWeight(transposed, 300, 0).apply(x, {}, 75), expected);
   }
 }
 
@@ -58,7 +60,6 @@ TEST_P(Products, AreTheSameInAnyCompany) {
               << out << " " << in << " " << threads << " threads, " << many << " variants, reordered for " << all;
         }
       }
-      EXPECT_TRUE(at::equal(product(x.narrow(0, 4 * kEach, kEach), w), alone)) << out << " " << in << " " << threads;
     }
   }
 }
