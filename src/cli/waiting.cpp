@@ -12,7 +12,8 @@
 
 namespace {
 
-// Turns of a loop of pauses, 20 to 70 ns each: what a parallel loop's end usually takes (bench/busy.py).
+// Turns of a loop of pauses, 20 to 70 ns each: some tens of microseconds, about what waking a thread costs. Not tuned
+// yet; bench/busy.py measures what another count gives.
 char setting[] = "GOMP_SPINCOUNT=1000";
 
 bool sets_waiting(const char* variable) {
