@@ -6,13 +6,15 @@
 #   stream     a checkpoint of LLaMA-3.1-8B's shape, 16 GB, in 3 GiB (bench/make_checkpoint.py, bench/stream.py)
 #   train      finetuning beside transformers + PEFT on SmolLM2 (bench/train.py); --data names other examples
 #   generate   greedy decoding beside transformers on SmolLM2 (bench/generate.py); --data names prompts
+#   busy       training and embedding alone and beside a busy process (bench/busy.py); --data names other examples
+#   repeat     one embed 50 times beside a busy process, and in other arrangements: bit for bit the same (bench/repeat.py)
 #   kernels    the engine's kernels (Google Benchmark)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|train|generate|kernels] [OPTION...]}
+build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|train|generate|busy|repeat|kernels] [OPTION...]}
 shift
 what=smollm2
-case ${1:-} in smollm2 | gemma3 | precision | stream | train | generate | kernels) what=$1 && shift ;; esac
+case ${1:-} in smollm2 | gemma3 | precision | stream | train | generate | busy | repeat | kernels) what=$1 && shift ;; esac
 work=build/bench
 python=.venv/bin/python
 
@@ -43,6 +45,10 @@ case $what in
     $python bench/train.py --program "$build/deltascape" --base "$(smollm2)" --data examples/data/math.jsonl "$@" ;;
   generate)
     $python bench/generate.py --program "$build/deltascape" --base "$(smollm2)" "$@" ;;
+  busy)
+    $python bench/busy.py --program "$build/deltascape" --base "$(smollm2)" --data examples/data/math.jsonl "$@" ;;
+  repeat)
+    $python bench/repeat.py --program "$build/deltascape" --base "$(smollm2)" "$@" ;;
   kernels)
     ninja -C "$build" bench_kernels
     "$build/bench_kernels" "$@" ;;

@@ -39,6 +39,8 @@ struct BenchReport {
   MachineRates machine;
   // the work
   std::string family, precision;      // precision: what `auto` chose
+  std::string precision_reason;       // and what it went by; empty where a precision was asked for
+  std::string contradiction;          // one line where the measured products say otherwise; empty where they agree
   std::int64_t variants = 0;          // N that were embedded
   std::int64_t tokens = 0;            // S, of all probes
   std::int64_t block_parameters = 0;  // P, of all blocks' linears that read every token

@@ -27,7 +27,7 @@ struct EmbedOptions {
   std::string layer = "last";      // last | all | N | FRACTION | L-pre; of an encoder-decoder: its decoder's
   std::string position = "last";   // last | mean | weighted
   std::string probes_file;         // empty: the paper's five
-  std::string precision = "auto";  // auto | delta | fp32 | bf16 | fp64; auto: delta where bf16 is fast
+  std::string precision = "auto";  // auto | delta | fp32 | bf16 | fp64; auto: by the processor's features
   std::string device = "auto";     // auto | cpu | cuda | cuda:N
   std::size_t memory = 0;          // bytes beside LibTorch's own; 0: half of the machine's free memory
   int threads = 0;                 // 0: all cores this process may use
@@ -42,6 +42,7 @@ struct EmbedFailure {
 struct EmbedReport {
   std::size_t stored = 0;
   std::vector<EmbedFailure> failed;
+  std::string precision_reason;  // what `auto` went by, "amx_bf16"; empty where a precision was asked for
 };
 
 // Calls `sink` once for every variant that worked, from this thread, as soon as its group is done; collects the others.

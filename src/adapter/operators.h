@@ -16,6 +16,11 @@ struct LowRank {
   double scale = 1;
 };
 
+// x · Wᵀ for x [rows, in] and a weight [out, in]. ATen's sums in an order that goes by the number of threads; the
+// engine brings one that does not (engine/gemm.h).
+using Linear = at::Tensor (*)(const at::Tensor& x, const at::Tensor& weight);
+at::Tensor aten_linear(const at::Tensor& x, const at::Tensor& weight);
+
 // y += scale · ΔW x for a ΔW [out, in] that is small as a product of factors and large as a matrix.
 struct Product {
   enum class Kind {
@@ -26,7 +31,8 @@ struct Product {
   double scale = 1;
   at::Tensor left, right, left2, right2;
 
-  at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> [rows, out], what is added
+  // [rows, in] -> [rows, out], what is added.
+  at::Tensor apply(const at::Tensor& x, Linear linear = aten_linear) const;
 };
 
 // What the base's weight reads in place of x: scale ⊙ x, x + (x Aᵀ) B, or x with runs of b features turned by a block
@@ -36,7 +42,7 @@ struct InputChange {
   at::Tensor a, b;      // [r, in] both, or undefined
   at::Tensor blocks{};  // [in / b, b, b], or undefined
 
-  at::Tensor apply(const at::Tensor& x) const;  // [rows, in] -> the same
+  at::Tensor apply(const at::Tensor& x, Linear linear = aten_linear) const;  // [rows, in] -> the same
 };
 
 // Rows of the weight that others take the place of: ids [n] (int64), rows [n, in]. Both undefined: none.

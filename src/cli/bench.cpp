@@ -32,6 +32,8 @@ Json bench_json(const BenchReport& r) {
           {"work",
            {{"family", r.family},
             {"precision", r.precision},
+            {"precision_reason", r.precision_reason},
+            {"contradiction", r.contradiction},
             {"variants", r.variants},
             {"probe_tokens", r.tokens},
             {"block_parameters", r.block_parameters},
@@ -71,12 +73,14 @@ report::Table bench_table(const BenchReport& r) {
   table.add({"start-up", duration(r.start_seconds), "opening base and tokenizer"});
   table.add({"run", duration(r.seconds),
              std::to_string(r.variants) + " variants of " + r.family + ", " + std::to_string(r.tokens) +
-                 " probe tokens, " + r.precision});
+                 " probe tokens, " + r.precision +
+                 (r.precision_reason.empty() ? "" : " (auto: " + r.precision_reason + ")")});
   for (const auto& [name, seconds] : r.breakdown)
     table.add({"  " + name, duration(seconds), number(100 * seconds / r.seconds, 3) + "%"});
   table.add(
       {"limit", duration(r.limit()), "products " + duration(r.compute_limit) + ", disk " + duration(r.disk_limit)});
   table.add({"run / limit", number(r.ratio(), 3), ""});
+  if (!r.contradiction.empty()) table.add({"precision", r.precision, r.contradiction});
   table.add({"peak memory", bytes(static_cast<double>(r.peak_bytes)), "resident, the whole process"});
   return table;
 }

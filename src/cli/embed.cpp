@@ -39,7 +39,9 @@ Json report_json(const EmbedResults& results, const EmbedReport& report) {
   Json failed = Json::array();
   for (const EmbedFailure& failure : report.failed)
     failed.push_back({{"name", failure.name}, {"error", failure.error}});
-  return {{"stored", std::move(stored)}, {"failed", std::move(failed)}};
+  Json out = {{"stored", std::move(stored)}, {"failed", std::move(failed)}};
+  if (!report.precision_reason.empty()) out["precision_reason"] = report.precision_reason;
+  return out;
 }
 
 void print_report(const EmbedResults& results, const EmbedReport& report, const Console& console) {

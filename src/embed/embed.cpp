@@ -94,7 +94,8 @@ constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", e
 engine::Precision precision_named(const std::string& name, c10::Device device) {
   for (const auto& [known, precision] : kPrecisions)
     if (name == known) return precision;
-  return engine::bfloat16_is_fast(device) ? engine::Precision::kDelta : engine::Precision::kFp32;  // auto
+  const bool fast = engine::bfloat16_on(device).speed != Bfloat16::kSlow;  // auto
+  return fast ? engine::Precision::kDelta : engine::Precision::kFp32;
 }
 
 const char* name_of(engine::Precision precision) {
@@ -102,9 +103,10 @@ const char* name_of(engine::Precision precision) {
 }
 
 // A full finetune's delta takes two bfloat16 products a linear, and conversions: less than one in fp32 only where
-// bfloat16 is much faster.
+// bfloat16 is much faster. Full finetunes run in fp32 on a device.
 engine::Precision full_precision_named(const std::string& name) {
-  const bool delta = name == "delta" || (name == "auto" && engine::bfloat16_speedup() > 3);
+  const bool fast = engine::bfloat16_on(c10::kCPU).speed == Bfloat16::kVeryFast;
+  const bool delta = name == "delta" || (name == "auto" && fast);
   return delta ? engine::Precision::kDelta : engine::Precision::kFp32;
 }
 
@@ -173,10 +175,12 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
                                  .device = device_,
                                  .layers = layers_ ? &*layers_ : nullptr};
   const engine::RunOptions how = engine::computed(asked, inputs_.base->spec());
+  if (options_.precision == "auto") report.precision_reason = engine::bfloat16_on(device_).why;
   if (options_.precision == "delta" && how.precision != asked.precision)
     progress_.note("deltas are not propagated through experts, nor through an encoder and a decoder: running in fp32");
-  // Groups that one pass takes: while one runs, the next is read, checked and hashed.
-  const std::size_t group = engine::group_size(*inputs_.base, inputs_.layout, inputs_.taps, how);
+  // While one group runs, the next is read, checked and hashed. Of one size, whatever memory is free: the numerical
+  // error that its records carry is that of its first variant.
+  constexpr std::size_t group = engine::kMostTogether;
   const auto part = [&](std::size_t first) {
     return std::span(members).subspan(first, std::min(group, members.size() - first));
   };

@@ -30,6 +30,11 @@ bool subtract(const at::Tensor& x, const at::Tensor& base, const at::Tensor& out
   return any;
 }
 
+// x · Wᵀ for a weight that is used once; a row's result is the same on any number of threads.
+at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
+  return PackedWeight(weight, x.size(0), x.size(0)).apply(x, {});
+}
+
 // A module whose input is this norm's output, of those that the layer has.
 Module reader_of(Module norm, const Record& base) {
   for (const Module m : {Module::kK, Module::kQkv, Module::kKvDown})
@@ -182,8 +187,8 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
   const at::Tensor base = run_.base.load(Site{module, run_.layer}, Param::kWeight, at::kFloat);
   const at::Tensor change = at::empty(own.sizes(), own.options().dtype(at::kBFloat16));
   at::Tensor moved = at::zeros({twin.x.size(0), own.size(0)}, own.options());
-  if (subtract(own, base, change)) moved.add_(product(twin.x.to(at::kBFloat16), change));
-  if (difference_.any) moved.index_add_(0, rounded_tokens_, product(d, own.to(at::kBFloat16)).to(at::kFloat));
+  if (subtract(own, base, change)) moved.add_(times(twin.x.to(at::kBFloat16), change));
+  if (difference_.any) moved.index_add_(0, rounded_tokens_, times(d, own.to(at::kBFloat16)).to(at::kFloat));
   return moved;
 }
 
@@ -228,7 +233,7 @@ at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   at::Tensor moved;
   if (difference_.any) {
     const Timed timed(run_.breakdown, Work::kGemm);
-    moved = run_.weights.linear16[m].apply(difference_.value, {});
+    moved = run_.weights.linear16[m].apply(difference_.value, {}, rounded_);
   }
   at::Tensor y = moved_from(module, x, moved);
   if (run_.exact.defined() && difference_.any) make_exact(module, x, y);

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <dlfcn.h>
 
 #include <charconv>
 
@@ -48,6 +49,23 @@ std::size_t free_bytes(c10::Device device) {
   } catch (const c10::Error&) {
     return 0;
   }
+}
+
+// Asked of the driver, which LibTorch has loaded then: nothing of ATen that needs no CUDA toolkit says it.
+std::optional<std::pair<int, int>> compute_capability(c10::Device device) {
+  if (!device.is_cuda()) return {};
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  if (driver == nullptr) return {};
+  using Get = int (*)(int* handle, int ordinal);
+  using Ask = int (*)(int* value, int attribute, int handle);
+  const auto get = reinterpret_cast<Get>(dlsym(driver, "cuDeviceGet"));
+  const auto ask = reinterpret_cast<Ask>(dlsym(driver, "cuDeviceGetAttribute"));
+  constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+  int handle = 0, major = 0, minor = 0;
+  const bool known = get != nullptr && ask != nullptr && get(&handle, device.index()) == 0 &&
+                     ask(&major, kMajor, handle) == 0 && ask(&minor, kMinor, handle) == 0;
+  dlclose(driver);
+  return known ? std::optional(std::pair(major, minor)) : std::nullopt;
 }
 
 at::Tensor DeviceLayers::sent(Site site, Param param, at::ScalarType dtype) {

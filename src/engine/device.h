@@ -4,7 +4,9 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/layer_weights.h"
 #include "engine/staging.h"
@@ -16,6 +18,8 @@ namespace deltascape::engine {
 c10::Device parse_device(const std::string& name);
 // Bytes that are free there; 0 where LibTorch does not say.
 std::size_t free_bytes(c10::Device device);
+// Of an NVIDIA GPU, major and minor; nothing where the driver does not say.
+std::optional<std::pair<int, int>> compute_capability(c10::Device device);
 
 // Layers of one checkpoint on a device. As many as there is room for stay there, from run to run. Not thread-safe.
 class DeviceLayers {

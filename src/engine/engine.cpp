@@ -59,7 +59,7 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
     if (variants[i].full) v.error = model::misfit(*variants[i].full, base);
     if (!v.error && (variants[i].adapter || variants[i].full)) members.push_back(i);
   }
-  const Plan plan = plan_for(base, variants, layout, taps, options, static_cast<std::int64_t>(members.size()));
+  Plan plan = plan_for(base, variants, layout, taps, options, static_cast<std::int64_t>(members.size()));
   if (options.memory > 0 && static_cast<double>(options.memory) < plan.least)
     progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) +
                   " is less than one layer and one variant need (" + mebibytes(plan.least) +
@@ -71,21 +71,17 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
     const std::size_t end = std::min(members.size(), first + group);
     std::vector<const Variant*> together;
     for (std::size_t i = first; i < end; ++i) together.push_back(&variants[members[i]]);
-    RunResult part = Pass(base, std::move(together), layout, taps, options, plan)(progress);
+    Pass one(base, std::move(together), layout, taps, options, plan);
+    if (one.checks()) plan.check = false;  // of the next ones
+    RunResult part = one(progress);
     result.base = part.base;
     for (std::size_t i = first; i < end; ++i) result.variants[members[i]] = std::move(part.variants[i - first]);
-    if (part.numeric_error) result.numeric_error = std::max(result.numeric_error.value_or(0), *part.numeric_error);
+    if (one.checks()) result.numeric_error = part.numeric_error;
   }
   for (std::size_t i = 0; i < variants.size(); ++i)
     if (!variants[i].adapter && !variants[i].full) result.variants[i].delta = at::zeros_like(result.base);
   check_finite(result);
   return result;
-}
-
-std::size_t group_size(const model::Checkpoint& base, const Layout& layout, const Taps& taps,
-                       const RunOptions& options) {
-  return static_cast<std::size_t>(
-      plan_for(base, {}, layout, taps, computed(options, base.spec()), std::numeric_limits<std::int64_t>::max()).group);
 }
 
 }  // namespace deltascape::engine

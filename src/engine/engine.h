@@ -44,8 +44,8 @@ struct VariantResult {
 struct RunResult {
   at::Tensor base;  // the base's hidden states, [taps, probes, hidden]
   std::vector<VariantResult> variants;
-  // In delta and bf16: the relative error of one variant's delta on one probe against fp32, the worst of the taps.
-  // Nothing without a variant that changes something.
+  // In delta and bf16: the relative error of one variant's delta on one probe against fp32, the worst of the taps. The
+  // variant is the first that runs so, whatever passes the budget makes. Nothing where it changes nothing.
   std::optional<double> numeric_error;
 };
 
@@ -56,9 +56,5 @@ RunOptions computed(RunOptions options, const model::ModelSpec& spec);
 // them. Throws Error when the base itself fails.
 RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variants, const Layout& layout,
               const Taps& taps, const RunOptions& options, Progress& progress);
-
-// How many variants run() takes in one pass within the budget; more are split.
-std::size_t group_size(const model::Checkpoint& base, const Layout& layout, const Taps& taps,
-                       const RunOptions& options);
 
 }  // namespace deltascape::engine

@@ -1,8 +1,15 @@
-// Owns matrix products: the faster of at::linear and the oneDNN operator inside the wheel, measured once a process and
-// type, with weights reordered once for many products.
+// Owns matrix products: the oneDNN operator inside the wheel wherever it is there and right, else at::linear, with
+// weights reordered once for many products. Nothing here is chosen by a timing, and what a row gives depends neither on
+// the rows beside it nor on the number of threads: in float32 that is how the operator works (at::linear's does not),
+// in bfloat16 with AMX it sums in an order that goes by the number of rows, so a PackedWeight's products are cut into
+// pieces of fixed shapes there.
 #pragma once
 
 #include <ATen/ATen.h>
+
+#include <vector>
+
+#include "core/processor.h"
 
 namespace deltascape::engine {
 
@@ -17,28 +24,19 @@ class PackedWeight {
   static bool copies(at::ScalarType type, std::int64_t elements, std::int64_t all_rows);
   bool defined() const { return out_ > 0; }
   // x: [rows, in] -> [rows, out] = x · Wᵀ (+ bias [out], which may be undefined). Never runs below 16 rows: results
-  // of a row would depend on how many stand beside it.
-  at::Tensor apply(const at::Tensor& x, const at::Tensor& bias) const;
+  // of a row would depend on how many stand beside it. `each`: rows that belong together, one variant's; 0: all.
+  at::Tensor apply(const at::Tensor& x, const at::Tensor& bias, std::int64_t each = 0) const;
 
  private:
-  at::Tensor weight_;  // as given, or oneDNN's blocked order
-  bool reordered_ = false;
+  std::vector<at::Tensor> parts_;  // runs of outputs, as given or in oneDNN's blocked order; one where nothing is cut
   std::int64_t out_ = 0;
 };
 
-// x · Wᵀ for a weight that is used once, such as a variant's own: x [rows, in], weight [out, in] -> [rows, out].
+// x · Wᵀ for a weight that is used once: x [rows, in], weight [out, in] -> [rows, out]. In one piece: in bfloat16 the
+// last bits go by the rows and the threads together.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight);
 
-// From here on no timing chooses between the two, so that another process on this machine comes to the same last bits:
-// the oneDNN operator it is, wherever it is there and right.
-void repeat_products();
-
-// How many times faster this machine multiplies bfloat16 than float, measured once a process. Without instructions for
-// it (AVX512-BF16, AMX) it is tens of times slower.
-double bfloat16_speedup();
-// Whether delta propagation pays: where the processor has such instructions, unless they are plainly slow; elsewhere
-// where the measurement leaves no doubt. A busy machine changes neither.
-bool bfloat16_is_fast();
-bool bfloat16_is_fast(c10::Device device);  // the same there, measured at each call
+// Whether delta propagation pays on a device, and why: by the processor's features or the GPU's compute capability.
+Bfloat16Verdict bfloat16_on(c10::Device device);
 
 }  // namespace deltascape::engine

@@ -10,11 +10,11 @@ using model::Site;
 
 at::Tensor OuterLinear::apply(const at::Tensor& x) const {
   if (!weight.defined()) return x;
-  at::Tensor y = at::linear(ops.input ? ops.input->apply(x) : x, ops.weight.defined() ? ops.weight : weight);
+  at::Tensor y = product(ops.input ? ops.input->apply(x, product) : x, ops.weight.defined() ? ops.weight : weight);
   if (ops.out_scale.defined()) y.mul_(ops.out_scale);
   if (const at::Tensor& added = ops.bias.defined() ? ops.bias : bias; added.defined()) y.add_(added);
-  for (const adapter::LowRank& l : ops.low_rank) y.add_(at::linear(at::linear(x, l.a), l.b), l.scale);
-  for (const adapter::Product& p : ops.products) y.add_(p.apply(x));
+  for (const adapter::LowRank& l : ops.low_rank) y.add_(product(product(x, l.a), l.b), l.scale);
+  for (const adapter::Product& p : ops.products) y.add_(p.apply(x, product));
   return y;
 }
 

@@ -35,14 +35,18 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
   if (adapters_ > 0) stream_.emplace(base.spec(), layout, adapters_, setting_.options_of_rows());
   for (Slot& slot : slots_)
     if (slot.variant->full || slot.virtual_tokens().any()) make_own(slot);
-  const bool reduced = !slots_.empty() && slots_[0].precision != Precision::kFp32 && setting_.reduced();
-  if (reduced && slots_[0].first_layer <= base.spec().layer_count()) check_.emplace(setting_, slots_[0]);
+  Slot* first = nullptr;  // as they were given, of those in reduced precision
+  for (Slot& slot : slots_) {
+    const bool reduced = setting_.reduced() && slot.precision != Precision::kFp32;
+    if (reduced && slot.first_layer <= base.spec().layer_count() && (!first || slot.given < first->given))
+      first = &slot;
+  }
+  if (first && plan.check) check_.emplace(setting_, *first);
 }
 
 // Adapters in the order in which they begin to differ, so that those that run are always the first ones.
 void Pass::place(const std::vector<const Variant*>& variants) {
-  // Those that share a stream, then full finetunes, then those with virtual tokens: the precision check takes the
-  // first.
+  // Those that share a stream, then full finetunes, then those with virtual tokens.
   const auto kind = [](const Slot& s) { return s.variant->full ? 1 : s.virtual_tokens().any() ? 2 : 0; };
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Slot slot{.variant = variants[i], .given = i, .precision = setting_.options.precision};

@@ -17,6 +17,8 @@ class Pass {
        const RunOptions& options, const Plan& plan);
   // Results of the variants in the order given.
   RunResult operator()(Progress& progress);
+  // Whether it measures what reduced precision costs.
+  bool checks() const { return check_.has_value(); }
 
  private:
   void place(const std::vector<const Variant*>& variants);
@@ -45,7 +47,7 @@ class Pass {
   Stream base_stream_;
   std::optional<Stream> stream_;  // of the adapters
   std::vector<at::Tensor> base_taps_;
-  std::optional<PrecisionCheck> check_;  // of the first slot, in reduced precision
+  std::optional<PrecisionCheck> check_;
 };
 
 }  // namespace deltascape::engine

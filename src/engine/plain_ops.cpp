@@ -27,7 +27,7 @@ at::Tensor PlainOps::input_of(Module module, const at::Tensor& x) const {
     const auto& change = run_.variants[v].input(module);
     if (!change) continue;
     if (out.is_same(x)) out = x.clone();
-    rows_of(out, v).copy_(change->apply(rows_of(x, v)));
+    rows_of(out, v).copy_(change->apply(rows_of(x, v), product));
   }
   return out;
 }
@@ -108,7 +108,8 @@ void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) 
     }
   });
   for (std::size_t v = 0; v < run_.variants.size(); ++v)
-    for (const adapter::Product& p : run_.variants[v].products(module)) rows_of(y, v).add_(p.apply(rows_of(x, v)));
+    for (const adapter::Product& p : run_.variants[v].products(module))
+      rows_of(y, v).add_(p.apply(rows_of(x, v), product));
 }
 
 namespace {

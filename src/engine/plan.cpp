@@ -7,11 +7,6 @@
 #include "engine/gemm.h"
 
 namespace deltascape::engine {
-namespace {
-
-// More variants in one pass save little (the base's own work is shared by so many already) and cost their streams.
-constexpr std::int64_t kMostTogether = 64;
-}  // namespace
 
 std::int64_t full_chunk(std::int64_t tokens, c10::Device device) {
   // Rows of a product: enough for each core's full rate, few enough that a chunk's values stay near the processor (half

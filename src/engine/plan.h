@@ -16,11 +16,16 @@ namespace deltascape::engine {
 // bfloat16, for comparison.
 enum class Precision { kFp64, kFp32, kDelta, kBf16 };
 
+// Variants that go through the layers together at most. More save little (the base's own work is shared by so many
+// already) and cost their streams.
+inline constexpr std::int64_t kMostTogether = 64;
+
 struct Plan {
   std::int64_t group = 1;        // variants in one pass
   std::int64_t chunk = 1;        // variants in one product
   std::uint64_t read_ahead = 0;  // bytes of files in memory at once
   double least = 0;              // bytes that one variant alone needs
+  bool check = true;             // whether reduced precision is measured, on the first variant that it concerns
 };
 
 // What adapters need, the most of each: a layer's bytes, elements while one module's operators are made or used, and

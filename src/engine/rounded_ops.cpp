@@ -9,9 +9,10 @@ at::Tensor RoundedOps::linear(model::Module module, const at::Tensor& x) {
   for (std::size_t v = 0; v < run_.variants.size(); ++v) {
     const LayerOps& ops = run_.variants[v];
     const at::Tensor rows = rows_of(x16, v);
-    at::Tensor y = ops.replaces_weight(module) ? product(rows, ops.weight(module).to(at::kBFloat16))
-                                               : run_.weights.linear16[m].apply(rows, {});
-    y = y.to(at::kFloat);
+    const PackedWeight own = ops.replaces_weight(module)
+                                 ? PackedWeight(ops.weight(module).to(at::kBFloat16), rows.size(0), rows.size(0))
+                                 : PackedWeight();
+    at::Tensor y = (own.defined() ? own : run_.weights.linear16[m]).apply(rows, {}).to(at::kFloat);
     scale_and_bias(module, y, v);
     parts.push_back(y);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <optional>
 
 #include "core/machine.h"
@@ -14,6 +15,7 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
+#include "engine/gemm.h"
 #include "engine/plan.h"
 #include "engine/translated.h"
 #include "hub/fetch.h"
@@ -25,6 +27,7 @@ namespace deltascape {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr double kPays = 1.5;  // bfloat16 products so many times as fast as float32's make delta the faster precision
 
 // Hands everything on, and keeps when the first stage began: until then the run only started up.
 class StartWatch final : public Progress {
@@ -80,6 +83,7 @@ void run(const BenchOptions& options, const std::vector<ModelRef>& models, Bench
       models, embed_options, [&](store::Record record) { report.precision = record.precision; }, watch);
   const auto end = Clock::now();
   if (!done.failed.empty()) throw Error(ErrorCode::kMismatch, done.failed.front().error);
+  report.precision_reason = done.precision_reason;
   report.peak_bytes = static_cast<std::int64_t>(resident_memory().peak);
   report.variants = static_cast<std::int64_t>(done.stored);
   const auto started = watch.first().value_or(start);
@@ -97,6 +101,19 @@ void measure_rates(const model::ModelSpec& spec, BenchReport& report, Progress& 
   rates.bf16 = measure::gemm_rate(spec, rates.gemm_rows, at::kBFloat16, progress);
   if (report.precision == "fp64") rates.fp64 = measure::gemm_rate(spec, rates.gemm_rows, at::kDouble, progress);
   rates.memory_bandwidth = measure::memory_bandwidth();
+}
+
+// `auto` goes by what the processor is; where this measurement finds otherwise, a person may want to choose.
+std::string contradiction(const MachineRates& rates) {
+  const Bfloat16Verdict verdict = engine::bfloat16_on(c10::kCPU);
+  const double times = rates.bf16 / rates.fp32;
+  if ((times >= kPays) == (verdict.speed != Bfloat16::kSlow)) return {};
+  char text[16];
+  std::snprintf(text, sizeof text, "%.2f", times);
+  const std::string chosen = verdict.speed == Bfloat16::kSlow ? "fp32" : "delta";
+  return "bfloat16 products are " + std::string(text) + " times as fast as float32's here, but auto chooses " + chosen +
+         " on this processor (" + verdict.why + "): on an idle machine --precision " +
+         (chosen == "fp32" ? "delta" : "fp32") + " is likely to be faster";
 }
 
 // The larger of what products and what the disk need (docs: F = 2·S·P a variant).
@@ -137,6 +154,7 @@ BenchReport measured(const BenchOptions& options, Progress& progress) {
   run(options, models, report, progress);
   measure_rates(base->spec(), report, progress);
   set_limits(report);
+  report.contradiction = contradiction(report.machine);
   return report;
 }
 

@@ -21,6 +21,10 @@ using engine::VariantOperators;
 using engine::Weights;
 using model::Checkpoint;
 
+// Passes get no more unless --memory says so: what goes through the model together is seen in the last bits, and must
+// not go by what else runs.
+constexpr std::size_t kMostOfPasses = std::size_t{2} << 30;
+
 // How the budget is shared: weights first, but passes keep a quarter.
 struct Shares {
   std::size_t weights, passes;
@@ -32,6 +36,7 @@ struct Shares {
     two = needed <= all / 8 * 3;
     const std::size_t held = two ? 2 * weights : weights;
     passes = all > held ? all - held : 0;
+    if (o.memory == 0) passes = std::min(passes, kMostOfPasses);
   }
 };
 

@@ -10,7 +10,6 @@
 #include "adapter/fetch.h"
 #include "core/machine.h"
 #include "deltascape/error.h"
-#include "engine/gemm.h"
 #include "engine/translated.h"
 #include "train/objective.h"
 #include "train/optimiser.h"
@@ -174,7 +173,6 @@ TrainReport train(const TrainOptions& given, Progress& progress) {
   if (options.base_name.empty()) options.base_name = options.base;
   t::check_options(options);
   at::set_num_threads(threads_to_use(options.threads));
-  engine::repeat_products();
   return engine::translated([&] { return Run(options, progress).all(); });
 }
 

@@ -1,4 +1,4 @@
-// Owns the tests of the stopwatch and of what the processor says about itself.
+// Owns the tests of the stopwatch.
 #include "core/stopwatch.h"
 
 #include <gtest/gtest.h>
@@ -7,8 +7,6 @@
 #include <string_view>
 #include <thread>
 #include <vector>
-
-#include "core/processor.h"
 
 namespace deltascape {
 namespace {
@@ -43,8 +41,6 @@ TEST(Stopwatch, EveryKindOfWorkHasANameOfItsOwn) {
   EXPECT_EQ(names.size(), kWorks);
   EXPECT_FALSE(names.contains(""));
 }
-
-TEST(Processor, SaysWhatItIs) { EXPECT_FALSE(this_processor().name.empty()); }
 
 }  // namespace
 }  // namespace deltascape

@@ -5,6 +5,8 @@
 
 #include <numeric>
 
+#include "core/machine.h"
+#include "engine/gemm.h"
 #include "engine/golden_run.h"
 
 namespace deltascape::engine {
@@ -99,6 +101,37 @@ TEST_P(Invariance, Threads) {
   const RunResult two = run_all(f, f.variants, kAmple, precision);
   for (std::size_t i = 0; i < f.variants.size(); ++i)
     expect_same(embedding(one, i), embedding(two, i), one.base, precision, f.names[i]);
+}
+
+// Where oneDNN's products are there, whose sums go by nothing but their own row.
+TEST_P(Invariance, ToTheLastBit) {
+  if (!PackedWeight::copies(at::kFloat, 1, 1 << 20)) GTEST_SKIP() << "at::linear sums as the threads divide it";
+  const RunResult expected = run_all(f, f.variants, kAmple, precision);
+  const std::size_t n = f.variants.size();
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    for (const std::size_t step : {std::size_t{1}, n - 1, std::size_t{3}}) {  // as given, reversed, every third
+      for (const std::size_t memory : {kAmple, std::size_t{1}}) {
+        std::vector<Variant> some;
+        std::vector<std::size_t> which;
+        for (std::size_t k = 0, i = step == n - 1 ? n - 1 : 0; k < (step == 3 ? (n + 2) / 3 : n); ++k) {
+          some.push_back(f.variants[i]);
+          which.push_back(i);
+          i = (i + step) % n;
+        }
+        const RunResult found = run_all(f, some, memory, precision);
+        EXPECT_TRUE(at::equal(found.base, expected.base));
+        for (std::size_t k = 0; k < which.size(); ++k)
+          EXPECT_TRUE(at::equal(found.variants[k].delta, expected.variants[which[k]].delta))
+              << f.names[which[k]] << ", " << threads << " threads, step " << step << ", memory " << memory << ": "
+              << (found.variants[k].delta - expected.variants[which[k]].delta).abs().max().item<float>();
+        if (step == 1) {
+          EXPECT_EQ(found.numeric_error, expected.numeric_error) << "memory " << memory;
+        }
+      }
+    }
+  }
+  at::set_num_threads(usable_processors());
 }
 
 constexpr const char* kFamilies[] = {"llama", "qwen2", "gemma3", "gemma2", "phi3", "gpt_neox",
