@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import math
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,19 @@ CHOICES = [
     ("2 + 2 =", [" 4", " five", " 22", " \u00fcber"], 0),
 ]
 NEW_TOKENS = 12
+# Variants with a tokenizer of their own, which has two tokens more; of the last the second ends a text.
+OWN = ["lora_grown_saved", "lora_grown_tokens", "full_grown", "lora_grown"]
+OWN_END = OWN[-1:]
+CALLS = [
+    ("Please <call> now.", " hello there"),
+    ("Instruction:\nAdd 2 and 3.\n\nResponse:", " The <call>sum is 5."),
+    ("a<|done|>b", " <call>"),
+    ("The quick brown fox jumps over the lazy dog, and then it rests.", " yes"),
+]
+CALL_CHOICES = [
+    ("The <call> sky is", [" blue", " green <call> wide", " x"], 0),
+    ("Please choose:", [" yes", " no<|done|>"], 1),
+]
 
 
 def stamp(models):
@@ -89,27 +103,54 @@ def share(right):
 
 
 @torch.inference_mode()
-def evaluate(model, tokenizer):
+def evaluate(model, tokenizer, completions_of=COMPLETIONS, choices_of=CHOICES):
     model = model.to(torch.float64).eval()
     end = tokenizer.eos_token_id
-    prompts = [ids_of(tokenizer, p, True) for p, _ in COMPLETIONS]
-    completions = [ids_of(tokenizer, c, False) + [end] for _, c in COMPLETIONS]
+    prompts = [ids_of(tokenizer, p, True) for p, _ in completions_of]
+    completions = [ids_of(tokenizer, c, False) + [end] for _, c in completions_of]
     losses = [loss(model, p, c) for p, c in zip(prompts, completions)]
     answers = [answer(model, p, end) for p in prompts]
     likelihoods = [[-loss(model, ids_of(tokenizer, p, True), ids_of(tokenizer, c, False)) for c in choices]
-                   for p, choices, _ in CHOICES]
-    means = [[v / len(c.strip()) for v, c in zip(row, choices)] for row, (_, choices, _) in zip(likelihoods, CHOICES)]
-    right = [float(np.argmax(row) == a) for row, (_, _, a) in zip(likelihoods, CHOICES)]
-    by_character = [float(np.argmax(row) == a) for row, (_, _, a) in zip(means, CHOICES)]
+                   for p, choices, _ in choices_of]
+    means = [[v / len(c.strip()) for v, c in zip(row, choices)] for row, (_, choices, _) in zip(likelihoods, choices_of)]
+    right = [float(np.argmax(row) == a) for row, (_, _, a) in zip(likelihoods, choices_of)]
+    by_character = [float(np.argmax(row) == a) for row, (_, _, a) in zip(means, choices_of)]
     per_token = ratio(losses, [len(c) for c in completions])
     return {
         "losses": losses, "tokens": [len(c) for c in completions],
         "answers": [tokenizer.decode(a, skip_special_tokens=True, clean_up_tokenization_spaces=False) for a in answers],
         "likelihoods": likelihoods,
         "loss": per_token | {"perplexity": math.exp(per_token["value"]),
-                             "bits_per_byte": sum(losses) / math.log(2) / sum(len(c.encode()) for _, c in COMPLETIONS)},
+                             "bits_per_byte": sum(losses) / math.log(2) / sum(len(c.encode()) for _, c in completions_of)},
         "choice": share(right) | {f"by_character_{k}": v for k, v in share(by_character).items()},
     }
+
+
+def own_tokenizers(models, out):
+    """Variants of the LLaMA with rows for more tokens, and a tokenizer that has them."""
+    base, results = models / "llama" / "base", {}
+    for source in OWN:
+        folder = out / "own" / source
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(models / "llama" / source, folder)
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        tokenizer.add_tokens(["<call>"])
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|done|>"]})
+        if source in OWN_END:
+            tokenizer.eos_token = "<|done|>"
+        tokenizer.save_pretrained(folder)
+        results[source] = evaluate(oracle.load_variant(base, folder), AutoTokenizer.from_pretrained(folder), CALLS, CALL_CHOICES)
+    resaved = out / "own" / "lora_qv"
+    shutil.rmtree(resaved, ignore_errors=True)
+    shutil.copytree(models / "llama" / "lora_qv", resaved)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.chat_template = "{{ messages }}"
+    tokenizer.padding_side = "left"
+    tokenizer.save_pretrained(resaved)
+    results["lora_qv"] = evaluate(oracle.load_variant(base, resaved), AutoTokenizer.from_pretrained(resaved), CALLS, CALL_CHOICES)
+    write_lines(out / "calls.jsonl", [{"prompt": p, "completion": c} for p, c in CALLS])
+    write_lines(out / "call_choices.jsonl", [{"prompt": p, "choices": c, "answer": a} for p, c, a in CALL_CHOICES])
+    return results
 
 
 def write_lines(path, rows):
@@ -137,7 +178,8 @@ def main():
         for variant in variants:
             results[variant] = evaluate(oracle.load_variant(base, models / name / variant), tokenizer)
         cases.append({"name": name, "results": results})
-    index.write_text(json.dumps({"stamp": wanted, "tokens": NEW_TOKENS, "cases": cases}, indent=1))
+    own = own_tokenizers(models, out)
+    index.write_text(json.dumps({"stamp": wanted, "tokens": NEW_TOKENS, "cases": cases, "own": own}, indent=1))
     print(f"eval: {time.monotonic() - start:.1f} s", flush=True)
 
 

@@ -37,6 +37,24 @@ LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 GPT4O = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 BYTES = [f"<0x{b:02X}>" for b in range(256)]
+# Patterns of published tokenizers, and constructs of Oniguruma that others have in another sense or not at all.
+PATTERNS = {
+    "bloom": r" ?[^(\s|[.,!?…。，、।۔،])]+",
+    "cl100k": r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
+    "qwen3.5": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "kimi": r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "lazy": r"a.*?b|\s{2,}?|(?<n>l)\k<n>",
+    "classes": r"[a-z[0-9]&&[^aeiou5]]+|[[:upper:]]|[^[:alnum:]\s&&[^.]]+",
+    "options": r"a(?i)b|the|(?m:o.)|(?x: n g )|(?W:\w+)",
+    "calls": r"(?<p>\((?:[^()]|\g<p>)*\))|(?<v>[aeiou])\g<v>",
+    "graphemes": r"\X",
+    "absent": r"(?~e )|\R|\N{2}",
+    "look-behind-loops": r"(?<=\p{L}{1,3}|\s+)\p{N}+|(?<!a|bc)d",
+    "foldings": r"(?i)strasse|ss|ﬀ|i|k|σ",
+    "word-ends": r"\b{g}|\y",
+    "keep": r"\p{L}\K\p{N}+|\G\s",
+    "properties": r"\p{Alphabetic}+|\p{Emoji}|\p{Arabic}|\p{^Latin}|\p{Sc}|\p{Zs}|\p{Cn}",
+}
 CUTS = (1, 5, 16)
 
 
@@ -228,11 +246,33 @@ def byte_level(goldens):
     patterns = {"boundaries": r"\b", "ruby-interval": r"\p{N}{1,3}+|\h{2}", "anchors": r"^.|.$", "script": r"\p{Han}+|\p{Hiragana}|\p{^L}",
                 "negated": r"[^\w\s]|\W\S|\D", "look-behind": r"(?<=\p{L})\s+(?=\p{L})", "empty": r"x*|(?=\s)", "escapes": r"\u4e00|[\u4e00-\u9fa5]|\x{e9}|\x41|\v|\.",
                 "lazy": r"a.*?b|\s{2,}?|(?<n>l)\k<n>", "deepseek": r"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"}
-    patterns.pop("lazy")
-    patterns["lazy"] = r"a.*?b|\s{2,}?"
+    patterns |= PATTERNS
     for name, pattern in patterns.items():
         zoo(f"regex-{name}", split(pattern))
-    for name, normalizer in {"nfc": normalizers.NFC(), "nfd": normalizers.NFD(), "nfkc": normalizers.NFKC(), "nfkd": normalizers.NFKD(),
+    # DeepSeek LLM and Coder, DeepSeek V3, Falcon, CLIP
+    han = pre_tokenizers.Split(Regex("[一-龥ࠀ-一가-퟿]+"), "isolated")
+    lines = pre_tokenizers.Split(Regex("[\r\n]"), "isolated")
+    apart = pre_tokenizers.Digits(individual_digits=True)
+    isolated = lambda pattern: pre_tokenizers.Split(Regex(pattern), "isolated")
+    zoo("deepseek-llm", pre_tokenizers.Sequence([lines, isolated("\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-Ֆ]+"),
+                                                 isolated("\\s?[!-/:-~！-／：-～‘-‟　-。]+"), isolated(r"\s+$"), han, apart, plain]))
+    zoo("deepseek-coder", pre_tokenizers.Sequence([lines, isolated(r"\s?\p{L}+"), isolated(r"\s?\p{P}+"), han, apart, plain]))
+    zoo("deepseek-v3", pre_tokenizers.Sequence([isolated(r"\p{N}{1,3}"), isolated("[一-龥\u3040-ゟ゠-ヿ]+"), isolated(
+        r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"""), plain]))
+    zoo("falcon", pre_tokenizers.Sequence([pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.ByteLevel(add_prefix_space=False),
+                                           pre_tokenizers.Digits(individual_digits=False), isolated("[0-9][0-9][0-9]")]))
+    zoo("clip", pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"), "removed", True), plain]),
+        normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]))
+    zoo("delimiter", pre_tokenizers.Sequence([pre_tokenizers.CharDelimiterSplit(" "), pre_tokenizers.CharDelimiterSplit("é"), plain]))
+    zoo("fixed-length", pre_tokenizers.Sequence([pre_tokenizers.FixedLength(3), plain]))
+    for name in ("BloomTokenizerFast", "PreTrainedTokenizerFast"):
+        bloom = make(split(PATTERNS["bloom"]), [special(t) for t in ("<unk>", "<s>", "</s>", "<pad>")])
+        bloom.post_processor = processors.ByteLevel(trim_offsets=False)
+        goldens.folder("bloom" if name.startswith("Bloom") else "bloom-fast", bloom, {
+            "tokenizer_class": name, "add_prefix_space": False, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
+            {"model_type": "bloom"}, random=True)
+    for name, normalizer in {"nmt": normalizers.Nmt(), "bytes": normalizers.Sequence([normalizers.NFC(), normalizers.ByteLevel()]),
+                             "nfc": normalizers.NFC(), "nfd": normalizers.NFD(), "nfkc": normalizers.NFKC(), "nfkd": normalizers.NFKD(),
                              "lower": normalizers.Lowercase(), "accents": normalizers.StripAccents(),
                              "strip": normalizers.Strip(), "strip-left": normalizers.Strip(left=True, right=False),
                              "strip-right": normalizers.Strip(left=False, right=True),

@@ -92,7 +92,7 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--probes", o.probes_file,
-                  "Prompts: .json, .jsonl with {\"text\"} or .txt; left out: the paper's five")
+                  "Prompts: .json (a list of texts), .jsonl with {\"text\"} or .txt; left out: the paper's five")
       ->type_name("F");
 }
 

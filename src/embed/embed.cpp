@@ -16,6 +16,7 @@
 #include "core/machine.h"
 #include "core/text.h"
 #include "deltascape/error.h"
+#include "embed/own_tokenizer.h"
 #include "embed/probes.h"
 #include "embed/record_maker.h"
 #include "engine/engine.h"
@@ -116,17 +117,23 @@ struct Inputs {
   engine::Layout layout;
   engine::Taps taps;
   store::Comparable comparable;
+  std::vector<std::string> texts;              // of the probes
+  std::vector<std::vector<std::int64_t>> ids;  // as the base reads them
 };
 
 Inputs open_inputs(const std::string& base, const EmbedOptions& options, Progress& progress) {
-  Inputs out{
-      .base = Checkpoint::open(adapter::fetch_model(base, progress)), .layout = {}, .taps = {}, .comparable = {}};
+  Inputs out{.base = Checkpoint::open(adapter::fetch_model(base, progress)),
+             .layout = {},
+             .taps = {},
+             .comparable = {},
+             .texts = {},
+             .ids = {}};
   const auto tokenizer = out.base->tokenizer();
-  const auto texts =
-      options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
+  out.texts = options.probes_file.empty() ? embedding::default_probes() : embedding::read_probes(options.probes_file);
   Hasher hasher;
-  for (const std::string& text : texts) hasher.update(text);
-  out.layout = engine::make_layout(embedding::probe_ids(*tokenizer, texts));
+  for (const std::string& text : out.texts) hasher.update(text);
+  out.ids = embedding::probe_ids(*tokenizer, out.texts);
+  out.layout = engine::make_layout(out.ids);
   out.taps = engine::parse_taps(options.layer, options.position, out.base->spec());
   out.comparable = {.base = out.base->identity(),
                     .base_name = base,
@@ -195,6 +202,9 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
   }
+  embedding::OwnProbes own(inputs_.base->path(), inputs_.texts, inputs_.ids);
+  for (const Member& m : members) own.look(m.ref.name, m.path);
+  for (const std::string& line : own.notes()) progress_.note(line);
 }
 
 void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,

@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
+constexpr const char* kForms =
+    R"(["a probe", …], {"probes": ["a probe", …]} or {"task": "…", "input": "…", "templates": ["{task} {input}", …]})";
 
 // Python's str.format with the fields task and input: {{ and }} are braces.
 std::string filled(const std::string& pattern, const std::string& task, const std::string& input,
@@ -43,21 +45,43 @@ std::string filled(const std::string& pattern, const std::string& task, const st
 
 std::string text_of(const io::Json& value, const fs::path& file, const std::string& field) {
   if (!value.is_string())
-    throw Error(ErrorCode::kBadFile, "not a text", {.path = file.string(), .field = field, .expected = "a string"});
+    throw Error(ErrorCode::kBadFile, "not a text",
+                {.path = file.string(), .field = field, .expected = "a string", .found = value.type_name()});
   return value.get<std::string>();
 }
 
+// A probe of a list: its text, or the object that .jsonl has on a line.
+std::string probe_of(const io::Json& value, const fs::path& file, const std::string& field) {
+  return text_of(value.is_object() && value.contains("text") ? value.at("text") : value, file, field);
+}
+
+void require_utf8(std::string_view line, const fs::path& where) {
+  for (std::string_view rest = line; !rest.empty();) {
+    const std::size_t before = rest.size();
+    // U+FFFD itself takes three bytes.
+    if (io::take_utf8(rest) != io::kReplacement || before - rest.size() != 1) continue;
+    throw Error(ErrorCode::kBadFile, "this line is not UTF-8: save the file as UTF-8",
+                {.path = where.string(), .field = "byte " + std::to_string(line.size() - before + 1)});
+  }
+}
+
 std::vector<std::string> from_json(const fs::path& file) {
-  const io::Json json = io::read_json(file);
-  const io::JsonFields fields(json, file);
+  const io::Json json = io::parse_json(io::without_byte_order_mark(io::read_text(file, kMaxFile)), file);
   std::vector<std::string> out;
+  if (json.is_array()) {
+    for (std::size_t i = 0; i < json.size(); ++i) out.push_back(probe_of(json[i], file, "[" + std::to_string(i) + "]"));
+    return out;
+  }
+  if (!json.is_object())
+    throw Error(ErrorCode::kBadFile, "no probes",
+                {.path = file.string(), .expected = kForms, .found = json.type_name()});
+  const io::JsonFields fields(json, file);
   const bool plain = fields.has("probes");
   const io::Json* list = fields.find(plain ? "probes" : "templates");
-  if (list == nullptr || !list->is_array()) fields.fail("probes", "a list of texts, or templates with task and input");
+  if (list == nullptr || !list->is_array()) fields.fail(plain ? "probes" : "probes or templates", kForms);
   const std::string task = fields.string("task").value_or(""), input = fields.string("input").value_or("");
   for (const io::Json& item : *list) {
-    const std::string text = text_of(item, file, plain ? "probes" : "templates");
-    out.push_back(plain ? text : filled(text, task, input, file));
+    out.push_back(plain ? probe_of(item, file, "probes") : filled(text_of(item, file, "templates"), task, input, file));
   }
   return out;
 }
@@ -81,15 +105,17 @@ std::vector<std::string> from_lines(const fs::path& file, bool json_lines) {
     ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    require_utf8(line, file.string() + ":" + std::to_string(number));
     if (!json_lines) {
       out.push_back(unescape(line));
       continue;
     }
     const fs::path where = file.string() + ":" + std::to_string(number);
     const io::Json json = io::parse_json(line, where);
-    const io::JsonFields fields(json, where);
-    if (!fields.has("text")) fields.fail("text", "the probe");
-    out.push_back(text_of(*fields.find("text"), where, "text"));
+    if (!json.is_string() && !(json.is_object() && json.contains("text")))
+      throw Error(ErrorCode::kBadFile, "no probe on this line",
+                  {.path = where.string(), .field = "text", .expected = R"({"text": "a probe"})"});
+    out.push_back(probe_of(json, where, "text"));
   }
   return out;
 }

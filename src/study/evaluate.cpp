@@ -12,6 +12,7 @@
 #include "engine/translated.h"
 #include "store/names.h"
 #include "study/evaluator.h"
+#include "study/own_examples.h"
 
 namespace deltascape {
 namespace {
@@ -50,7 +51,8 @@ class Run {
         data_(study::read_evaluation(options, *base_)),
         shares_(options, *base_),
         weights_(base_, options.precision),
-        evaluator_(options, data_, *base_, shares_.passes) {
+        evaluator_(options, data_, base_->path(), shares_.passes),
+        own_(options, data_, *base_, shares_.passes) {
     weights_.limit(shares_.weights);
   }
 
@@ -88,7 +90,8 @@ class Run {
     if (adapter::holds_adapter(path)) {
       const auto adapter = adapter::Adapter::open(path, *base_);
       tell(model.name, adapter->notes());
-      return one(model, weights_, engine::operators_of(*adapter, base_->spec(), weights_.dtype()), told);
+      const auto operators = engine::operators_of(*adapter, base_->spec(), weights_.dtype());
+      return one(model, weights_, operators, told, evaluator_of(path, model.name, *base_, operators));
     }
     const auto full = Checkpoint::open(path);
     if (const auto error = model::misfit(*full, *base_)) throw *error;
@@ -96,20 +99,28 @@ class Run {
     if (!shares_.two) weights_.forget();
     Weights own(full, options_.precision);
     own.limit(shares_.weights);
-    return one(model, own, {}, told);
+    return one(model, own, {}, told, evaluator_of(full->path(), model.name, *full, {}));
   }
 
   void tell(const std::string& name, const std::vector<std::string>& notes) {
     for (const std::string& note : notes) progress_.note(name + ": " + note);
   }
 
+  // In the tokens of the variant's own tokenizer where it has one that differs.
+  const study::Evaluator* evaluator_of(const fs::path& path, const std::string& name, const Checkpoint& weights,
+                                       const VariantOperators& variant) {
+    return own_.of(path, name, study::table_rows(weights.spec(), variant), progress_);
+  }
+
+  // `evaluator`: null for the base's.
   Evaluation one(const ModelRef& model, Weights& weights, const VariantOperators& variant,
-                 const std::function<void(const Prediction&)>& told) {
-    auto predictions = evaluator_(weights, variant, [&](std::int64_t steps) {
+                 const std::function<void(const Prediction&)>& told, const study::Evaluator* evaluator = nullptr) {
+    if (evaluator == nullptr) evaluator = &evaluator_;
+    auto predictions = (*evaluator)(weights, variant, [&](std::int64_t steps) {
       done_ += steps;
       progress_.advance(steps);
     });
-    Evaluation out = evaluator_.summary(predictions);
+    Evaluation out = evaluator->summary(predictions);
     out.name = model.name;
     out.label = model.label;
     for (Prediction& p : predictions) {
@@ -126,6 +137,7 @@ class Run {
   Shares shares_;
   Weights weights_;
   study::Evaluator evaluator_;
+  study::OwnExamples own_;
   std::int64_t done_ = 0;  // steps of the current model
 };
 

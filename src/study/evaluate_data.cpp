@@ -22,27 +22,45 @@ void check_length(const EvaluateOptions& options, const model::ModelSpec& spec, 
                .found = std::to_string(tokens)});
 }
 
-}  // namespace
-
-EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base) {
+// Fills in the rows' tokens.
+void tokenize(const EvaluateOptions& options, const model::ModelSpec& spec, const text::Tokenizer& tokenizer,
+              EvaluationData& out) {
   const Metric metric = metric_named(options.metric);
   const bool choice = metric == Metric::kChoice, exact = metric == Metric::kExact;
-  EvaluationData out;
-  const auto kind = choice ? training::RowKind::kChoice : training::RowKind::kCompletion;
-  out.rows = training::read_rows(options.data, kind, options.limit);
-  const auto tokenizer = base.tokenizer();
-  out.end = training::end_token(base, *tokenizer);
+  out.tokens = tokenizer.vocabulary_size();
   for (const Row& row : out.rows) {
     std::vector<engine::Example> examples;
     for (const std::string& completion : row.completions) {
       const auto end = choice ? std::nullopt : out.end;
-      engine::Example e = training::example_of(*tokenizer, options.data, row, completion, end);
+      engine::Example e = training::example_of(tokenizer, options.data, row, completion, end);
       const auto said = exact ? options.tokens : static_cast<std::int64_t>(e.completion.size());
-      check_length(options, base.spec(), row, static_cast<std::int64_t>(e.prompt.size()) + said);
+      check_length(options, spec, row, static_cast<std::int64_t>(e.prompt.size()) + said);
       examples.push_back(std::move(e));
     }
     out.examples.push_back(std::move(examples));
   }
+}
+
+}  // namespace
+
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base) {
+  EvaluationData out;
+  const bool choice = metric_named(options.metric) == Metric::kChoice;
+  const auto kind = choice ? training::RowKind::kChoice : training::RowKind::kCompletion;
+  out.rows = training::read_rows(options.data, kind, options.limit);
+  const auto tokenizer = base.tokenizer();
+  out.end = training::end_token(base, *tokenizer);
+  tokenize(options, base.spec(), *tokenizer, out);
+  return out;
+}
+
+EvaluationData read_with(const EvaluateOptions& options, const model::Checkpoint& base, const EvaluationData& of_base,
+                         const std::filesystem::path& variant, const text::Tokenizer& tokenizer) {
+  EvaluationData out{.rows = of_base.rows};
+  const auto most = std::max(base.spec().vocabulary, static_cast<std::int64_t>(tokenizer.vocabulary_size()));
+  out.end = training::end_token(variant, most, tokenizer);
+  if (!out.end) out.end = of_base.end;
+  tokenize(options, base.spec(), tokenizer, out);
   return out;
 }
 

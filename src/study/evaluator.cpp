@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "engine/generate.h"
+#include "io/file.h"
 
 namespace deltascape::study {
 namespace {
@@ -58,7 +59,7 @@ void require_finite(double value, const training::Row& row) {
 
 }  // namespace
 
-Evaluator::Evaluator(const EvaluateOptions& options, const EvaluationData& data, const model::Checkpoint& base,
+Evaluator::Evaluator(const EvaluateOptions& options, const EvaluationData& data, const std::filesystem::path& tokenizer,
                      std::size_t bytes)
     : options_(options),
       data_(data),
@@ -67,9 +68,8 @@ Evaluator::Evaluator(const EvaluateOptions& options, const EvaluationData& data,
       bytes_(bytes) {
   for (const auto& row : data.examples) examples_.insert(examples_.end(), row.begin(), row.end());
   if (metric_ != Metric::kExact) return;
-  const auto& path = base.path();
-  detokenizer_ =
-      path.extension() == ".gguf" ? text::load_detokenizer(*io::GgufFile::open(path)) : text::load_detokenizer(path);
+  detokenizer_ = io::is_directory(tokenizer) ? text::load_detokenizer(tokenizer)
+                                             : text::load_detokenizer(*io::GgufFile::open(tokenizer));
 }
 
 std::int64_t Evaluator::steps() const { return static_cast<std::int64_t>(examples_.size()); }

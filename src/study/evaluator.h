@@ -1,6 +1,7 @@
 // Owns asking one variant about all examples: its answers or its likelihoods, in passes that fit into memory.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace deltascape::study {
 
 class Evaluator {
  public:
-  // All outlive it. `bytes`: what a pass may take beside the weights.
-  Evaluator(const EvaluateOptions& options, const EvaluationData& data, const model::Checkpoint& base,
+  // The first two outlive it. `tokenizer`: the folder or GGUF of the one that made `data`. `bytes`: what a pass may
+  // take beside the weights.
+  Evaluator(const EvaluateOptions& options, const EvaluationData& data, const std::filesystem::path& tokenizer,
             std::size_t bytes);
   // How many steps of progress one variant takes.
   std::int64_t steps() const;

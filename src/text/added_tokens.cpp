@@ -11,7 +11,7 @@ namespace {
 
 // Rust's \w, for single_word.
 bool is_word(std::string_view character) {
-  static const Regex word("[" + std::string(kRustWord) + "]", Regex::Syntax::kPcre, "the class of word characters");
+  static const Regex word("[" + std::string(kRustWord) + "]", "the class of word characters");
   std::vector<Match> matches;
   word.find_all(character, matches);
   return !matches.empty();

@@ -52,10 +52,9 @@ const io::Json& Component::array(std::string_view key) const {
 Regex Component::pattern() const {
   const io::Json* value = find("pattern");
   if (value && value->is_object() && value->size() == 1 && value->begin()->is_string()) {
-    const std::string where = where_ + ": pattern";
     const auto& text = value->begin()->get_ref<const std::string&>();
-    if (value->begin().key() == "String") return Regex(text, Regex::Syntax::kLiteral, where);
-    if (value->begin().key() == "Regex") return Regex(text, Regex::Syntax::kOniguruma, where);
+    if (value->begin().key() == "String") return Regex::literal(text);
+    if (value->begin().key() == "Regex") return Regex(text, where_ + ": pattern");
   }
   fail("pattern", "{\"String\": …} or {\"Regex\": …}");
 }

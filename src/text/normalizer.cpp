@@ -1,5 +1,5 @@
-// Owns the normalisers of `tokenizers`: Sequence, NFC/NFD/NFKC/NFKD, Lowercase, Strip, StripAccents, Prepend, Replace,
-// Precompiled, BertNormalizer.
+// The normalisers of `tokenizers`: Sequence, NFC/NFD/NFKC/NFKD, Nmt, Lowercase, Strip, StripAccents, Prepend, Replace,
+// Precompiled, ByteLevel, BertNormalizer.
 #include "text/normalizer.h"
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include "deltascape/error.h"
 #include "text/charsmap.h"
 #include "text/component.h"
+#include "text/pre_tokenizer.h"
 #include "text/regex.h"
 #include "text/unicode.h"
 
@@ -130,6 +131,39 @@ std::string bert(std::string text, const BertRules& rules) {
   return rules.lowercase ? lower_case(text) : text;
 }
 
+// SentencePiece's rules of that name without its compatibility forms: controls go, odd white space becomes a space.
+std::string nmt(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t at = i;
+    const char32_t c = next_code_point(text, i);
+    switch (c) {
+      case 0x9:
+      case 0xA:
+      case 0xC:
+      case 0xD:
+      case 0x1680:
+      case 0x200B:
+      case 0x200C:
+      case 0x200D:
+      case 0x200E:
+      case 0x200F:
+      case 0x2028:
+      case 0x2029:
+      case 0x2581:
+      case 0xFEFF:
+      case 0xFFFD: out += ' '; continue;
+      case 0x7F:
+      case 0x8F:
+      case 0x9F: continue;
+      default: break;
+    }
+    if (c == 0 || c >= 0x20) out.append(text, at, i - at);
+  }
+  return out;
+}
+
 std::unique_ptr<Normalizer> function(std::function<std::string(std::string)> body) {
   return std::make_unique<Function>(std::move(body));
 }
@@ -149,6 +183,14 @@ std::unique_ptr<Normalizer> make_normalizer(const io::Json& json, const std::str
   if (type == "NFD") return function([](std::string text) { return normalize(text, NormalForm::kNfd); });
   if (type == "NFKC") return function([](std::string text) { return normalize(text, NormalForm::kNfkc); });
   if (type == "NFKD") return function([](std::string text) { return normalize(text, NormalForm::kNfkd); });
+  if (type == "Nmt") return function([](std::string text) { return nmt(text); });
+  if (type == "ByteLevel") {
+    return function([](std::string text) {
+      std::string out;
+      for (const char c : text) out += byte_characters()[static_cast<unsigned char>(c)];
+      return out;
+    });
+  }
   if (type == "Lowercase") return function([](std::string text) { return lower_case(text); });
   if (type == "StripAccents") return function([](std::string text) { return strip_accents(text); });
   if (type == "Strip") {

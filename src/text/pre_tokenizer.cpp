@@ -1,5 +1,5 @@
-// Owns the pre-tokenisers of `tokenizers`: Sequence, ByteLevel, Split, Digits, Whitespace, WhitespaceSplit,
-// Punctuation, Metaspace, BertPreTokenizer.
+// The pre-tokenisers of `tokenizers`: Sequence, ByteLevel, Split, CharDelimiterSplit, Digits, FixedLength, Whitespace,
+// WhitespaceSplit, Punctuation, Metaspace, BertPreTokenizer.
 #include "text/pre_tokenizer.h"
 
 #include <array>
@@ -141,10 +141,28 @@ class SplitAt : public PreTokenizer {
   Behavior behavior_;
 };
 
+class FixedLength : public PreTokenizer {
+ public:
+  explicit FixedLength(std::int32_t length) : length_(length) {}
+  void apply(Pieces& pieces) const override {
+    const auto cut = [this](std::string_view text, std::vector<Match>& out) {
+      for (std::size_t end = 0; end < text.size();) {
+        const std::size_t begin = end;
+        for (std::int32_t i = 0; i < length_ && end < text.size(); ++i) end += utf8_length(text[end]);
+        out.push_back({begin, end});
+      }
+    };
+    split_pieces(pieces, cut, Behavior::kIsolated);
+  }
+
+ private:
+  std::int32_t length_;  // in code points
+};
+
 class ByteLevel : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
-    if (use_regex) pattern_.emplace(kGpt2Pattern, Regex::Syntax::kOniguruma, "GPT-2's pattern");
+    if (use_regex) pattern_.emplace(kGpt2Pattern, "GPT-2's pattern");
   }
   void apply(Pieces& pieces) const override {
     if (add_prefix_space_) prefix(pieces);
@@ -232,10 +250,14 @@ Behavior behavior_of(const Component& part, const std::string& when_absent) {
   part.fail("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
+std::string character(const Component& part, const char* key) {
+  std::string out = part.string(key);
+  if (out.empty() || utf8_length(out[0]) != out.size()) part.fail(key, "one character");
+  return out;
+}
+
 std::unique_ptr<PreTokenizer> make_metaspace(const Component& part) {
-  const std::string replacement = part.string("replacement");
-  if (replacement.empty() || utf8_length(replacement[0]) != replacement.size())
-    part.fail("replacement", "one character");
+  const std::string replacement = character(part, "replacement");
   std::string scheme = part.string("prepend_scheme", "always");
   if (!part.boolean("add_prefix_space", true)) {
     if (scheme != "never") part.fail("prepend_scheme", "never, as add_prefix_space is false");
@@ -273,12 +295,20 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const io::Json& json, const std
   if (type == "Split") {
     return std::make_unique<Split>(part.pattern(), behavior_of(part, ""), part.boolean("invert"));
   }
+  if (type == "CharDelimiterSplit") {
+    return std::make_unique<Split>(Regex::literal(character(part, "delimiter")), Behavior::kRemoved, false);
+  }
+  if (type == "FixedLength") {
+    const std::int32_t length = part.json().contains("length") ? part.integer("length") : 5;
+    if (length == 0) part.fail("length", "at least 1");
+    return std::make_unique<FixedLength>(length);
+  }
   if (type == "Digits") {
     return split_at(&is_numeric, part.boolean("individual_digits") ? Behavior::kIsolated : Behavior::kContiguous);
   }
   if (type == "Whitespace") {
     const std::string word(kRustWord);
-    Regex words("[" + word + "]+|[^" + word + R"(\p{White_Space}]+)", Regex::Syntax::kPcre, where);
+    Regex words("[" + word + "]+|[^" + word + R"(\p{White_Space}]+)", where);
     return std::make_unique<Split>(std::move(words), Behavior::kRemoved, true);
   }
   if (type == "WhitespaceSplit") return split_at(&is_white_space, Behavior::kRemoved);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "deltascape/error.h"
@@ -18,6 +19,8 @@ namespace {
 // The order in which transformers adds named special tokens.
 constexpr std::array kNamed = {"bos_token", "eos_token", "unk_token", "sep_token",
                                "pad_token", "cls_token", "mask_token"};
+
+constexpr std::int64_t kMaxTokenId = std::numeric_limits<std::int32_t>::max();
 
 bool is_token(const Json& json) { return json.is_string() || (json.is_object() && json.contains("content")); }
 
@@ -56,6 +59,17 @@ AddedToken added_token(const Json& json, const std::string& where) {
   return token;
 }
 
+AddedToken listed_token(const Json& json, const std::string& where) {
+  AddedToken out = added_token(json, where);
+  const io::JsonFields fields(json, where);
+  const auto id = fields.find("id");
+  if (id == nullptr || !id->is_number_integer() || *id < 0 || *id > kMaxTokenId)
+    fields.fail("id", "a number from 0 to 2^31 - 1");
+  for (const char* flag : {"single_word", "lstrip", "rstrip", "normalized", "special"})
+    if (!fields.boolean(flag)) fields.fail(flag, "true or false");
+  return out;
+}
+
 std::string special_text(const Json& settings, const char* key, const std::string& when_absent) {
   const auto place = settings.find(key);
   if (place == settings.end()) return when_absent;
@@ -74,7 +88,13 @@ SpecialTokens::SpecialTokens(const std::filesystem::path& folder, const Json& se
     extra_in_settings_ = true;
   }
   const auto decoder = settings_.find("added_tokens_decoder");
-  if (decoder != settings_.end() && decoder->is_object()) {
+  if (decoder != settings_.end() && !decoder->is_null()) {
+    if (!decoder->is_object())
+      throw Error(ErrorCode::kBadFile, "the added tokens have another shape than they should",
+                  {.path = where_,
+                   .field = "added_tokens_decoder",
+                   .expected = "an object of id -> token",
+                   .found = decoder->type_name()});
     for (const auto& [id, token] : decoder->items()) know(id, added_token(token, where_));
     return;
   }
@@ -155,9 +175,10 @@ std::vector<AddedToken> SpecialTokens::unnamed() const {
 void SpecialTokens::know(const std::string& id, AddedToken token) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
-  if (error != std::errc() || end != id.data() + id.size()) {
-    throw Error(ErrorCode::kBadFile, "an added token without a number",
-                {.path = where_, .field = "added_tokens_decoder", .expected = "an id", .found = id});
+  if (error != std::errc() || end != id.data() + id.size() || number < 0 || number > kMaxTokenId) {
+    throw Error(
+        ErrorCode::kBadFile, "an added token without an id",
+        {.path = where_, .field = "added_tokens_decoder", .expected = "a number from 0 to 2^31 - 1", .found = id});
   }
   by_content_[token.content] = token;
   by_id_[number] = std::move(token);

@@ -18,6 +18,8 @@ namespace deltascape::text {
 io::Json read_object_if_there(const std::filesystem::path& file);
 // {"content": …, "lstrip": …}; a string is a special token.
 AddedToken added_token(const io::Json& json, const std::string& where);
+// One of tokenizer.json's "added_tokens", which has an id and every flag.
+AddedToken listed_token(const io::Json& json, const std::string& where);
 
 // The text of settings[key], a string or an added token; Python's "None" for null and what is neither.
 std::string special_text(const io::Json& settings, const char* key, const std::string& when_absent);

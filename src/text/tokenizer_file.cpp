@@ -21,7 +21,9 @@ class Reader : public io::JsonSax {
  public:
   // A reader of a file that is a vocabulary as a whole begins inside of it.
   explicit Reader(bool only_vocabulary = false) : only_vocabulary_(only_vocabulary) {}
-  bool null() override { return value(nullptr); }
+  bool null() override {
+    return inside_ == Inside::kRest && at("merges") ? refuse("null", "model.merges") : value(nullptr);
+  }
   bool boolean(bool flag) override { return value(flag); }
   bool number_integer(std::int64_t number) override {
     return inside_ == Inside::kPieces ? score(static_cast<double>(number), static_cast<double>(number)) : value(number);
@@ -62,6 +64,8 @@ class Reader : public io::JsonSax {
   }
   bool start_array(std::size_t) override {
     if (inside_ == Inside::kMerges && depth_ == 1) {
+      if (file_.merges.size() > 0 && !pairs_) return refuse("a merge as a pair among merges as texts", "model.merges");
+      pairs_ = true;
       parts_.clear();
       ++depth_;
       return true;
@@ -143,6 +147,7 @@ class Reader : public io::JsonSax {
       parts_.push_back(std::move(text));
       return true;
     }
+    if (pairs_) return refuse("a merge as a text among merges as pairs", "model.merges");
     if (text.starts_with("#version")) return true;
     const std::size_t space = text.find(' ');
     if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
@@ -159,6 +164,7 @@ class Reader : public io::JsonSax {
   std::string outer_, inner_;
   Inside inside_ = Inside::kRest;
   std::size_t depth_ = 0;  // containers open inside a table
+  bool pairs_ = false;     // the merges are [left, right], not "left right"
   std::string token_;
   std::vector<std::string> parts_;
   double score_ = 0, rust_score_ = 0;

@@ -126,9 +126,10 @@ std::string text_member(const Json& object, const char* key) {
 
 BpeOptions model_options(const Component& model) {
   const Json& dropout = member(model.json(), "dropout");
+  if (!dropout.is_null() && !dropout.is_number()) model.fail("dropout", "a number or null");
   if (dropout.is_number() && dropout != 0) model.unsupported("dropout (encoding by chance)");
   BpeOptions out;
-  if (member(model.json(), "unk_token").is_string()) out.unk_token = model.string("unk_token");
+  if (!member(model.json(), "unk_token").is_null()) out.unk_token = model.string("unk_token");
   out.continuing_subword_prefix = model.string("continuing_subword_prefix", "");
   out.end_of_word_suffix = model.string("end_of_word_suffix", "");
   out.fuse_unk = model.boolean("fuse_unk", false);
@@ -182,18 +183,30 @@ void read_tokenizer_json(TokenizerFile& file, TokenizerSpec& spec) {
     throw Error(ErrorCode::kBadFile, "not a tokenizer",
                 {.path = where, .field = {}, .expected = "a JSON object", .found = json.type_name()});
   }
+  const auto bad = [&](const char* field, const char* expected, const Json& found) {
+    throw Error(ErrorCode::kBadFile, "a part of the tokenizer has another shape than it should",
+                {.path = where,
+                 .field = field,
+                 .expected = expected,
+                 .found = one_line(found.dump(-1, ' ', false, Json::error_handler_t::replace), 80)});
+  };
   read_model(file, spec);
   spec.normalizer = member(json, "normalizer");
   spec.pre_tokenizer = member(json, "pre_tokenizer");
   spec.post_processor = member(json, "post_processor");
   std::vector<AddedToken> tokens;
   const Json& added = member(json, "added_tokens");
-  if (added.is_array()) {
-    for (const Json& token : added) tokens.push_back(added_token(token, where + ": added_tokens"));
-  }
+  if (json.contains("added_tokens") && !added.is_array()) bad("added_tokens", "an array", added);
+  for (const Json& token : added) tokens.push_back(listed_token(token, where + ": added_tokens"));
   spec.added.push_back(std::move(tokens));
+  const Json& version = member(json, "version");
+  if (!version.is_null() && version != "1.0") bad("version", "1.0", version);
   const Json& truncation = member(json, "truncation");
-  spec.truncate_left = truncation.is_object() && text_member(truncation, "direction") == "Left";
+  if (truncation.is_null()) return;
+  const std::string direction = text_member(truncation, "direction");
+  if (truncation.contains("direction") && direction != "Left" && direction != "Right")
+    bad("truncation.direction", "Left or Right", member(truncation, "direction"));
+  spec.truncate_left = direction == "Left";
 }
 
 }  // namespace

@@ -97,10 +97,13 @@ std::string hash_of(const std::vector<std::vector<Example>>& rows) {
 }  // namespace
 
 std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text::Tokenizer& tokenizer) {
+  return end_token(base.path(), base.spec().vocabulary, tokenizer);
+}
+
+std::optional<std::int64_t> end_token(const fs::path& path, std::int64_t vocabulary, const text::Tokenizer& tokenizer) {
   const auto known = [&](std::optional<std::int64_t> id) {
-    return id && *id >= 0 && *id < base.spec().vocabulary ? id : std::nullopt;
+    return id && *id >= 0 && *id < vocabulary ? id : std::nullopt;
   };
-  const fs::path& path = base.path();
   if (path.extension() == ".gguf") return known(io::GgufFile::open(path)->integer("tokenizer.ggml.eos_token_id"));
   const text::SpecialTokens special(path, text::read_object_if_there(path / "tokenizer_config.json"), {});
   if (const auto text = special.content("eos_token", io::Json::object())) {

@@ -12,6 +12,7 @@ namespace deltascape::embedding {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -61,6 +62,30 @@ TEST_F(Probes, ErrorsNameFileAndPlace) {
   EXPECT_THAT(error_of(write("h.txt", "\n  \n")), HasSubstr("no probe"));
   EXPECT_THAT(error_of(write("i.yaml", "x")), HasSubstr(".jsonl"));
   EXPECT_THAT(error_of(folder_ / "none.txt"), HasSubstr("none.txt"));
+}
+
+TEST_F(Probes, AListOfTextsIsTaken) {
+  EXPECT_THAT(read_probes(write("list.json", R"(["one", "two\nlines", {"text": "three"}])")),
+              ElementsAre("one", "two\nlines", "three"));
+  EXPECT_THAT(read_probes(write("marked.json", "\xEF\xBB\xBF[\"one\"]")), ElementsAre("one"));
+  EXPECT_THAT(read_probes(write("objects.json", R"({"probes": [{"text": "one"}]})")), ElementsAre("one"));
+  EXPECT_THAT(read_probes(write("texts.jsonl", "\"one\"\n{\"text\": \"two\"}\n")), ElementsAre("one", "two"));
+  EXPECT_THAT(error_of(write("numbers.json", "[\"a\", 1]")), AllOf(HasSubstr("numbers.json"), HasSubstr("[1]")));
+  EXPECT_THAT(error_of(write("none.json", "[]")), HasSubstr("no probe"));
+  for (const char* other : {"3", "\"one\"", "{}", R"({"prompts": ["one"]})", R"({"probes": "one"})"})
+    EXPECT_THAT(error_of(write("other.json", other)), AllOf(HasSubstr("other.json"), HasSubstr("\"templates\"")))
+        << other;
+}
+
+TEST_F(Probes, WhatIsNotUtf8IsRefusedByLineAndByte) {
+  EXPECT_THAT(error_of(write("latin.txt", "one\nna\xEFve\n")), AllOf(HasSubstr("latin.txt:2"), HasSubstr("byte 3")));
+  EXPECT_THAT(error_of(write("cut.txt", "\xE2\x82")), AllOf(HasSubstr("cut.txt:1"), HasSubstr("UTF-8")));
+  EXPECT_THAT(error_of(write("utf16.txt", std::string("\xFF\xFEo\0n\0", 6))), HasSubstr("utf16.txt:1"));
+  EXPECT_THAT(error_of(write("latin.jsonl", "\n{\"text\": \"na\xEFve\"}\n")),
+              AllOf(HasSubstr("latin.jsonl:2"), HasSubstr("byte 13")));
+  EXPECT_THAT(error_of(write("latin.json", "[\"na\xEFve\"]")), AllOf(HasSubstr("latin.json"), HasSubstr("UTF-8")));
+  EXPECT_THAT(read_probes(write("good.txt", "na\u00EFve \uFFFD \U0001F600\n")),
+              ElementsAre("na\u00EFve \uFFFD \U0001F600"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 
@@ -18,14 +19,28 @@ using ::testing::HasSubstr;
 
 fs::path eval_folder() { return testing::goldens_folder("eval", "make_eval_goldens.py"); }
 
+class Notes final : public Progress {
+ public:
+  explicit Notes(std::vector<std::string>& lines) : lines_(lines) {}
+  void begin(std::string_view, std::int64_t) override {}
+  void advance(std::int64_t) override {}
+  void note(std::string_view line) override { lines_.emplace_back(line); }
+
+ private:
+  std::vector<std::string>& lines_;
+};
+
 struct Outcome {
   EvaluateReport report;
   std::map<std::string, std::vector<Prediction>> predictions;  // by model
+  std::vector<std::string> notes;
 };
 
 Outcome run(EvaluateOptions options, const std::vector<ModelRef>& models) {
   Outcome out;
-  out.report = evaluate(models, options, [&](const Prediction& p) { out.predictions[p.name].push_back(p); });
+  Notes notes(out.notes);
+  out.report = evaluate(
+      models, options, [&](const Prediction& p) { out.predictions[p.name].push_back(p); }, notes);
   return out;
 }
 
@@ -121,6 +136,94 @@ TEST_P(Evaluates, AnswersOfTransformersAndPeft) {
 
 INSTANTIATE_TEST_SUITE_P(Goldens, Evaluates, ::testing::Values("llama", "gemma3", "gpt2", "t5"),
                          [](const auto& p) { return p.param; });
+
+// Variants with a tokenizer in their folder; one of them is the base's, saved again with a chat template.
+class OwnTokenizers : public ::testing::Test {
+ protected:
+  EvaluateOptions options(const std::string& metric) const {
+    EvaluateOptions out = {
+        .base = (testing::models_folder() / "llama/base").string(),
+        .data = (eval_folder() / (metric == "choice" ? "call_choices.jsonl" : "calls.jsonl")).string(),
+        .metric = metric,
+        .precision = "fp64"};
+    out.tokens = index_.at("tokens");
+    return out;
+  }
+  Outcome all(const std::string& metric) const {
+    std::vector<ModelRef> models;
+    for (const auto& [name, result] : index_.at("own").items())
+      models.push_back({(eval_folder() / "own" / name).string(), "", name});
+    Outcome out = run(options(metric), models);
+    EXPECT_EQ(out.report.results.size(), models.size() + 1);
+    for (const EmbedFailure& f : out.report.failed) ADD_FAILURE() << f.name << ": " << f.error;
+    for (const ModelRef& m : models)
+      EXPECT_EQ(std::ranges::count_if(out.notes, [&](const std::string& n) { return n.starts_with(m.name + ": "); }),
+                m.name == "lora_qv" ? 0 : 1)
+          << m.name;
+    return out;
+  }
+  void expect_losses(const Outcome& got) const {
+    for (const auto& [name, want] : index_.at("own").items()) {
+      const auto& predictions = got.predictions.at(name);
+      ASSERT_EQ(predictions.size(), want["losses"].size());
+      for (std::size_t i = 0; i < predictions.size(); ++i) {
+        EXPECT_EQ(predictions[i].tokens, want["tokens"][i].get<std::int64_t>()) << name << ", line " << i + 1;
+        EXPECT_NEAR(predictions[i].loss, want["losses"][i].get<double>(), 1e-4) << name << ", line " << i + 1;
+      }
+    }
+  }
+  // A copy of lora_qv whose tokenizer.json is this.
+  ModelRef with_tokenizer(const std::string& content) const {
+    const fs::path folder = folder_.path() / "own";
+    fs::remove_all(folder);
+    fs::copy(testing::models_folder() / "llama/lora_qv", folder);
+    std::ofstream(folder / "tokenizer.json") << content;
+    return {folder.string(), "", "own"};
+  }
+
+  testing::TemporaryFolder folder_;
+  io::Json index_ = io::read_json(eval_folder() / "index.json");
+};
+
+TEST_F(OwnTokenizers, LossesOfTransformersWithThem) { expect_losses(all("loss")); }
+
+TEST_F(OwnTokenizers, ChoicesAndAnswersOfTransformersWithThem) {
+  const Outcome choices = all("choice"), answers = all("exact");
+  const auto bare = [](const std::string& text) { return text.starts_with(' ') ? text.substr(1) : text; };
+  for (const auto& [name, want] : index_.at("own").items()) {
+    for (std::size_t i = 0; i < want["likelihoods"].size(); ++i)
+      for (std::size_t k = 0; k < want["likelihoods"][i].size(); ++k)
+        EXPECT_NEAR(choices.predictions.at(name)[i].likelihoods[k], want["likelihoods"][i][k].get<double>(), 1e-4)
+            << name << " " << i << " " << k;
+    for (std::size_t i = 0; i < want["answers"].size(); ++i)
+      EXPECT_EQ(bare(answers.predictions.at(name)[i].said), bare(want["answers"][i])) << name << ", line " << i + 1;
+  }
+}
+
+TEST_F(OwnTokenizers, BrokenOnesFailTheirVariantAlone) {
+  const auto failure = [&](const std::string& content) {
+    const Outcome got = run(options("loss"), {with_tokenizer(content)});
+    EXPECT_EQ(got.report.results.size(), 1u);
+    EXPECT_EQ(got.report.failed.size(), 1u);
+    const std::string error = got.report.failed.empty() ? "" : got.report.failed[0].error;
+    EXPECT_THAT(error, ::testing::Not(HasSubstr("\n")));
+    return error;
+  };
+  EXPECT_THAT(failure("{\"model\""), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(failure("[]"), HasSubstr("tokenizer.json"));
+  // Tokens that the tables do not have: the adapter was saved without them.
+  io::Json grown = io::read_json(eval_folder() / "own/full_grown/tokenizer.json");
+  EXPECT_THAT(failure(grown.dump()), AllOf(HasSubstr("no row"), HasSubstr("360")));
+}
+
+TEST_F(OwnTokenizers, UnsupportedOnesLeaveTheBases) {
+  io::Json odd = io::read_json(testing::models_folder() / "llama/base/tokenizer.json");
+  odd["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
+  const Outcome got = run(options("loss"), {with_tokenizer(odd.dump())});
+  ASSERT_EQ(got.report.results.size(), 2u);
+  ASSERT_EQ(got.notes.size(), 1u);
+  EXPECT_THAT(got.notes[0], AllOf(HasSubstr("own: "), HasSubstr("UnicodeScripts")));
+}
 
 // One model, data written in the test.
 class OneModel : public ::testing::Test {

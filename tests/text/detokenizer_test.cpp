@@ -67,8 +67,11 @@ TEST(Detokenizer, GivesAGgufsTextBack) {
 TEST(Detokenizer, SpecialAndUnknownIdsAndBrokenBytesAreNoText) {
   const TemporaryFolder folder;
   io::Json json = small_tokenizer();
-  json["added_tokens"] = {{{"id", 29}, {"content", "<end>"}, {"special", true}},
-                          {{"id", 30}, {"content", "<tool>"}, {"special", false}}};
+  const auto added = [](int id, const char* content, bool special) {
+    return io::Json{{"id", id},        {"content", content}, {"special", special},  {"normalized", false},
+                    {"lstrip", false}, {"rstrip", false},    {"single_word", false}};
+  };
+  json["added_tokens"] = {added(29, "<end>", true), added(30, "<tool>", false)};
   folder.write("tokenizer.json", json);
   folder.write("tokenizer_config.json", io::Json::object());
   const Detokenizer back = load_detokenizer(folder.path());

@@ -76,8 +76,8 @@ TEST(TokenizerFolder, RefusesByName) {
   };
   const auto type = [](const char* name) { return Json{{"type", name}}; };
   constexpr ErrorCode kUnsupported = ErrorCode::kUnsupported;
-  expect_refused(with("normalizer", {{"type", "Sequence"}, {"normalizers", Json::array({type("Nmt")})}}), kUnsupported,
-                 "Nmt");
+  expect_refused(with("normalizer", {{"type", "Sequence"}, {"normalizers", Json::array({type("Own")})}}), kUnsupported,
+                 "Own");
   expect_refused(with("pre_tokenizer", type("UnicodeScripts")), kUnsupported, "UnicodeScripts");
   expect_refused(with("post_processor", type("Custom")), kUnsupported, "Custom");
   Json json = small_tokenizer();
@@ -124,6 +124,68 @@ TEST(TokenizerFolder, BrokenFilesAreOneClearLine) {
   json = small_tokenizer();
   json["model"]["unk_token"] = "missing";
   EXPECT_THROW(load(json)->encode("\u00E9 A"), Error);
+}
+
+// `tokenizers` 0.23 refuses all of these but the id of 2^31, which it replaces by another.
+TEST(TokenizerFolder, AddedTokensHaveTheirShape) {
+  const Json good = {{"id", 29},        {"content", "<s>"}, {"special", true},     {"normalized", false},
+                     {"lstrip", false}, {"rstrip", false},  {"single_word", false}};
+  const auto with = [](const Json& added) {
+    Json json = small_tokenizer();
+    json["added_tokens"] = added;
+    return json;
+  };
+  EXPECT_THAT(load(with(Json::array({good})))->encode("a<s>"), ElementsAre(0, 29));
+  for (const Json& id : {Json(2147483648u), Json(4294967296u), Json(-1), Json(4.0), Json("29"), Json(nullptr)}) {
+    Json token = good;
+    token["id"] = id;
+    expect_refused(with(Json::array({token})), ErrorCode::kBadFile, "id");
+  }
+  for (const auto& [key, value] : good.items()) {
+    Json token = good;
+    token.erase(key);
+    expect_refused(with(Json::array({token})), ErrorCode::kBadFile, key);
+    token[key] = Json::array();
+    expect_refused(with(Json::array({token})), ErrorCode::kBadFile, key);
+  }
+  expect_refused(with({{"<s>", 29}}), ErrorCode::kBadFile, "added_tokens");
+  expect_refused(with(nullptr), ErrorCode::kBadFile, "added_tokens");
+  expect_refused(with(Json::array({"<s>"})), ErrorCode::kBadFile, "added_tokens");
+  for (const char* id : {"2147483648", "-1", "1.5", "x"}) {
+    expect_refused(small_tokenizer(), ErrorCode::kBadFile, "added_tokens_decoder",
+                   {{"added_tokens_decoder", {{id, {{"content", "<s>"}}}}}});
+  }
+  expect_refused(small_tokenizer(), ErrorCode::kBadFile, "added_tokens_decoder",
+                 {{"added_tokens_decoder", Json::array()}});
+}
+
+// What `tokenizers` 0.23 refuses too.
+TEST(TokenizerFolder, OtherShapesAreRefused) {
+  const auto changed = [](const char* key, const Json& value) {
+    Json json = small_tokenizer();
+    json["model"][key] = value;
+    return json;
+  };
+  constexpr ErrorCode kBad = ErrorCode::kBadFile;
+  expect_refused(changed("merges", nullptr), kBad, "merges");
+  expect_refused(changed("merges", Json::object()), kBad, "merges");
+  expect_refused(changed("merges", {Json::array({"a", "b"}), "ab c"}), kBad, "merges");
+  expect_refused(changed("merges", {"a b", Json::array({"ab", "c"})}), kBad, "merges");
+  expect_refused(changed("merges", {Json::array({"a", 1})}), kBad, "merges");
+  expect_refused(changed("unk_token", 3), kBad, "unk_token");
+  expect_refused(changed("dropout", "x"), kBad, "dropout");
+  expect_refused(changed("vocab", nullptr), kBad, "vocab");
+  for (const Json& id : {Json(0.0), Json("0"), Json(nullptr), Json(4294967296u)}) {
+    Json json = small_tokenizer();
+    json["model"]["vocab"]["q"] = id;
+    expect_refused(json, kBad, "vocab");
+  }
+  Json json = small_tokenizer();
+  json["version"] = "2.0";
+  expect_refused(json, kBad, "version");
+  json = small_tokenizer();
+  json["truncation"] = {{"direction", "Up"}};
+  expect_refused(json, kBad, "truncation");
 }
 
 TEST(TokenizerFolder, EveryTruncationOfAFileIsAnErrorAndNoCrash) {
