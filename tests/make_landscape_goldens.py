@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
-from sklearn.metrics import silhouette_samples, silhouette_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_samples, silhouette_score
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.metrics.pairwise import cosine_similarity
 
 
@@ -43,6 +44,20 @@ def silhouettes(x, labels):
     }
 
 
+def agreement(labels, found):
+    table = contingency_matrix(labels, found)
+    return {"adjusted_rand": float(adjusted_rand_score(labels, found)),
+            "mutual_information": float(normalized_mutual_info_score(labels, found)),
+            "purity": float(table.max(axis=0).sum() / table.sum())}
+
+
+def nearest(distance):
+    """The nearest other member of each."""
+    d = distance.copy()
+    np.fill_diagonal(d, np.inf)
+    return d.argmin(axis=1).tolist()
+
+
 def best_k(distance):
     scores = {}
     for k in range(2, min(20, len(distance) - 1) + 1):
@@ -57,15 +72,17 @@ def case(name, x, labels, folder, with_tsne=True):
     unit = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
     pca = PCA(n_components=2, svd_solver="full").fit(x.astype(np.float64))
     k, fit = best_k(distance)
+    found = {n: AgglomerativeClustering(n_clusters=n, metric="precomputed", linkage="average").fit_predict(distance)
+             for n in (2, 3, 5, 8)}
+    cosines = cosine_similarity(x.astype(np.float64))
     golden = {
         "embeddings": [[float(v) for v in row] for row in x],
+        "agreement": {str(n): agreement(labels, groups) for n, groups in found.items()},
+        "nearest": nearest(1 - cosines),
         "labels": [f"class-{label}" for label in labels.tolist()],
-        "cosines": cosine_similarity(x.astype(np.float64)).tolist(),
+        "cosines": cosines.tolist(),
         "silhouette": silhouettes(x, labels),
-        "agglomerative": {
-            str(n): AgglomerativeClustering(n_clusters=n, metric="precomputed", linkage="average")
-            .fit_predict(distance).tolist() for n in (2, 3, 5, 8)
-        },
+        "agglomerative": {str(n): groups.tolist() for n, groups in found.items()},
         "agglomerative_k": k,
         "agglomerative_fit": fit,
         "kmeans": KMeans(n_clusters=len(set(labels.tolist())), n_init=10, random_state=0).fit_predict(unit).tolist(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,10 @@ struct Comparable {
 };
 
 struct Record {
-  std::string name;   // unique in a store
-  std::string label;  // class, or empty
-  std::string path;   // where the variant was read from
+  std::string name;                  // unique in a store
+  std::string label;                 // class, or empty
+  std::string path;                  // where the variant was read from: absolute, or a hub id
+  std::vector<std::string> aliases;  // other names and paths of the same content
   Comparable comparable;
   std::string variant_hash;  // content hash
   std::string program_version;
@@ -38,9 +40,21 @@ struct Record {
   // Standard error of the mean over probes ("probe sensitivity"), [layers, dim].
   std::vector<float> standard_error;
   double norm = 0;           // ‖Δ‖ of the last row
-  double relative_norm = 0;  // ‖Δ‖ / ‖h‖, h the base's mean hidden state at the same tap
-  double numeric_error = 0;  // measured relative numerical error, 0 when not measured
-  bool no_effect = false;    // a zero delta: cosines are null
+  double relative_norm = 0;  // ‖Δ‖ / ‖h‖, h the base's mean hidden state at the same tap; see known_relative_norm()
+  double numeric_error = 0;             // measured relative numerical error, 0 when not measured
+  bool no_effect = false;               // a zero delta: cosines are null
+  std::optional<std::int64_t> cluster;  // where `deltascape cluster` last put it
+  std::string cluster_name;
 };
+
+// What a record knows of itself: imported rows may lack numbers, and a missing one is no zero.
+inline std::optional<double> known_relative_norm(const Record& r) {
+  return r.relative_norm > 0 || r.norm == 0 ? std::optional(r.relative_norm) : std::nullopt;
+}
+inline std::optional<double> known_numeric_error(const Record& r) {
+  return r.numeric_error > 0 ? std::optional(r.numeric_error) : std::nullopt;
+}
+// One probe has no standard error.
+inline bool knows_standard_error(const Record& r) { return !r.standard_error.empty() && r.probe_count != 1; }
 
 }  // namespace deltascape::store

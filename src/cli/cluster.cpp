@@ -1,4 +1,5 @@
 // Owns `deltascape cluster`: clusters, silhouette and the cosine matrix of a store.
+#include <algorithm>
 #include <map>
 
 #include "cli/options.h"
@@ -13,11 +14,12 @@ namespace deltascape::cli {
 namespace {
 
 constexpr std::size_t kMaxPrintedMatrix = 24;  // wider does not fit a screen
+constexpr std::size_t kMostStrays = 20;        // lines
 constexpr std::size_t kMaxJsonMatrix = 20000;  // what cosine_matrix() takes
 
 struct ClusterVerb {
   StoreView view;
-  std::string method = "auto", matrix_file;
+  std::string method = "auto", matrix_file, out;
   std::size_t k = 0;
   std::uint64_t seed = 0;
 };
@@ -63,25 +65,92 @@ void write_matrix(const std::vector<store::Record>& records, const landscape::Co
   io::write_file_atomically(file, std::string_view(out));
 }
 
+Json clusters_json(const std::vector<landscape::Cluster>& clusters) {
+  Json out = Json::array();
+  for (const auto& c : clusters) out.push_back({{"id", c.id}, {"name", c.name}, {"members", c.members}});
+  return out;
+}
+
+const std::string& cluster_name(const landscape::Clustering& clustering, std::size_t record) {
+  static const std::string kNone;
+  const auto& place = clustering.assignment[record];
+  return place ? clustering.found.clusters[*place].name : kNone;
+}
+
+// {agreement, strays}: null and [] without labels.
+void add_agreement(const landscape::Clustering& clustering, const std::vector<store::Record>& records, Json& out) {
+  Json strays = Json::array();
+  out["agreement"] = nullptr;
+  if (const auto& a = clustering.agreement) {
+    out["agreement"] = {{"variants", a->clusters.members},
+                        {"adjusted_rand", a->clusters.adjusted_rand},
+                        {"mutual_information", a->clusters.mutual_information},
+                        {"purity", a->clusters.purity},
+                        {"nearest", json_number(a->nearest)}};
+    for (const landscape::Surroundings& s : a->strays)
+      strays.push_back({{"name", records[s.record].name},
+                        {"label", records[s.record].label},
+                        {"nearest", records[s.nearest].name},
+                        {"nearest_label", records[s.nearest].label},
+                        {"cosine", s.cosine},
+                        {"cluster", *clustering.assignment[s.record]},
+                        {"cluster_labels", s.of_cluster}});
+  }
+  out["strays"] = std::move(strays);
+}
+
 Json clustering_json(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
                      const landscape::CosineMatrix* matrix) {
   Json classes = Json::array();
   if (clustering.silhouette)
     for (const auto& c : clustering.silhouette->classes)
       classes.push_back({{"label", c.label}, {"members", c.members}, {"silhouette", json_number(c.average)}});
-  Json clusters = Json::array();
-  for (const auto& c : clustering.clusters)
-    clusters.push_back({{"id", c.id}, {"name", c.name}, {"members", c.members}});
   Json names = Json::array();
   for (const auto& record : records) names.push_back(record.name);
-  return {{"silhouette", clustering.silhouette ? json_number(clustering.silhouette->average) : Json(nullptr)},
-          {"classes", std::move(classes)},
-          {"method", method_name(clustering.method)},
-          {"fit", json_number(clustering.fit)},
-          {"clusters", std::move(clusters)},
-          {"no_effect", clustering.no_effect},
-          {"names", std::move(names)},
-          {"matrix", matrix ? matrix_json(*matrix) : Json(nullptr)}};
+  Json out = {{"silhouette", clustering.silhouette ? json_number(clustering.silhouette->average) : Json(nullptr)},
+              {"classes", std::move(classes)},
+              {"method", method_name(clustering.method)},
+              {"fit", json_number(clustering.fit)},
+              {"clusters", clusters_json(clustering.clusters)},
+              {"found", nullptr}};
+  if (clustering.method == landscape::ClusterMethod::kLabels)
+    out["found"] = {{"method", method_name(clustering.found.method)},
+                    {"fit", json_number(clustering.found.fit)},
+                    {"clusters", clusters_json(clustering.found.clusters)}};
+  add_agreement(clustering, records, out);
+  out["no_effect"] = clustering.no_effect;
+  out["names"] = std::move(names);
+  out["matrix"] = matrix ? matrix_json(*matrix) : Json(nullptr);
+  return out;
+}
+
+// One line a variant; a cluster is empty for one without effect.
+void write_assignments(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
+                       const std::string& file) {
+  std::string out = "name,label,cluster,cluster_name\n";
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto& place = clustering.assignment[i];
+    out.append(report::csv_field(records[i].name)).append(",").append(report::csv_field(records[i].label)).append(",");
+    out.append(place ? std::to_string(*place) : "").append(",");
+    out.append(report::csv_field(cluster_name(clustering, i))).append("\n");
+  }
+  io::write_file_atomically(file, std::string_view(out));
+}
+
+// A store that may only be read keeps nothing; the clusters are printed all the same.
+void keep(const StoreView& view, const landscape::Clustering& clustering, const std::vector<store::Record>& records,
+          const Console& console) {
+  std::vector<store::Assignment> assignments;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    store::Assignment one{records[i].name, std::nullopt, cluster_name(clustering, i)};
+    if (clustering.assignment[i]) one.cluster = static_cast<std::int64_t>(*clustering.assignment[i]);
+    assignments.push_back(std::move(one));
+  }
+  try {
+    view.open(store::Store::Mode::kReadWrite)->keep_clusters(assignments);
+  } catch (const Error& e) {
+    console.note(std::string("the clusters are not kept for `deltascape map`: ") + e.what());
+  }
 }
 
 void print_silhouette(const landscape::Clustering& clustering, const Console& console) {
@@ -100,19 +169,77 @@ void print_silhouette(const landscape::Clustering& clustering, const Console& co
                        " alone in their class, " + std::to_string(s.no_effect) + " without effect");
 }
 
-void print_clusters(const landscape::Clustering& clustering, const Console& console) {
+// "math 5, code 1": the labels of a cluster's members, the most frequent first.
+std::string labels_of(const landscape::Cluster& cluster, const std::map<std::string, std::string>& label_of) {
+  std::map<std::string, std::size_t> counts;
+  for (const std::string& member : cluster.members) ++counts[label_of.at(member)];
+  std::vector<std::pair<std::string, std::size_t>> order(counts.begin(), counts.end());
+  std::ranges::stable_sort(order, [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> out;
+  for (const auto& [label, count] : order)
+    out.push_back((label.empty() ? "no label" : label) + " " + std::to_string(count));
+  return listed(out);
+}
+
+void print_clusters(const std::string& method, std::optional<double> fit,
+                    const std::vector<landscape::Cluster>& clusters, const std::map<std::string, std::string>* label_of,
+                    const Console& console) {
+  using report::Align;
   console.print_line("");
-  console.print_line("clusters by " + method_name(clustering.method) +
-                     (clustering.fit ? ", fit " + ratio(clustering.fit) : ""));
-  report::Table table({{"id", report::Align::kRight},
-                       {"name", report::Align::kLeft},
-                       {"size", report::Align::kRight},
-                       {"members", report::Align::kLeft}});
-  for (const auto& c : clustering.clusters) {
-    table.add(
-        {std::to_string(c.id), c.name.empty() ? "-" : c.name, std::to_string(c.members.size()), listed(c.members)});
+  console.print_line("clusters by " + method + (fit ? ", fit " + ratio(fit) : ""));
+  std::vector<report::Column> columns = {{"id", Align::kRight}, {"name", Align::kLeft}, {"size", Align::kRight}};
+  if (label_of) columns.push_back({"labels", Align::kLeft});
+  columns.push_back({"members", Align::kLeft});
+  report::Table table(columns);
+  for (const auto& c : clusters) {
+    std::vector<std::string> cells = {std::to_string(c.id), c.name.empty() ? "-" : c.name,
+                                      std::to_string(c.members.size())};
+    if (label_of) cells.push_back(labels_of(c, *label_of));
+    cells.push_back(listed(c.members));
+    table.add(std::move(cells));
   }
   console.print_table(table);
+}
+
+void print_agreement(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
+                     const Console& console) {
+  using report::Align;
+  if (!clustering.agreement) return;
+  const landscape::LabelAgreement& a = *clustering.agreement;
+  console.print_line("");
+  console.print_line("labels and vectors: adjusted Rand " + ratio(a.clusters.adjusted_rand) +
+                     ", normalised mutual information " + ratio(a.clusters.mutual_information) + ", purity " +
+                     ratio(a.clusters.purity) + " of " + std::to_string(a.clusters.members) +
+                     " labelled; nearest neighbour of the same label " + ratio(a.nearest));
+  if (a.strays.empty()) return;
+  console.print_line("among other labels: " + std::to_string(a.strays.size()));
+  report::Table table({{"name", Align::kLeft},
+                       {"label", Align::kLeft},
+                       {"nearest", Align::kLeft},
+                       {"its label", Align::kLeft},
+                       {"cosine", Align::kRight},
+                       {"cluster", Align::kRight},
+                       {"mostly", Align::kLeft}});
+  for (std::size_t i = 0; i < a.strays.size() && i < kMostStrays; ++i) {
+    const landscape::Surroundings& s = a.strays[i];
+    table.add({records[s.record].name, records[s.record].label, records[s.nearest].name, records[s.nearest].label,
+               ratio(s.cosine), std::to_string(*clustering.assignment[s.record]), listed(s.of_cluster)});
+  }
+  console.print_table(table);
+  if (a.strays.size() > kMostStrays)
+    console.note(std::to_string(a.strays.size() - kMostStrays) + " more stand among other labels; --json lists them");
+}
+
+void print_clustering(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
+                      const Console& console) {
+  print_silhouette(clustering, console);
+  const bool by_labels = clustering.method == landscape::ClusterMethod::kLabels;
+  if (by_labels) print_clusters("labels", std::nullopt, clustering.clusters, nullptr, console);
+  std::map<std::string, std::string> label_of;
+  for (const auto& record : records) label_of[record.name] = record.label;
+  print_clusters(method_name(clustering.found.method), clustering.found.fit, clustering.found.clusters,
+                 clustering.agreement ? &label_of : nullptr, console);
+  print_agreement(clustering, records, console);
   for (const std::string& name : clustering.no_effect) console.note(name + " has no effect and is in no found cluster");
 }
 
@@ -131,12 +258,12 @@ void print_matrix(const std::vector<store::Record>& records, const landscape::Co
 }
 
 int cluster(const ClusterVerb& verb, const Console& console) {
-  landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, verb.view.row()};
-  // A number of clusters is a wish to find them, not to read labels.
-  if (options.method == landscape::ClusterMethod::kAuto && verb.k > 0)
-    options.method = landscape::ClusterMethod::kAgglomerative;
-  const std::vector<store::Record> records = verb.view.records();
+  const Selection selection = verb.view.select(console);
+  const std::vector<store::Record>& records = selection.records;
+  const landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
   const landscape::Clustering clustering = landscape::cluster(records, options);
+  if (!verb.out.empty()) write_assignments(clustering, records, verb.out);
+  if (!records.empty()) keep(verb.view, clustering, records, console);
 
   const bool small = records.size() <= kMaxPrintedMatrix;
   std::optional<landscape::CosineMatrix> matrix;
@@ -150,8 +277,7 @@ int cluster(const ClusterVerb& verb, const Console& console) {
     for (const auto& c : clustering.clusters)
       for (const std::string& member : c.members) console.print_line(std::to_string(c.id) + " " + member);
   } else {
-    print_silhouette(clustering, console);
-    print_clusters(clustering, console);
+    print_clustering(clustering, records, console);
     if (small && !records.empty()) print_matrix(records, *matrix, console);
     if (!small && verb.matrix_file.empty())
       console.note("the cosine matrix of more than " + std::to_string(kMaxPrintedMatrix) +
@@ -163,8 +289,9 @@ int cluster(const ClusterVerb& verb, const Console& console) {
 }  // namespace
 
 void add_cluster(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "cluster", "Clusters, silhouette by label, and the cosine matrix",
-                            "deltascape cluster -k 3 --method kmeans --matrix cosines.csv");
+  CLI::App* verb =
+      add_verb(app, session, "cluster", "Clusters, how labels agree with them, silhouette, and the cosine matrix",
+               "deltascape cluster -k 3 --method kmeans --matrix cosines.csv");
   const auto options = std::make_shared<ClusterVerb>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
@@ -173,7 +300,8 @@ void add_cluster(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N")
       ->capture_default_str();
-  verb->add_option("--method", options->method, "auto takes labels where there are any, else agglomerative")
+  verb->add_option("--method", options->method,
+                   "auto takes labels where most variants have one, else agglomerative (k-means above 20000 variants)")
       ->check(CLI::IsMember({"auto", "labels", "kmeans", "agglomerative"}))
       ->type_name("NAME")
       ->capture_default_str();
@@ -181,6 +309,8 @@ void add_cluster(CLI::App& app, Session& session) {
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->capture_default_str();
+  verb->add_option("--out", options->out, "Write name,label,cluster,cluster_name of every variant there")
+      ->type_name("F.csv");
   verb->add_option("--matrix", options->matrix_file, "Write the cosine matrix there")->type_name("F.csv");
   verb->callback(
       [&session, options] { session.run = [&session, options] { return cluster(*options, session.console); }; });

@@ -49,11 +49,11 @@ void print_comparison(const store::Record& a, const store::Record& b, const land
 }
 
 int compare(const CompareOptions& options, const Console& console) {
-  const auto row = options.view.row();
   const auto store = options.view.open(store::Store::Mode::kRead);
   const store::Record a = find_record(*store, options.a);
   const store::Record b = find_record(*store, options.b);
-  const landscape::Comparison comparison = landscape::compare(a, b, row);
+  at_layer({b}, options.view.layer);  // says which layers b has
+  const landscape::Comparison comparison = landscape::compare(a, b, at_layer({a}, options.view.layer).row);
   if (console.json) console.print_json(comparison_json(a, b, comparison));
   else if (console.quiet) console.print_line(ratio(comparison.similarity.cosine));
   else print_comparison(a, b, comparison, console);
@@ -68,8 +68,8 @@ void add_compare(CLI::App& app, Session& session) {
   const auto options = std::make_shared<CompareOptions>();
   options->view.add_store(*verb);
   options->view.add_layer(*verb);
-  verb->add_option("A", options->a, "A stored variant")->required()->type_name("");
-  verb->add_option("B", options->b, "Another")->required()->type_name("");
+  verb->add_option("A", options->a, "A stored variant: its name, or its path")->required()->type_name("");
+  verb->add_option("B", options->b, "Another one")->required()->type_name("");
   verb->callback(
       [&session, options] { session.run = [&session, options] { return compare(*options, session.console); }; });
 }

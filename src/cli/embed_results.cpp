@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "deltascape/error.h"
+#include "io/file.h"
 #include "store/names.h"
 
 namespace deltascape::cli {
@@ -34,36 +35,56 @@ void check_npz_target(const std::string& file) {
                 {.path = folder.string(), .field = "", .expected = "", .found = ""});
 }
 
+// A new file beside the store's place, gone again at once: only making one shows that it can be made.
+void check_store_target(const std::string& file) {
+  try {
+    const io::AtomicFile probe(file);
+  } catch (const Error&) {
+    throw Error(ErrorCode::kIo, "the store cannot be made there: its folder must exist and be writable",
+                {.path = file, .field = "", .expected = "", .found = ""});
+  }
+}
+
 }  // namespace
 
 EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console)
     : targets_(std::move(targets)), console_(console) {
   if (!targets_.npz_file.empty()) check_npz_target(targets_.npz_file);
-  for (const ModelRef& model : models) typed_.insert(model.path);
+  for (std::size_t i = 0; i < models.size(); ++i) place_of_.emplace(models[i].path, i);
   if (targets_.store_file.empty()) return;
+  // A shard without models succeeds: whoever adds the shards up finds its store.
+  if (models.empty() || io::exists(targets_.store_file)) open_store();
+  else check_store_target(targets_.store_file);
+}
+
+void EmbedResults::open_store() {
   store_ = store::Store::open(targets_.store_file, store::Store::Mode::kCreate);
   for (std::string& name : store_->names()) taken_.insert(std::move(name));
 }
 
 void EmbedResults::add(store::Record record) {
   require_one_base(record);
+  if (!store_ && !targets_.store_file.empty()) open_store();
+  const auto place = place_of_.find(record.path);
   const std::string given = record.name;
   // A store holds a content once; an npz alone has a row for every path that was given.
   const std::string content = content_key(record) + (store_ ? "" : record.path);
   const auto twin = name_of_run_.find(content);
   const bool again = twin != name_of_run_.end();
+  const bool stored = !again && store_ && store_->name_of(record.variant_hash, record.comparable);
   record.name = again ? twin->second : choose_name(record);
+  if ((again || stored) && given != record.name) record.aliases.push_back(given);
+  record.path = store::stored_path(record.path);
   if (store_) put_in_store(record);
   if (again) console_.note(given + " (" + record.path + ") has the same content as " + record.name + ": one row");
   taken_.insert(record.name);
   name_of_run_[content] = record.name;
 
-  const auto named = [&](const auto& row) { return row.name == record.name; };
-  std::erase_if(rows_, named);
-  rows_.push_back(summarise(record));
-  if (targets_.npz_file.empty()) return;
-  std::erase_if(for_npz_, named);
-  for_npz_.push_back(std::move(record));
+  Kept& kept = kept_[record.name];
+  const std::size_t own = place == place_of_.end() ? place_of_.size() : place->second;
+  kept.place = again ? std::min(kept.place, own) : own;
+  kept.summary = summarise(record);
+  if (!targets_.npz_file.empty()) kept.for_npz = std::move(record);
 }
 
 std::string EmbedResults::choose_name(const store::Record& record) const {
@@ -71,14 +92,20 @@ std::string EmbedResults::choose_name(const store::Record& record) const {
     if (auto name = store_->name_of(record.variant_hash, record.comparable)) return *name;
   if (!taken_.contains(record.name)) return record.name;
   // A hub id was typed, while the record may come from the cache's folder of a commit.
-  const std::string& source = typed_.contains(record.path) ? record.path : record.name;
+  const std::string& source = place_of_.contains(record.path) ? record.path : record.name;
   return store::unique_name(source, [this](const std::string& name) { return taken_.contains(name); });
 }
 
+// What the store calls the record may be another name than was chosen: a model trained again in place keeps its own.
 void EmbedResults::put_in_store(store::Record& record) {
   for (int attempt = 1;; ++attempt) {
     try {
-      return store_->put(record);
+      const std::string name = store_->put(record, store::Store::Replace::kContentOrPath);
+      if (name != record.name)
+        console_.note(name + ": " + record.path + " holds other weights than before; its row is replaced");
+      record.name = name;
+      for (const store::Found& row : store_->find(name)) record.label = row.label;  // one that it had stays
+      return;
     } catch (const Error& e) {
       if (e.code() != ErrorCode::kMismatch || attempt == kNameAttempts) throw;
       for (std::string& name : store_->names()) taken_.insert(std::move(name));
@@ -88,16 +115,34 @@ void EmbedResults::put_in_store(store::Record& record) {
 }
 
 void EmbedResults::require_one_base(const store::Record& record) const {
-  if (for_npz_.empty() || for_npz_.front().comparable.base == record.comparable.base) return;
+  if (targets_.npz_file.empty() || kept_.empty()) return;
+  const store::Record& first = kept_.begin()->second.for_npz;
+  if (first.comparable.base == record.comparable.base) return;
   throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
               {.path = targets_.npz_file,
                .field = record.name,
-               .expected = for_npz_.front().comparable.base_name,
+               .expected = first.comparable.base_name,
                .found = record.comparable.base_name});
 }
 
+std::vector<const EmbedResults::Kept*> EmbedResults::in_order() const {
+  std::vector<const Kept*> out;
+  for (const auto& [name, kept] : kept_) out.push_back(&kept);
+  std::ranges::stable_sort(out, {}, [](const Kept* kept) { return kept->place; });
+  return out;
+}
+
+std::vector<Summary> EmbedResults::rows() const {
+  std::vector<Summary> out;
+  for (const Kept* kept : in_order()) out.push_back(kept->summary);
+  return out;
+}
+
 void EmbedResults::finish() const {
-  if (!for_npz_.empty()) store::write_embeddings_npz(for_npz_, targets_.npz_file);
+  if (targets_.npz_file.empty() || kept_.empty()) return;
+  std::vector<store::Record> records;
+  for (const Kept* kept : in_order()) records.push_back(kept->for_npz);
+  store::write_embeddings_npz(records, targets_.npz_file);
 }
 
 }  // namespace deltascape::cli

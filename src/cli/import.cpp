@@ -2,9 +2,12 @@
 #include "cli/options.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "io/file.h"
 
 namespace deltascape::cli {
 namespace {
+
+constexpr std::size_t kMostRenamed = 20;  // lines
 
 struct ImportOptions {
   StoreView view;
@@ -16,13 +19,17 @@ void append(std::vector<std::string>& to, const std::vector<std::string>& from) 
 }
 
 int import_sources(const ImportOptions& options, const Console& console) {
-  const auto store = options.view.open(store::Store::Mode::kCreate);
+  // A store that is not there yet is made when there is something to put into it.
+  std::unique_ptr<store::Store> store;
+  if (io::exists(options.view.file)) store = options.view.open(store::Store::Mode::kCreate);
   store::ImportReport all;
   Json failed = Json::array();
   std::size_t succeeded = 0;
   for (const std::string& source : options.sources) {
     try {
-      const store::ImportReport report = store::import_into(*store, source);
+      std::vector<store::Record> records = store::read_records(source);
+      if (!store) store = options.view.open(store::Store::Mode::kCreate);
+      const store::ImportReport report = store::import_into(*store, std::move(records));
       append(all.added, report.added);
       append(all.replaced, report.replaced);
       append(all.renamed, report.renamed);
@@ -39,9 +46,13 @@ int import_sources(const ImportOptions& options, const Console& console) {
     for (const auto* names : {&all.added, &all.replaced})
       for (const std::string& name : *names) console.print_line(name);
   } else {
-    console.print_line(std::to_string(all.added.size()) + " added, " + std::to_string(all.replaced.size()) +
-                       " replaced");
-    for (const std::string& line : all.renamed) console.note("renamed: " + line);
+    const std::string renamed = all.renamed.empty() ? "" : " (" + std::to_string(all.renamed.size()) + " renamed)";
+    console.print_line(std::to_string(all.added.size()) + " added" + renamed + ", " +
+                       std::to_string(all.replaced.size()) + " replaced");
+    for (std::size_t i = 0; i < all.renamed.size() && i < kMostRenamed; ++i) console.note("renamed: " + all.renamed[i]);
+    if (all.renamed.size() > kMostRenamed)
+      console.note("and " + std::to_string(all.renamed.size() - kMostRenamed) +
+                   " more were renamed; --json lists them");
   }
   return exit_code(succeeded, failed.size());
 }

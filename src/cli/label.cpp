@@ -1,5 +1,7 @@
 // Owns `deltascape label`: giving stored variants their class.
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/common_options.h"
 #include "cli/labels.h"
@@ -7,76 +9,116 @@
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "core/regex.h"
+#include "core/text.h"
 
 namespace deltascape::cli {
 namespace {
 
 struct LabelOptions {
   StoreView view;
-  std::string name, label, labels_file, pattern;
+  std::vector<std::string> words;  // NAME LABEL, or LABEL beside --where
+  std::string labels_file, pattern;
 };
 
-using Labels = std::map<std::string, std::string>;
+struct Wanted {
+  std::map<std::string, std::string> labels;  // by stored name
+  std::vector<std::string> unknown;           // rows of the labels file that name no variant
+  std::optional<std::string> note;
+};
 
-// Labels by stored name; rows of the file that name no stored variant come back in `failed`.
-Labels wanted(const LabelOptions& options, const store::Store& store, Json& failed) {
-  Labels labels;
-  if (!options.pattern.empty()) {
-    const Regex pattern(options.pattern);
-    for (const auto& record : store.all())
-      if (const auto label = pattern.search(record.path.empty() ? record.name : record.path))
-        labels[record.name] = *label;
+void add_matches(const LabelOptions& options, const std::vector<store::Record>& records, Wanted& wanted) {
+  const Regex pattern(options.pattern);
+  std::size_t unmatched = 0;
+  for (const store::Record& record : records) {
+    const auto label = pattern.search(record.path.empty() ? record.name : record.path);
+    if (label) wanted.labels[record.name] = *label;
+    else ++unmatched;
   }
-  if (!options.labels_file.empty()) {
-    for (const auto& [name, label] : read_labels(options.labels_file)) {
-      try {
-        labels[find_record(store, name).name] = label;
-      } catch (const Error& e) {
-        if (e.code() != ErrorCode::kNotFound) throw;
-        failed.push_back({{"name", name}, {"error", e.what()}});
-      }
-    }
-  }
-  return labels;
+  if (unmatched > 0)
+    wanted.note = "--label-regex does not match " + std::to_string(unmatched) + " of " +
+                  std::to_string(records.size()) + " stored paths; their labels stay";
 }
 
-int label(const LabelOptions& options, bool label_given, const Console& console) {
-  const bool single = !options.name.empty();
-  const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
-  if (single == bulk || (single && !label_given))
-    throw Error(ErrorCode::kUsage, "give NAME and LABEL (\"\" takes the label away), or --labels, or --label-regex");
-  const auto store = options.view.open(store::Store::Mode::kReadWrite);
-  Json failed = Json::array();
-  Labels labels;
-  if (single) labels[find_record(*store, options.name).name] = options.label;
-  else labels = wanted(options, *store, failed);
+void add_from_file(const LabelOptions& options, const store::Store& store, const std::set<std::string>& names,
+                   Wanted& wanted) {
+  for (const auto& [name, label] : read_labels(options.labels_file)) {
+    std::vector<store::Found> rows = store.find(name);
+    std::erase_if(rows, [&](const store::Found& row) { return !names.contains(row.name); });
+    const auto other = [&](const store::Found& row) { return row.variant_hash != rows.front().variant_hash; };
+    if (rows.empty() || std::ranges::any_of(rows, other)) wanted.unknown.push_back(name);  // which one, nobody knows
+    else
+      for (const store::Found& row : rows) wanted.labels[row.name] = label;
+  }
+}
 
-  Json done = Json::array();
-  for (const auto& [name, value] : labels) {
-    store->set_label(name, value);
+// One line for all of them: a file for another store has thousands.
+std::string unknown_line(const std::string& file, const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 3;
+  std::vector<std::string> shown;
+  for (const std::string& name : names)
+    if (shown.size() < kMost) shown.push_back("'" + one_line(name, 60) + "'");
+  return file + ": " + std::to_string(names.size()) + (names.size() == 1 ? " row names" : " rows name") +
+         " no variant of the store (" + listed(shown) + (names.size() > kMost ? ", …" : "") +
+         "); `deltascape ls` lists the names";
+}
+
+Wanted wanted_labels(const LabelOptions& options, const store::Store& store) {
+  Wanted out;
+  const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
+  if (!bulk && options.view.where.empty()) {
+    out.labels[find_record(store, options.words[0]).name] = options.words[1];
+    return out;
+  }
+  std::vector<store::Record> records = store.facts();
+  if (const auto none = keep_where(records, options.view.where)) throw Error(ErrorCode::kNotFound, *none);
+  if (!bulk)
+    for (const store::Record& record : records) out.labels[record.name] = options.words[0];
+  if (!options.pattern.empty()) add_matches(options, records, out);
+  if (options.labels_file.empty()) return out;
+  std::set<std::string> names;
+  for (const store::Record& record : records) names.insert(record.name);
+  add_from_file(options, store, names, out);
+  return out;
+}
+
+int label(const LabelOptions& options, const Console& console) {
+  const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
+  const std::size_t words = bulk ? 0 : options.view.where.empty() ? 2 : 1;
+  if (options.words.size() != words)
+    throw Error(
+        ErrorCode::kUsage,
+        "give NAME and LABEL (\"\" takes the label away), LABEL with --where, or --labels or --label-regex alone");
+  const auto store = options.view.open(store::Store::Mode::kReadWrite);
+  const Wanted wanted = wanted_labels(options, *store);
+  store->set_labels(wanted.labels);
+
+  Json done = Json::array(), failed = Json::array();
+  for (const auto& [name, value] : wanted.labels) {
     done.push_back({{"name", name}, {"label", value}});
     if (!console.json) console.print_line(console.quiet ? name : name + ": " + (value.empty() ? "no label" : value));
   }
-  for (const auto& failure : failed) console.failure(failure["error"].get<std::string>());
-  const int code = exit_code(done.size(), failed.size());
+  for (const std::string& name : wanted.unknown)
+    failed.push_back({{"name", name}, {"error", "the store has no variant of this name"}});
+  if (wanted.note) console.note(*wanted.note);
+  if (!wanted.unknown.empty()) console.failure(unknown_line(options.labels_file, wanted.unknown));
   if (console.json) console.print_json({{"labelled", done}, {"failed", failed}});
-  return code;
+  return exit_code(done.size(), failed.size());
 }
 
 }  // namespace
 
 void add_label(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "label", "Give stored variants their class", "deltascape label math-1 math");
+  CLI::App* verb = add_verb(app, session, "label", "Give stored variants their class",
+                            "deltascape label math-1 math\n  deltascape label --where label=maths math");
   const auto options = std::make_shared<LabelOptions>();
   options->view.add_store(*verb);
+  options->view.add_where(*verb);
   add_labels(*verb, options->labels_file, options->pattern, "stored path");
-  verb->add_option("NAME", options->name, "A stored variant")->type_name("");
-  const CLI::Option* label_option = verb->add_option("LABEL", options->label, "Its class")->type_name("");
-  verb->callback([&session, options, label_option] {
-    session.run = [&session, options, given = label_option->count() > 0] {
-      return label(*options, given, session.console);
-    };
-  });
+  const auto word = [options](const std::string& text) { options->words.push_back(text); };
+  verb->add_option_function<std::string>("NAME", word, "A stored variant: its name, or its path")->type_name("");
+  verb->add_option_function<std::string>("LABEL", word, "Its class")->type_name("");
+  verb->callback(
+      [&session, options] { session.run = [&session, options] { return label(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

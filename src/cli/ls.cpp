@@ -12,7 +12,7 @@ void add_ls(CLI::App& app, Session& session) {
   verb->callback([&session, view] {
     session.run = [&session, view] {
       const Console& console = session.console;
-      const std::vector<store::Record> records = view->records();
+      const std::vector<store::Record> records = view->records(&console);
       if (console.json) {
         Json rows = Json::array();
         for (const auto& record : records) rows.push_back(record_json(record));

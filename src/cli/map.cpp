@@ -13,7 +13,7 @@ namespace {
 
 struct MapVerb {
   StoreView view;
-  std::string out, projection = "tsne", title;
+  std::string out, projection = "tsne", colour = "auto", title;
   double perplexity = 30;
   std::uint64_t seed = 0;
 };
@@ -31,15 +31,18 @@ report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
                 {.path = "", .field = "", .expected = "tsne or pca", .found = verb.projection});
   options.projection.perplexity = verb.perplexity;
   options.projection.seed = verb.seed;
-  options.projection.row = verb.view.row();
+  if (verb.colour == "label") options.colour = report::MapColour::kLabel;
+  if (verb.colour == "cluster") options.colour = report::MapColour::kCluster;
   options.title = verb.title;
   return options;
 }
 
 int map(const MapVerb& verb, const Console& console) {
   const std::string suffix = std::filesystem::path(verb.out).extension().string();
-  const report::MapOptions options = checked(verb, suffix);
-  const report::MapData data = report::make_map(verb.view.records(), options);
+  report::MapOptions options = checked(verb, suffix);
+  const Selection selection = verb.view.select(console);
+  options.projection.row = selection.row;
+  const report::MapData data = report::make_map(selection.records, options);
   const std::string document = suffix == ".svg" ? report::map_svg(data) : report::map_html(data);
   io::write_file_atomically(verb.out, std::string_view(document));
   if (console.json)
@@ -74,6 +77,11 @@ void add_map(CLI::App& app, Session& session) {
   verb->add_option("--seed", options->seed, "Of t-SNE")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
+      ->capture_default_str();
+  verb->add_option("--colour,--color", options->colour,
+                   "What marks stand for; auto takes labels where there are any, else the clusters that `cluster` kept")
+      ->check(CLI::IsMember({"auto", "label", "cluster"}))
+      ->type_name("NAME")
       ->capture_default_str();
   verb->add_option("--title", options->title, "Of the page")->type_name("TEXT");
   verb->callback([&session, options] { session.run = [&session, options] { return map(*options, session.console); }; });

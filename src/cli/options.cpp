@@ -1,4 +1,4 @@
-// Owns the grammar of sizes, shards and rows.
+// Owns the grammar of sizes and shards.
 #include "cli/options.h"
 
 #include <algorithm>
@@ -59,15 +59,6 @@ Shard parse_shard(const std::string& text) {
     throw Error(ErrorCode::kUsage, "--shard takes the part and the number of parts",
                 {.path = "", .field = "", .expected = "i/n with 1 <= i <= n, as 1/4", .found = text});
   return shard;
-}
-
-std::optional<std::int64_t> parse_row(const std::string& text) {
-  if (text.empty() || text == "last") return std::nullopt;
-  std::int64_t row = 0;
-  if (!parse_whole(std::string_view(text), row) || row < 0)
-    throw Error(ErrorCode::kUsage, "--layer picks a row of embeddings stored with `embed --layer all`",
-                {.path = "", .field = "", .expected = "last, or a number from 0", .found = text});
-  return row;
 }
 
 std::vector<std::string> shield(int argc, const char* const* argv) {

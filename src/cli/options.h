@@ -1,9 +1,8 @@
-// Owns the small texts of the command line: sizes, shards, row numbers, and getting them past CLI11 unharmed.
+// Owns the small texts of the command line: sizes, shards, and getting them past CLI11 unharmed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +20,6 @@ struct Shard {
   bool holds(std::uint64_t item) const { return item % count == index - 1; }
 };
 Shard parse_shard(const std::string& text);
-
-// `--layer` of verbs that read a store: "last" (no value) or the number of a stored row.
-std::optional<std::int64_t> parse_row(const std::string& text);
 
 // CLI11 takes an argument "[a,b]" for a list and takes it apart. shield() marks such arguments before parsing,
 // unshield() (a transform of every option) removes the mark.

@@ -53,7 +53,9 @@ void add_show(CLI::App& app, Session& session) {
   const auto options = std::make_shared<ShowOptions>();
   options->view.add_store(*verb);
   verb->add_flag("--vector", options->vector, "Print the embedding too");
-  verb->add_option("NAME", options->name, "Its name, or an unambiguous ending of it")->required()->type_name("");
+  verb->add_option("NAME", options->name, "Its name, an unambiguous ending of it, or its path")
+      ->required()
+      ->type_name("");
   verb->callback(
       [&session, options] { session.run = [&session, options] { return show(*options, session.console); }; });
 }

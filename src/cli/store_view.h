@@ -17,10 +17,16 @@ namespace deltascape::cli {
 
 inline constexpr const char* kDefaultStore = "deltascape.db";
 
+// Records that a verb works on, and which of their rows.
+struct Selection {
+  std::vector<store::Record> records;
+  std::optional<std::int64_t> row;  // of records made with `embed --layer all`; empty: the last, or the only one
+};
+
 struct StoreView {
   std::string file = kDefaultStore;
   std::vector<std::string> where;  // FIELD=VALUE, all must hold
-  std::string layer;               // row of records embedded with --layer all
+  std::string layer;               // empty: last
 
   // Adds --store, and on request --where and --layer.
   void add_store(CLI::App& verb);
@@ -28,21 +34,31 @@ struct StoreView {
   void add_layer(CLI::App& verb);
 
   std::unique_ptr<store::Store> open(store::Store::Mode mode) const;
-  // What the store holds and --where lets through, in name order. Error(kUsage) for a field that does not exist.
-  std::vector<store::Record> records() const;
-  // --layer, checked.
-  std::optional<std::int64_t> row() const;
+  // What the store holds and --where lets through, in name order. Error(kUsage) for a field that does not exist; a
+  // value that no record has is said on `console`, with those there are.
+  std::vector<store::Record> records(const Console* console = nullptr) const;
+  // Those of the layer that --layer picks.
+  Selection select(const Console& console) const;
 };
 
-// The record called `text`: its name, an unambiguous ending of it, or a path whose model is stored.
+// Keeps the records that --where lets through. Returns a line for the first condition that none of them fulfils: which
+// values there are.
+std::optional<std::string> keep_where(std::vector<store::Record>& records, const std::vector<std::string>& where);
+
+// Records of the layer (as `embed --layer` spells it): those embedded at it alone, else that row of those with all.
+// Error(kUsage) says which layers there are.
+Selection at_layer(std::vector<store::Record> records, const std::string& layer);
+
+// The record that `text` stands for: see Store::find().
 store::Record find_record(const store::Store& store, const std::string& text);
 
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {
   std::string name, label, precision;
   std::string base, layer, position;  // shown where rows differ in them
-  double norm = 0, relative_norm = 0, standard_error = 0;
-  std::optional<double> error;  // measured numerical error
+  double norm = 0;
+  std::optional<double> relative_norm, standard_error;  // empty where they are not known
+  std::optional<double> error;                          // measured numerical error
   bool no_effect = false;
 };
 Summary summarise(const store::Record& record);

@@ -1,9 +1,8 @@
 #include "engine/taps.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
+#include "core/layer_choice.h"
 #include "deltascape/error.h"
 
 namespace deltascape::engine {
@@ -21,28 +20,16 @@ namespace {
 std::vector<Tap> parse_layer(const std::string& layer, int layers) {
   // Row L of hidden_states is what comes out of the final norm.
   const auto row = [&](int n) { return Tap{n, n == layers}; };
-  if (layer == "last") return {row(layers)};
   if (layer == "all") {
     std::vector<Tap> out;
     for (int n = 0; n <= layers; ++n) out.push_back(row(n));
     return out;
   }
-  std::string_view number = layer;
-  const bool pre = number.ends_with("-pre");
-  if (pre) number.remove_suffix(4);
-  const char* end = number.data() + number.size();
-  if (!pre && number.find('.') != std::string_view::npos) {
-    double fraction = -1;
-    const auto [stop, error] = std::from_chars(number.data(), end, fraction);
-    if (error != std::errc() || stop != end || !(fraction >= 0 && fraction <= 1)) bad_layer(layer, layers);
-    return {row(static_cast<int>(std::floor(fraction * layers + 0.5)))};
-  }
-  int n = -1;
-  const auto [stop, error] = std::from_chars(number.data(), end, n);
-  if (pre && number == "L") n = layers;
-  else if (error != std::errc() || stop != end) bad_layer(layer, layers);
-  if (n < 0 || n > layers || (pre && n != layers)) bad_layer(layer, layers);
-  return {pre ? Tap{layers, false} : row(n)};
+  const std::optional<LayerChoice> choice = read_layer(layer);
+  const std::optional<std::int64_t> n = choice ? choice->row(layers) : std::nullopt;
+  if (!n) bad_layer(layer, layers);
+  if (choice->kind == LayerChoice::Kind::kBeforeNorm) return {Tap{layers, false}};
+  return {row(static_cast<int>(*n))};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "deltascape/error.h"
 #include "landscape/partition.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostClusters = 20;       // tried when k is not given
 constexpr std::size_t kMostForLinkage = 20000;  // 1.6 GB of distances
+constexpr std::size_t kSample = 5000;           // rows that choose k where all of them would take hours
 
 std::vector<Cluster> by_label(const std::vector<store::Record>& records) {
   std::map<std::string, std::vector<std::string>> members;
@@ -23,13 +25,21 @@ std::vector<Cluster> by_label(const std::vector<store::Record>& records) {
   return out;
 }
 
-struct Found {
+struct Groups {
   Partition partition;
   std::optional<double> fit;
 };
 
+// Every n-th row, so that about kSample are left.
+EmbeddingRows sampled(const EmbeddingRows& rows) {
+  std::vector<std::size_t> keep;
+  const std::size_t step = (rows.count + kSample - 1) / kSample;
+  for (std::size_t i = 0; i < rows.count; i += step) keep.push_back(i);
+  return subset(rows, keep);
+}
+
 // The partition into `options.k` groups, or into the number of groups that fits best.
-Found find_groups(const EmbeddingRows& rows, const ClusterOptions& options) {
+Groups find_groups(const EmbeddingRows& rows, const ClusterOptions& options) {
   std::vector<std::size_t> tried;
   if (options.k > 0) tried = {options.k};
   for (std::size_t k = 2; options.k == 0 && k < rows.count && k <= kMostClusters; ++k) tried.push_back(k);
@@ -47,6 +57,19 @@ Found find_groups(const EmbeddingRows& rows, const ClusterOptions& options) {
   for (std::size_t p = 1; p < fit.size(); ++p)
     if (fit[p] > fit[best]) best = p;
   return {std::move(partitions[best]), fit[best]};
+}
+
+// As find_groups(); silhouettes of many rows take N² products, so a sample chooses the number and stands for the fit.
+Groups find_among_many(const EmbeddingRows& rows, ClusterOptions options) {
+  if (rows.count <= kMostForLinkage) return find_groups(rows, options);
+  const EmbeddingRows few = sampled(rows);
+  std::optional<double> fit;
+  if (options.k <= few.count) {
+    const Groups sample = find_groups(few, options);
+    fit = sample.fit;
+    options.k = std::max(options.k, 1 + *std::max_element(sample.partition.begin(), sample.partition.end()));
+  }
+  return {spherical_kmeans(rows, options.k, options.seed), fit};
 }
 
 // The member nearest to the middle of the group's unit rows.
@@ -67,21 +90,33 @@ std::size_t central(const EmbeddingRows& rows, const std::vector<std::size_t>& m
   return best;
 }
 
-std::vector<Cluster> named(const EmbeddingRows& rows, const Partition& partition,
-                           const std::vector<std::string>& names) {
+// The clusters, and where each record (keep[i] of row i) went.
+void name_clusters(const std::vector<store::Record>& records, const EmbeddingRows& rows, const Partition& partition,
+                   const std::vector<std::size_t>& keep, Clustering& out) {
   std::map<std::size_t, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < partition.size(); ++i) groups[partition[i]].push_back(i);
-  std::vector<Cluster> out;
+  std::vector<std::pair<Cluster, const std::vector<std::size_t>*>> named;
   for (const auto& [group, members] : groups) {
     Cluster cluster;
-    cluster.name = names[central(rows, members)];
-    for (const std::size_t i : members) cluster.members.push_back(names[i]);
-    out.push_back(std::move(cluster));
+    cluster.name = records[keep[central(rows, members)]].name;
+    for (const std::size_t i : members) cluster.members.push_back(records[keep[i]].name);
+    named.emplace_back(std::move(cluster), &members);
   }
-  std::sort(out.begin(), out.end(), [](const Cluster& a, const Cluster& b) {
-    return a.members.size() != b.members.size() ? a.members.size() > b.members.size() : a.name < b.name;
+  std::sort(named.begin(), named.end(), [](const auto& a, const auto& b) {
+    const std::size_t of_a = a.first.members.size(), of_b = b.first.members.size();
+    return of_a != of_b ? of_a > of_b : a.first.name < b.first.name;
   });
-  return out;
+  for (auto& [cluster, members] : named) {
+    for (const std::size_t i : *members) out.assignment[keep[i]] = out.found.clusters.size();
+    out.found.clusters.push_back(std::move(cluster));
+  }
+}
+
+void number(std::vector<Cluster>& clusters) {
+  for (std::size_t c = 0; c < clusters.size(); ++c) {
+    clusters[c].id = c;
+    std::sort(clusters[c].members.begin(), clusters[c].members.end());
+  }
 }
 
 void require_sizes(const EmbeddingRows& rows, const ClusterOptions& options) {
@@ -99,42 +134,53 @@ void require_sizes(const EmbeddingRows& rows, const ClusterOptions& options) {
                  .found = std::to_string(rows.count)});
 }
 
+bool mostly_labelled(const std::vector<store::Record>& records) {
+  std::set<std::string> classes;
+  std::size_t labelled = 0;
+  for (const store::Record& r : records) {
+    if (r.label.empty()) continue;
+    ++labelled;
+    classes.insert(r.label);
+  }
+  return classes.size() >= 2 && 2 * labelled >= records.size();
+}
+
 }  // namespace
 
 Clustering cluster(const std::vector<store::Record>& records, const ClusterOptions& asked) {
-  ClusterOptions options = asked;
-  const bool labelled = std::any_of(records.begin(), records.end(), [](const auto& r) { return !r.label.empty(); });
-  if (options.method == ClusterMethod::kAuto)
-    options.method = labelled && options.k == 0 ? ClusterMethod::kLabels : ClusterMethod::kAgglomerative;
-
-  const EmbeddingRows all = unit_rows(records, options.row);
   Clustering out;
-  out.method = options.method;
-  out.silhouette = silhouette(records, options.row);
+  out.method = asked.method;
+  if (asked.method == ClusterMethod::kAuto && asked.k == 0 && mostly_labelled(records))
+    out.method = ClusterMethod::kLabels;
+
+  const EmbeddingRows all = unit_rows(records, asked.row);
+  out.silhouette = silhouette(records, asked.row);
+  out.assignment.resize(records.size());
   std::vector<std::size_t> keep;
-  std::vector<std::string> names;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (all.zero[i]) {
-      out.no_effect.push_back(records[i].name);
-    } else {
-      keep.push_back(i);
-      names.push_back(records[i].name);
-    }
+    if (all.zero[i]) out.no_effect.push_back(records[i].name);
+    else keep.push_back(i);
   }
-  if (options.method == ClusterMethod::kLabels) {
+  const EmbeddingRows rows = subset(all, keep);
+  ClusterOptions options = asked;
+  if (options.method != ClusterMethod::kKMeans && options.method != ClusterMethod::kAgglomerative)
+    options.method = rows.count > kMostForLinkage ? ClusterMethod::kKMeans : ClusterMethod::kAgglomerative;
+  require_sizes(rows, options);
+  out.found.method = options.method;
+  if (rows.count > 0) {
+    const Groups groups = find_among_many(rows, options);
+    out.found.fit = groups.fit;
+    name_clusters(records, rows, groups.partition, keep, out);
+  }
+  number(out.found.clusters);
+  out.agreement = label_agreement(records, all, out.assignment);
+  if (out.method == ClusterMethod::kLabels) {
     out.clusters = by_label(records);
+    number(out.clusters);
   } else {
-    const EmbeddingRows rows = subset(all, keep);
-    require_sizes(rows, options);
-    if (rows.count > 0) {
-      const Found found = find_groups(rows, options);
-      out.fit = found.fit;
-      out.clusters = named(rows, found.partition, names);
-    }
-  }
-  for (std::size_t c = 0; c < out.clusters.size(); ++c) {
-    out.clusters[c].id = c;
-    std::sort(out.clusters[c].members.begin(), out.clusters[c].members.end());
+    out.method = out.found.method;
+    out.fit = out.found.fit;
+    out.clusters = out.found.clusters;
   }
   std::sort(out.no_effect.begin(), out.no_effect.end());
   return out;

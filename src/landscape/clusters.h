@@ -1,12 +1,14 @@
-// Owns grouping variants: by their labels, or, without labels, by spherical k-means or average linkage.
+// Owns grouping variants by their labels and by their vectors, and saying how far the two agree.
 #pragma once
 
+#include "landscape/agreement.h"
 #include "landscape/silhouette.h"
 
 namespace deltascape::landscape {
 
 enum class ClusterMethod {
-  kAuto,           // labels when a record has one and no k is asked for, else agglomerative
+  kAuto,           // labels when at least half of the records have one, of two classes or more, and no k is asked for;
+                   // else agglomerative, or k-means where there are too many records for it
   kLabels,         // one cluster a label; records without a label form a last one without a name
   kKMeans,         // spherical k-means, k-means++ starts, the best of ten
   kAgglomerative,  // average linkage on cosine distance
@@ -14,7 +16,7 @@ enum class ClusterMethod {
 
 struct ClusterOptions {
   ClusterMethod method = ClusterMethod::kAuto;
-  std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette
+  std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette (of a sample, above 20000 records)
   std::uint64_t seed = 0;  // of k-means
   Row row = {};
 };
@@ -25,12 +27,23 @@ struct Cluster {
   std::vector<std::string> members;  // in name order
 };
 
+// Groups that the vectors form.
+struct FoundClusters {
+  ClusterMethod method = ClusterMethod::kAgglomerative;  // kKMeans or kAgglomerative
+  std::optional<double> fit;                             // average silhouette
+  std::vector<Cluster> clusters;                         // largest first, then by name
+};
+
 struct Clustering {
-  ClusterMethod method = ClusterMethod::kLabels;  // what was done, never kAuto
+  ClusterMethod method = ClusterMethod::kLabels;  // what `clusters` are by, never kAuto
   std::optional<Silhouette> silhouette;           // of the labels; empty as silhouette() says
-  std::optional<double> fit;                      // average silhouette of found clusters; empty for kLabels
-  std::vector<Cluster> clusters;                  // largest first, then by name; labels in label order
+  std::optional<double> fit;                      // of found clusters; empty for kLabels
+  std::vector<Cluster> clusters;                  // by label, in label order, or the found ones
+  FoundClusters found;                            // what the vectors say, whatever `method` is
   std::vector<std::string> no_effect;  // zero embeddings: in no found cluster (in their label's, for kLabels)
+  // One a record: its place in found.clusters; empty for one without effect.
+  std::vector<std::optional<std::size_t>> assignment;
+  std::optional<LabelAgreement> agreement;  // of labels and vectors; empty when no record with an effect has a label
 };
 
 // Error(kUsage) when k exceeds the records that have an effect; kMismatch when the records are not comparable.

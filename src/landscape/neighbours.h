@@ -15,5 +15,8 @@ struct Neighbour {
 // are not comparable.
 std::vector<Neighbour> near(const std::vector<store::Record>& records, const std::string& name, std::size_t k,
                             Row row = {});
+// The same for a record that is not among them; one of its own content is left out.
+std::vector<Neighbour> near(const std::vector<store::Record>& records, const store::Record& query, std::size_t k,
+                            Row row = {});
 
 }  // namespace deltascape::landscape

@@ -28,11 +28,13 @@ nlohmann::json json_of(const MapData& data) {
     for (const MapNeighbour& n : p.neighbours) near.push_back({n.index, rounded(n.cosine, 1e4)});
     models.push_back({{"name", printable(p.name)},
                       {"label", printable(p.label)},
+                      {"cluster", printable(p.cluster)},
+                      {"group", printable(p.group)},
                       {"path", printable(p.path)},
                       {"x", rounded(p.x, 1e4)},
                       {"y", rounded(p.y, 1e4)},
                       {"norm", shortened(p.norm)},
-                      {"relative", shortened(p.relative_norm)},
+                      {"relative", p.relative_norm ? nlohmann::json(shortened(*p.relative_norm)) : nlohmann::json()},
                       {"noEffect", p.no_effect},
                       {"near", std::move(near)}});
   }
@@ -41,6 +43,7 @@ nlohmann::json json_of(const MapData& data) {
                         {"representation", printable(data.representation)},
                         {"projection", printable(data.projection)},
                         {"silhouette", nullptr},
+                        {"colour", data.colour == MapColour::kCluster ? "cluster" : "label"},
                         {"models", std::move(models)}};
   if (data.silhouette) out["silhouette"] = rounded(*data.silhouette, 1e4);
   return out;

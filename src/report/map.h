@@ -14,10 +14,15 @@ struct MapNeighbour {
   double cosine = 0;
 };
 
+enum class MapColour { kAuto, kLabel, kCluster };  // kAuto: labels where there are any, else kept clusters
+
 struct MapPoint {
   std::string name, label, path;
+  std::string cluster;  // named by its most central member
+  std::string group;    // label or cluster: what its mark stands for; empty: none
   double x = 0, y = 0;  // in [-1, 1], y up
-  double norm = 0, relative_norm = 0;
+  double norm = 0;
+  std::optional<double> relative_norm;
   bool no_effect = false;
   std::vector<MapNeighbour> neighbours;  // nearest first
 };
@@ -28,6 +33,7 @@ struct MapData {
   std::string representation;  // "activations · last · last"
   std::string projection;      // "t-SNE, perplexity 30, cosine"
   std::optional<double> silhouette;
+  MapColour colour = MapColour::kLabel;  // never kAuto
   std::vector<MapPoint> points;
 };
 
@@ -35,12 +41,13 @@ struct MapOptions {
   landscape::ProjectionOptions projection = {};
   std::string title;           // empty: made from the base's name
   std::size_t neighbours = 8;  // a point
+  MapColour colour = MapColour::kAuto;
 };
 
 // Projects, finds neighbours and the silhouette. Error(kUsage) without records, kMismatch when not comparable.
 MapData make_map(const std::vector<store::Record>& records, const MapOptions& options = {});
 
-// A complete SVG document, light background, legend of labels.
+// A complete SVG document, light background, legend of labels or clusters.
 std::string map_svg(const MapData& data);
 // A complete HTML document: no network, no eval, works from file://.
 std::string map_html(const MapData& data);

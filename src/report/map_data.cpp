@@ -1,12 +1,12 @@
 // Owns gathering what a map shows.
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
 #include "deltascape/error.h"
 #include "landscape/embedding_rows.h"
 #include "landscape/silhouette.h"
 #include "report/map.h"
+#include "store/names.h"
 #include "store/store.h"
 
 namespace deltascape::report {
@@ -16,15 +16,6 @@ std::string short_number(double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
-}
-
-// A hub id as it is; of a path the last component, without .gguf.
-std::string short_base(const std::string& name) {
-  const bool hub_id = std::count(name.begin(), name.end(), '/') == 1 && name.front() != '.' && name.front() != '/';
-  std::filesystem::path path(name);
-  if (!path.has_filename()) path = path.parent_path();
-  if (path.extension() == ".gguf") path.replace_extension();
-  return hub_id ? name : path.filename().string();
 }
 
 std::string describe(const store::Comparable& c) {
@@ -61,6 +52,21 @@ void find_neighbours(const std::vector<store::Record>& records, const MapOptions
 
 }  // namespace
 
+namespace {
+
+// What the marks stand for: asked for, else labels where there are any, else clusters where there are any.
+MapColour colour_of(const std::vector<store::Record>& records, MapColour asked) {
+  const auto clustered = [](const store::Record& r) { return r.cluster.has_value(); };
+  const bool clusters = std::ranges::any_of(records, clustered);
+  if (asked == MapColour::kCluster && !clusters)
+    throw Error(ErrorCode::kUsage, "the store keeps no clusters of these variants; run `deltascape cluster` first");
+  if (asked != MapColour::kAuto) return asked;
+  const bool labels = std::ranges::any_of(records, [](const auto& r) { return !r.label.empty(); });
+  return clusters && !labels ? MapColour::kCluster : MapColour::kLabel;
+}
+
+}  // namespace
+
 MapData make_map(const std::vector<store::Record>& records, const MapOptions& options) {
   if (records.empty())
     throw Error(ErrorCode::kUsage, "there is nothing to map: the store holds no variant; `deltascape embed` adds some");
@@ -68,9 +74,10 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   const landscape::Layout layout = landscape::project(records, options.projection);
   MapData out;
   const store::Comparable& common = records.front().comparable;
-  out.base = common.base_name.empty() ? common.base : short_base(common.base_name);
+  out.base = common.base_name.empty() ? common.base : store::short_base(common.base_name);
   out.title = options.title.empty() ? "Landscape of " + out.base : options.title;
   out.representation = describe(common);
+  out.colour = colour_of(records, options.colour);
   out.projection = describe(layout, options.projection.metric);
   if (const auto s = landscape::silhouette(records, options.projection.row)) out.silhouette = s->average;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -78,11 +85,13 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
     MapPoint point;
     point.name = r.name;
     point.label = r.label;
+    point.cluster = r.cluster_name;
+    point.group = out.colour == MapColour::kCluster ? r.cluster_name : r.label;
     point.path = r.path;
     point.x = layout.points[i].x;
     point.y = layout.points[i].y;
     point.norm = r.norm;
-    point.relative_norm = r.relative_norm;
+    point.relative_norm = store::known_relative_norm(r);
     point.no_effect = r.no_effect;
     out.points.push_back(std::move(point));
   }

@@ -1,5 +1,5 @@
-// Owns which mark stands for which label: six colours that colour-blind people tell apart (Okabe and Ito 2008) times
-// four shapes, in the order of label size. page/palette.js holds the same table for the page.
+// Owns which mark stands for which label or cluster: six colours that colour-blind people tell apart (Okabe and Ito
+// 2008) times four shapes, in the order of label size. page/palette.js holds the same table for the page.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct LabelCount {
   std::string label;
   std::size_t count = 0;
 };
-// The labels in use, the most frequent first, then by name; the empty one last.
+// The labels (or clusters: MapPoint::group) in use, the most frequent first, then by name; the empty one last.
 std::vector<LabelCount> labels_of(const MapData& data);
 
 }  // namespace deltascape::report

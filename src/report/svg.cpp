@@ -94,13 +94,20 @@ std::string names(const MapData& data, const std::vector<Spot>& spots) {
   return out;
 }
 
-std::string legend(const std::vector<LabelCount>& labels) {
+std::string legend(const std::vector<LabelCount>& labels, bool clusters) {
   std::string out;
   double y = kTop + 12;
+  if (clusters) {
+    out += svg_text(kLegendLeft - 6, y + 4, "clusters, by their middle", " font-size=\"12.5\" fill=\"#68707B\"");
+    y += 22;
+  }
   for (std::size_t n = 0; n < labels.size() && n < kMostLabels; ++n, y += 22) {
     const bool labelled = !labels[n].label.empty();
     out += mark_of({kLegendLeft, y, n}, labelled, false, "");
-    out += svg_text(kLegendLeft + 14, y + 4, labelled ? elide(labels[n].label, 24) : "no label",
+    out += svg_text(kLegendLeft + 14, y + 4,
+                    labelled   ? elide(labels[n].label, 24)
+                    : clusters ? "no cluster"
+                               : "no label",
                     " font-size=\"12.5\" fill=\"#1C2126\"");
     out += svg_text(kWidth - 28, y + 4, std::to_string(labels[n].count),
                     " font-size=\"12.5\" fill=\"#68707B\" text-anchor=\"end\"");
@@ -123,7 +130,7 @@ std::string subtitle(const MapData& data) {
 
 std::vector<LabelCount> labels_of(const MapData& data) {
   std::map<std::string, std::size_t> counts;
-  for (const MapPoint& point : data.points) ++counts[point.label];
+  for (const MapPoint& point : data.points) ++counts[point.group];
   std::vector<LabelCount> out;
   for (const auto& [label, count] : counts) out.push_back({label, count});
   std::stable_sort(out.begin(), out.end(), [](const LabelCount& a, const LabelCount& b) {
@@ -145,7 +152,7 @@ std::string map_svg(const MapData& data) {
   const double scale = std::min((kPlotWidth / 2 - 24) / wide, (kPlotHeight / 2 - 24) / high);
   for (const MapPoint& point : data.points) {
     const auto style =
-        std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.label == point.label; });
+        std::find_if(labels.begin(), labels.end(), [&](const auto& l) { return l.label == point.group; });
     spots.push_back({kLeft + kPlotWidth / 2 + point.x * scale, kTop + kPlotHeight / 2 - point.y * scale,
                      static_cast<std::size_t>(style - labels.begin())});
   }
@@ -157,11 +164,11 @@ std::string map_svg(const MapData& data) {
   out += svg_text(28, 64, subtitle(data), " font-size=\"13\" fill=\"#68707B\"");
   for (std::size_t i = 0; i < spots.size(); ++i) {
     const MapPoint& point = data.points[i];
-    out += mark_of(spots[i], labels.size() == 1 || !point.label.empty(), point.no_effect,
+    out += mark_of(spots[i], labels.size() == 1 || !point.group.empty(), point.no_effect,
                    point.name + (point.label.empty() ? "" : " (" + point.label + ")"));
   }
   if (spots.size() <= kMostNamed) out += names(data, spots);
-  if (labels.size() > 1 || !labels.front().label.empty()) out += legend(labels);
+  if (labels.size() > 1 || !labels.front().label.empty()) out += legend(labels, data.colour == MapColour::kCluster);
   return out + "</svg>\n";
 }
 

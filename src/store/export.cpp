@@ -58,8 +58,8 @@ std::string separated(const std::vector<Record>& records, char separator) {
       append_cell(out, *text, separator);
       out += separator;
     }
-    for (const double number : {r.norm, r.relative_norm, r.numeric_error}) {
-      append_number(out, number);
+    for (const std::optional<double> number : {std::optional(r.norm), known_relative_norm(r), known_numeric_error(r)}) {
+      if (number) append_number(out, *number);
       out += separator;
     }
     out += r.no_effect ? "true" : "false";
@@ -77,11 +77,11 @@ std::string json_text(const std::vector<Record>& records) {
   for (const Record& r : records) {
     nlohmann::json row = facts_json(r);
     row.update(comparable_json(r.comparable));
-    row["probe_count"] = r.probe_count;
+    row["probe_count"] = r.probe_count > 0 ? nlohmann::json(r.probe_count) : nlohmann::json();
     row["dim"] = r.dim;
     row["layers"] = r.layers;
     row["embedding"] = r.mean;
-    row["standard_error"] = r.standard_error;
+    row["standard_error"] = knows_standard_error(r) ? nlohmann::json(r.standard_error) : nlohmann::json();
     row["per_probe"] = r.per_probe;
     document["records"].push_back(std::move(row));
   }

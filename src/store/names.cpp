@@ -1,7 +1,8 @@
 #include "store/names.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <vector>
+#include <numeric>
 
 namespace deltascape::store {
 namespace {
@@ -28,6 +29,22 @@ std::vector<std::string> components(const std::string& path) {
   return out;
 }
 
+// Levenshtein distance, for suggestions.
+std::size_t edits(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
 }  // namespace
 
 std::string with_suffix(const std::string& name, const std::function<bool(const std::string&)>& taken) {
@@ -52,6 +69,46 @@ std::string unique_name(const std::string& path_or_id, const std::function<bool(
     name = parts[i - 1] + "/" + name;
   }
   return name;
+}
+
+std::string stored_path(const std::string& path_or_id) {
+  std::error_code failed;
+  const bool spelled_as_path = path_or_id.starts_with('/') || path_or_id.starts_with("./") ||
+                               path_or_id.starts_with("../") || path_or_id == "." || path_or_id == "..";
+  if (path_or_id.empty() || (!spelled_as_path && !fs::exists(path_or_id, failed))) return path_or_id;
+  fs::path whole = fs::absolute(path_or_id, failed);
+  if (failed) return path_or_id;
+  // Behind a link ".." leads to the target's parent; no other path needs its links followed.
+  if (path_or_id.find("..") != std::string::npos) {
+    const fs::path followed = fs::weakly_canonical(whole, failed);
+    if (!failed) whole = followed;
+  }
+  whole = whole.lexically_normal();
+  if (!whole.has_filename() && whole.has_relative_path()) whole = whole.parent_path();
+  return whole.string();
+}
+
+std::string short_base(const std::string& base_name) {
+  if (base_name.empty()) return base_name;
+  const bool hub_id =
+      std::count(base_name.begin(), base_name.end(), '/') == 1 && base_name.front() != '.' && base_name.front() != '/';
+  fs::path path(base_name);
+  if (!path.has_filename()) path = path.parent_path();
+  if (path.extension() == ".gguf") path.replace_extension();
+  return hub_id ? base_name : path.filename().string();
+}
+
+std::vector<std::string> similar_names(const std::string& text, const std::vector<std::string>& names) {
+  std::vector<std::pair<std::size_t, std::string>> scored;
+  const std::string wanted = text.substr(0, 200);
+  for (const std::string& other : names) {
+    const std::size_t distance = other.find(wanted) != std::string::npos ? 1 : edits(wanted, other.substr(0, 200));
+    if (distance <= std::max<std::size_t>(2, wanted.size() / 3)) scored.emplace_back(distance, other);
+  }
+  std::sort(scored.begin(), scored.end());
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < scored.size() && i < 3; ++i) out.push_back(scored[i].second);
+  return out;
 }
 
 }  // namespace deltascape::store

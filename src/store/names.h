@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace deltascape::store {
 
@@ -12,5 +13,14 @@ std::string unique_name(const std::string& path_or_id, const std::function<bool(
 
 // `name` or the first of name-2, name-3, … that is not taken.
 std::string with_suffix(const std::string& name, const std::function<bool(const std::string&)>& taken);
+
+// What was typed as the store keeps it: a path absolute and without "." and "..", a hub id as it is.
+std::string stored_path(const std::string& path_or_id);
+
+// The base as people call it: of a path its last component without .gguf, a hub id as it is.
+std::string short_base(const std::string& base_name);
+
+// At most three of `names` that `text` may have been meant for, the nearest first.
+std::vector<std::string> similar_names(const std::string& text, const std::vector<std::string>& names);
 
 }  // namespace deltascape::store

@@ -6,6 +6,7 @@
 #include "deltascape/error.h"
 #include "io/json.h"
 #include "io/npz.h"
+#include "store/names.h"
 #include "store/record_json.h"
 #include "store/rows.h"
 
@@ -31,15 +32,24 @@ void require_one_kind(const std::vector<Record>& records, const std::filesystem:
   require_comparable(records);
 }
 
+// What `--layer` calls the rows of an embedding.
+std::vector<std::string> layer_names(const Record& record) {
+  if (record.layers == 1) return {record.comparable.layer};
+  std::vector<std::string> out;
+  for (std::int64_t l = 0; l + 1 < record.layers; ++l) out.push_back(std::to_string(l));
+  out.push_back("last");
+  return out;
+}
+
 std::string probe_info(const std::vector<Record>& records) {
   nlohmann::json info = {{"format", kFormat}, {"version", 1}, {"rows", nlohmann::json::array()}};
   if (!records.empty()) {
     info["comparable"] = comparable_json(records.front().comparable);
-    info["probe_count"] = records.front().probe_count;
+    if (records.front().probe_count > 0) info["probe_count"] = records.front().probe_count;
   }
   for (const Record& r : records) {
     nlohmann::json facts = facts_json(r);
-    facts.erase("name");  // model_names has it
+    for (const char* left_out : {"name", "created", "cluster"}) facts.erase(left_out);  // what a later run may change
     info["rows"].push_back(std::move(facts));
   }
   return info.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -58,6 +68,14 @@ std::string text_of(const Arrays& arrays, const char* key) {
   if (found == arrays.end()) return {};
   const auto* texts = std::get_if<std::vector<std::string>>(&found->second.values);
   return texts && texts->size() == 1 ? texts->front() : std::string();
+}
+
+// The texts of an array beside model_names; none when it is absent or something else.
+const std::string* text_of(const Arrays& arrays, const char* key, std::size_t row, std::size_t rows) {
+  const auto found = arrays.find(key);
+  if (found == arrays.end()) return nullptr;
+  const auto* texts = std::get_if<std::vector<std::string>>(&found->second.values);
+  return texts && texts->size() == rows ? &(*texts)[row] : nullptr;
 }
 
 std::vector<float> floats_of(const io::NpyArray& array, const std::filesystem::path& file) {
@@ -136,19 +154,25 @@ void write_embeddings_npz(const std::vector<Record>& records, const std::filesys
   const std::int64_t dim = records.empty() ? 0 : records.front().dim;
   const std::int64_t layers = records.empty() ? 1 : records.front().layers;
   std::vector<float> values;  // [count, dim] or [count, layers, dim]
-  std::vector<std::string> names;
+  std::vector<std::string> names, labels, paths;
   values.reserve(static_cast<std::size_t>(count * layers * dim));
   for (const Record& r : records) {
     check_record(r);
     values.insert(values.end(), r.mean.begin(), r.mean.end());
     names.push_back(r.name);
+    labels.push_back(r.label);
+    paths.push_back(r.path);
   }
+  const std::vector<std::string> rows = records.empty() ? std::vector<std::string>() : layer_names(records.front());
   Arrays arrays;
   arrays["embeddings"] = {
       .shape = layers > 1 ? std::vector<std::int64_t>{count, layers, dim} : std::vector<std::int64_t>{count, dim},
       .values = std::move(values),
       .half = !records.empty() && records.front().comparable.representation == "logits"};
   arrays["model_names"] = {.shape = {count}, .values = std::move(names)};
+  arrays["labels"] = {.shape = {count}, .values = std::move(labels)};
+  arrays["paths"] = {.shape = {count}, .values = std::move(paths)};
+  arrays["layers"] = {.shape = {std::ssize(rows)}, .values = rows};
   arrays["base_model"] = {
       .shape = {}, .values = std::vector<std::string>{records.empty() ? "" : records.front().comparable.base_name}};
   arrays["probe_info"] = {.shape = {}, .values = std::vector<std::string>{probe_info(records)}};
@@ -178,7 +202,10 @@ std::vector<Record> read_embeddings_npz(const std::filesystem::path& file) {
     Record r;
     r.name = (*names)[static_cast<std::size_t>(i)];
     if (r.name.empty()) r.name = "row-" + std::to_string(i);
-    r.path = file.string();
+    r.path = stored_path(file.string());
+    if (const auto* label = text_of(arrays, "labels", static_cast<std::size_t>(i), names->size())) r.label = *label;
+    if (const auto* path = text_of(arrays, "paths", static_cast<std::size_t>(i), names->size()))
+      if (!path->empty()) r.path = *path;
     r.comparable = comparable;
     r.precision = "unknown";
     r.dim = shape.dim;

@@ -18,6 +18,8 @@ void read(const nlohmann::json& json, const char* key, bool& out) {
   if (found != json.end() && found->is_boolean()) out = found->get<bool>();
 }
 
+nlohmann::json number(std::optional<double> value) { return value ? nlohmann::json(*value) : nlohmann::json(); }
+
 }  // namespace
 
 nlohmann::json comparable_json(const Comparable& c) {
@@ -27,17 +29,21 @@ nlohmann::json comparable_json(const Comparable& c) {
 }
 
 nlohmann::json facts_json(const Record& r) {
+  nlohmann::json cluster;
+  if (r.cluster) cluster = {{"id", *r.cluster}, {"name", r.cluster_name}};
   return {{"name", r.name},
           {"label", r.label},
           {"path", r.path},
+          {"aliases", r.aliases},
+          {"cluster", std::move(cluster)},
           {"variant_hash", r.variant_hash},
           {"program_version", r.program_version},
           {"device", r.device},
           {"precision", r.precision},
           {"created", r.created},
           {"norm", r.norm},
-          {"relative_norm", r.relative_norm},
-          {"numeric_error", r.numeric_error},
+          {"relative_norm", number(known_relative_norm(r))},
+          {"numeric_error", number(known_numeric_error(r))},
           {"no_effect", r.no_effect}};
 }
 
@@ -54,6 +60,9 @@ void read_comparable(const nlohmann::json& json, Comparable& out) {
 void read_facts(const nlohmann::json& json, Record& out) {
   read(json, "label", out.label);
   read(json, "path", out.path);
+  if (const auto aliases = json.find("aliases"); aliases != json.end() && aliases->is_array())
+    for (const auto& alias : *aliases)
+      if (alias.is_string()) out.aliases.push_back(alias.get<std::string>());
   read(json, "variant_hash", out.variant_hash);
   read(json, "program_version", out.program_version);
   read(json, "device", out.device);

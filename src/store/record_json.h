@@ -8,7 +8,8 @@
 namespace deltascape::store {
 
 nlohmann::json comparable_json(const Comparable& comparable);
-// What is known of one record beside its numbers per dimension and what it shares with its neighbours.
+// What is known of one record beside its numbers per dimension and what it shares with its neighbours; null for a
+// number that is not known.
 nlohmann::json facts_json(const Record& record);
 
 // Missing or differently typed fields keep what `out` has: an npz may come from an older version.

@@ -3,21 +3,31 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 
 #include "deltascape/error.h"
+#include "store/names.h"
 
 namespace deltascape::store {
 
-#define DELTASCAPE_ROW                                                                                      \
+#define DELTASCAPE_FACTS                                                                                    \
   "SELECT v.name, v.label, v.path, s.base, v.base_name, s.tokenizer, s.probes, s.representation, s.layer, " \
   "s.position, v.variant_hash, v.program_version, v.device, v.precision, v.created, v.probe_count, v.dim, " \
-  "v.layers, v.norm, v.relative_norm, v.numeric_error, v.no_effect, v.mean, v.per_probe, v.standard_error " \
-  "FROM variant v JOIN space s ON s.id = v.space "
+  "v.layers, v.norm, v.relative_norm, v.numeric_error, v.no_effect"
+#define DELTASCAPE_NUMBERS ", v.mean, v.per_probe, v.standard_error"
+#define DELTASCAPE_FROM " FROM variant v JOIN space s ON s.id = v.space "
 
-const char* const kSelectRows = DELTASCAPE_ROW "ORDER BY v.name";
-const char* const kSelectRow = DELTASCAPE_ROW "WHERE v.name = ?";
-#undef DELTASCAPE_ROW
+const char* const kSelectRows = DELTASCAPE_FACTS DELTASCAPE_NUMBERS DELTASCAPE_FROM "ORDER BY v.name";
+const char* const kSelectFacts = DELTASCAPE_FACTS DELTASCAPE_FROM "ORDER BY v.name";
+const char* const kSelectRow = DELTASCAPE_FACTS DELTASCAPE_NUMBERS DELTASCAPE_FROM "WHERE v.name = ?";
+#undef DELTASCAPE_FACTS
+#undef DELTASCAPE_NUMBERS
+#undef DELTASCAPE_FROM
+
+const char* const kInsertRow =
+    "INSERT INTO variant (name, label, path, variant_hash, space, base_name, program_version, device, "
+    "precision, created, probe_count, dim, layers, norm, relative_norm, numeric_error, no_effect, "
+    "mean, per_probe, standard_error, id) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 namespace {
 
@@ -64,35 +74,6 @@ std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bo
   return out;
 }
 
-// Levenshtein distance, for suggestions.
-std::size_t edits(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
-std::vector<std::string> near_names(const std::string& name, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::size_t, std::string>> scored;
-  const std::string wanted = name.substr(0, 200);
-  for (const std::string& other : names) {
-    const std::size_t distance = other.find(wanted) != std::string::npos ? 1 : edits(wanted, other.substr(0, 200));
-    if (distance <= std::max<std::size_t>(2, wanted.size() / 3)) scored.emplace_back(distance, other);
-  }
-  std::sort(scored.begin(), scored.end());
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < scored.size() && i < 3; ++i) out.push_back(scored[i].second);
-  return out;
-}
-
 std::string quoted(const std::string& name) { return std::string("\"").append(one_line(name, 60)).append("\""); }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -113,22 +94,18 @@ void check_record(const Record& record) {
                 {.path = record.name, .field = "norm", .expected = {}, .found = {}});
 }
 
-void insert_row(Database& database, const Record& record, const RowKey& key) {
-  Statement insert(database,
-                   "INSERT INTO variant (name, label, path, variant_hash, space, base_name, program_version, device, "
-                   "precision, created, probe_count, dim, layers, norm, relative_norm, numeric_error, no_effect, "
-                   "mean, per_probe, standard_error, id) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+void insert_row(Statement& insert, const Record& record, const RowKey& key) {
+  const Use use(insert);
   insert.bind(key.name).bind(key.label).bind(record.path).bind(record.variant_hash).bind(key.space);
   insert.bind(record.comparable.base_name).bind(record.program_version).bind(record.device);
   insert.bind(record.precision).bind(record.created).bind(record.probe_count).bind(record.dim).bind(record.layers);
   insert.bind(record.norm).bind(record.relative_norm).bind(record.numeric_error);
   insert.bind(std::int64_t{record.no_effect}).bind(record.mean).bind(record.per_probe).bind(record.standard_error);
   if (key.id) insert.bind(*key.id);  // an unbound id is NULL: SQLite chooses the next one
-  insert.execute();
+  insert.step();
 }
 
-Record read_row(const Statement& row, const std::filesystem::path& file) {
+Record read_row(const Statement& row, const std::filesystem::path& file, Numbers numbers) {
   Record r;
   int at = 0;
   for (std::string* text :
@@ -150,29 +127,25 @@ Record read_row(const Statement& row, const std::filesystem::path& file) {
     if (!std::isfinite(*number)) throw Error(ErrorCode::kNumeric, kHoldsNan, field(name));
   }
   r.no_effect = row.integer(at++) != 0;
+  if (numbers == Numbers::kLeaveOut) return r;
   r.mean = read_floats(row.blob(at++), values_of(r.layers, r.dim), false, field("mean"));
   r.per_probe = read_floats(row.blob(at++), values_of(r.probe_count, r.dim), true, field("per_probe"));
   r.standard_error = read_floats(row.blob(at++), values_of(r.layers, r.dim), true, field("standard_error"));
   return r;
 }
 
-std::string resolve_name(const std::string& name, const std::vector<std::string>& names,
-                         const std::filesystem::path& file) {
-  std::vector<std::string> ends;
-  for (const std::string& other : names)
-    if (!name.empty() && other.ends_with("/" + name)) ends.push_back(other);
-  if (ends.size() == 1) return ends.front();
-  const ErrorContext at{.path = file.string(), .field = {}, .expected = {}, .found = {}};
-  const std::string wanted = quoted(name);
-  if (ends.size() > 1) {
-    ends.resize(std::min<std::size_t>(ends.size(), 3));
-    throw Error(ErrorCode::kUsage, wanted + " could be " + joined(ends) + "; give more of the name", at);
-  }
-  const std::vector<std::string> close = near_names(name, names);
+void refuse_unknown(const std::string& text, const std::vector<std::string>& names, const std::filesystem::path& file) {
+  const std::vector<std::string> close = similar_names(text, names);
   throw Error(ErrorCode::kNotFound,
-              "no variant is called " + wanted +
+              "no variant is called " + quoted(text) +
                   (close.empty() ? "; `deltascape ls` lists the names" : "; did you mean " + joined(close) + "?"),
-              at);
+              {.path = file.string(), .field = {}, .expected = {}, .found = {}});
+}
+
+void refuse_ambiguous(const std::string& text, std::vector<std::string> names, const std::filesystem::path& file) {
+  names.resize(std::min<std::size_t>(names.size(), 3));
+  throw Error(ErrorCode::kUsage, quoted(text) + " could be " + joined(names) + "; give more of the name",
+              {.path = file.string(), .field = {}, .expected = {}, .found = {}});
 }
 
 }  // namespace deltascape::store

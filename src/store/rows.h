@@ -6,8 +6,10 @@
 
 namespace deltascape::store {
 
-extern const char* const kSelectRows;  // every row in name order
-extern const char* const kSelectRow;   // the row by name
+extern const char* const kSelectRows;   // every row in name order
+extern const char* const kSelectFacts;  // every row in name order, without numbers per dimension
+extern const char* const kSelectRow;    // the row by name
+extern const char* const kInsertRow;
 
 // Sizes that agree, numbers that are finite. Throws Error(kInternal / kNumeric) naming record and field.
 void check_record(const Record& record);
@@ -17,14 +19,18 @@ struct RowKey {
   std::int64_t space = 0;
   std::string name, label;
 };
-void insert_row(Database& database, const Record& record, const RowKey& key);
+// `insert` is kInsertRow.
+void insert_row(Statement& insert, const Record& record, const RowKey& key);
 
-// The current row of kSelectRows or kSelectRow. Sizes are checked against the blobs; a row that does not fit is
-// Error(kBadFile) naming it.
-Record read_row(const Statement& row, const std::filesystem::path& file);
+enum class Numbers { kRead, kLeaveOut };
+// The current row of kSelectRows, kSelectFacts or kSelectRow. Sizes are checked against the blobs; a row that does not
+// fit is Error(kBadFile) naming it.
+Record read_row(const Statement& row, const std::filesystem::path& file, Numbers numbers = Numbers::kRead);
 
-// A name given as its last path components. Error(kNotFound) lists near names, Error(kUsage) an ambiguous one's.
-std::string resolve_name(const std::string& name, const std::vector<std::string>& names,
-                         const std::filesystem::path& file);
+// Error(kNotFound) with the names nearest to `text`, and Error(kUsage) for a text that could be any of `names`.
+[[noreturn]] void refuse_unknown(const std::string& text, const std::vector<std::string>& names,
+                                 const std::filesystem::path& file);
+[[noreturn]] void refuse_ambiguous(const std::string& text, std::vector<std::string> names,
+                                   const std::filesystem::path& file);
 
 }  // namespace deltascape::store

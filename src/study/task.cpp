@@ -2,11 +2,10 @@
 #include "deltascape/task.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 #include <set>
 
+#include "core/layer_choice.h"
 #include "core/temporary_folder.h"
 #include "deltascape/embed.h"
 #include "deltascape/error.h"
@@ -65,19 +64,16 @@ landscape::Row row_of(const std::string& layer, const Record& member) {
                 {.path = {}, .field = "layer", .expected = expected, .found = layer});
   };
   if (member.comparable.layer != "all") {
-    if (!layer.empty() && layer != member.comparable.layer) refuse(member.comparable.layer);
+    const std::optional<LayerChoice> choice = read_layer(layer);
+    if (!layer.empty() && !(choice && choice->is(member.comparable.layer))) refuse(member.comparable.layer);
     return std::nullopt;
   }
-  if (layer == "last") return last;
   if (layer.empty()) return usual_task_layer(last);
-  double number = 0;
-  const auto [end, failed] = std::from_chars(layer.data(), layer.data() + layer.size(), number);
-  const bool fraction = layer.find('.') != std::string::npos;
-  const double row = fraction ? std::floor(number * static_cast<double>(last) + 0.5) : number;
-  if (failed != std::errc() || end != layer.data() + layer.size() || row != std::floor(row) || row < 0 ||
-      row > static_cast<double>(last))
+  const std::optional<LayerChoice> choice = read_layer(layer);
+  const std::optional<std::int64_t> row = choice ? choice->row(last) : std::nullopt;
+  if (!row || choice->kind == LayerChoice::Kind::kBeforeNorm)
     refuse("last, 0 to " + std::to_string(last) + ", or a fraction as 0.5");
-  return static_cast<std::int64_t>(row);
+  return *row;
 }
 
 // Everything that is trained and embedded for the tasks of one call.

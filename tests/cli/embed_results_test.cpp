@@ -78,15 +78,68 @@ TEST_F(EmbedResultsTest, AnNpzAloneHasARowForEveryPath) {
   for (const auto& [path, hash] : {std::pair{"a/law", "1"}, std::pair{"b/law", "1"}, std::pair{"a/law", "1"}})
     results.add(record(path, hash));
   results.finish();
-  EXPECT_THAT(names(results), ElementsAre("b/law", "law"));  // the path given twice is one row, the newest
+  EXPECT_THAT(names(results), ElementsAre("law", "b/law"));  // the path given twice is one row
   EXPECT_THAT(io::read_npz("out.npz").at("embeddings").shape, ElementsAre(2, 2));
+}
+
+TEST_F(EmbedResultsTest, ResultsComeInTheOrderGiven) {
+  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  for (const auto& [path, hash] : {std::pair{"c/law", "3"}, std::pair{"a/law", "1"}, std::pair{"b/law", "2"}})
+    results.add(record(path, hash));  // as bases and groups happen to finish
+  results.finish();
+  EXPECT_THAT(names(results), ElementsAre("a/law", "b/law", "law"));
+  const auto arrays = io::read_npz("out.npz");
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("model_names").values),
+              ElementsAre("a/law", "b/law", "law"));
+}
+
+TEST_F(EmbedResultsTest, PathsAreStoredAbsolute) {
+  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
+  EXPECT_EQ(store->get("law").path, (fs::current_path() / "a/law").string());
+  EXPECT_EQ(store->get("a/law").name, "law");
+}
+
+TEST_F(EmbedResultsTest, AModelTrainedAgainReplacesItsRow) {
+  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  EmbedResults again({"s.db", ""}, models_, console_);
+  again.add(record("a/law", "2"));
+  EXPECT_THAT(names(again), ElementsAre("law"));
+  const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
+  EXPECT_THAT(store->names(), ElementsAre("law"));
+  EXPECT_EQ(store->get("law").variant_hash, "2");
+}
+
+TEST_F(EmbedResultsTest, OtherNamesOfAContentAreKept) {
+  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  store::Record other = record("b/law", "1");
+  other.name = "civil";
+  EmbedResults({"s.db", ""}, models_, console_).add(other);
+  const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
+  EXPECT_THAT(store->names(), ElementsAre("law"));
+  EXPECT_EQ(store->get("civil").name, "law");
+  EXPECT_EQ(store->get("a/law").name, "law");
+}
+
+TEST_F(EmbedResultsTest, ARunThatStoresNothingLeavesNoStore) {
+  { const EmbedResults none({"s.db", ""}, models_, console_); }
+  EXPECT_FALSE(fs::exists("s.db"));
+  EXPECT_TRUE(fs::is_empty("a/law"));
+  { const EmbedResults empty_shard({"shard.db", ""}, {}, console_); }
+  EXPECT_TRUE(fs::exists("shard.db"));
+  EXPECT_THROW(EmbedResults({"absent/s.db", ""}, models_, console_), Error);
 }
 
 TEST_F(EmbedResultsTest, SummariesGiveLengths) {
   EmbedResults results({"", "out.npz"}, models_, console_);
   results.add(record("a/law", "1"));
   EXPECT_EQ(results.rows().at(0).norm, 5);
-  EXPECT_EQ(results.rows().at(0).standard_error, 2);
+  EXPECT_FALSE(results.rows().at(0).standard_error);  // of one probe
+  store::Record several = record("b/law", "2");
+  several.probe_count = 2;
+  several.per_probe = {3, 4, 3, 4};
+  results.add(several);
+  EXPECT_EQ(results.rows().at(1).standard_error, 2);
 }
 
 TEST_F(EmbedResultsTest, OneNpzHoldsOneBase) {

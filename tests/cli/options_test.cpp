@@ -49,14 +49,6 @@ TEST(ParseShard, RefusesTheRest) {
     EXPECT_THROW(parse_shard(text), Error) << text;
 }
 
-TEST(ParseRow, LastIsNoRow) {
-  EXPECT_EQ(parse_row(""), std::nullopt);
-  EXPECT_EQ(parse_row("last"), std::nullopt);
-  EXPECT_EQ(parse_row("0"), 0);
-  EXPECT_EQ(parse_row("12"), 12);
-  for (const char* text : {"-1", "all", "1.5", "99999999999999999999"}) EXPECT_THROW(parse_row(text), Error) << text;
-}
-
 TEST(Shield, BracketsComeThroughUnchanged) {
   const char* arguments[] = {"deltascape", "rm", "[a,b]", "[", "\x1fodd", "a]", ""};
   const std::vector<std::string> shielded = shield(7, arguments);

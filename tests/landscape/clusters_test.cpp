@@ -126,6 +126,44 @@ TEST(Cluster, ByLabelWhenThereAreLabels) {
   EXPECT_EQ(cluster(records, {.k = 2}).method, ClusterMethod::kAgglomerative);
 }
 
+TEST(Cluster, ALabelOrTwoDoNotMakeItByLabels) {
+  std::vector<store::Record> records;
+  for (int i = 0; i < 10; ++i)
+    records.push_back(
+        record("v" + std::to_string(i), "",
+               {i < 5 ? 1.0f : 0.1f * static_cast<float>(i), i < 5 ? 0.1f * static_cast<float>(i) : 4.0f}));
+  records[0].label = "math";
+  EXPECT_EQ(cluster(records).method, ClusterMethod::kAgglomerative);
+  EXPECT_EQ(cluster(records).agreement->clusters.members, 1u);
+  for (store::Record& r : records) r.label = "math";  // one class says nothing
+  EXPECT_EQ(cluster(records).method, ClusterMethod::kAgglomerative);
+  for (int i = 0; i < 5; ++i) records[static_cast<std::size_t>(i)].label = "code";
+  const Clustering c = cluster(records);
+  EXPECT_EQ(c.method, ClusterMethod::kLabels);
+  EXPECT_FALSE(c.fit);
+  EXPECT_EQ(c.found.method, ClusterMethod::kAgglomerative);  // what the vectors say is there beside them
+  ASSERT_EQ(c.found.clusters.size(), 2u);
+  EXPECT_EQ(c.agreement->clusters.adjusted_rand, 1);
+  EXPECT_TRUE(c.agreement->strays.empty());
+}
+
+// Too many for linkage, and for silhouettes of all.
+TEST(Cluster, ManyVariantsGoToKMeans) {
+  std::vector<store::Record> records;
+  for (int i = 0; i < 20010; ++i) {
+    const float small = 0.001f * static_cast<float>(i % 97);
+    records.push_back(
+        record("v" + std::to_string(i), "", i % 2 == 0 ? std::vector{1.0f, small} : std::vector{small, 1.0f}));
+  }
+  records[3].label = "the only one";
+  const Clustering c = cluster(records);
+  EXPECT_EQ(c.method, ClusterMethod::kKMeans);
+  ASSERT_EQ(c.clusters.size(), 2u);
+  EXPECT_EQ(c.clusters[0].members.size(), 10005u);
+  EXPECT_GT(*c.fit, 0.9);
+  EXPECT_EQ(cluster(records, {.k = 3}).clusters.size(), 3u);
+}
+
 TEST(Cluster, SmallPools) {
   EXPECT_TRUE(cluster({}).clusters.empty());
   const store::Record a = record("a", "", {1, 0}), b = record("b", "", {0, 1}), zero = record("z", "", {0, 0});

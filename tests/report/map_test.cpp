@@ -144,6 +144,32 @@ TEST(MapSvg, HasAMarkAModelAndALegendLineALabel) {
   EXPECT_THAT(svg, testing::EndsWith("</svg>\n"));
 }
 
+TEST(Map, ColoursByClustersWhereThereAreNoLabelsOrTheyAreAskedFor) {
+  std::vector<store::Record> records = pool();
+  try {
+    make_map(records, {.colour = MapColour::kCluster});
+    ADD_FAILURE() << "no clusters are kept";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("run `deltascape cluster` first"));
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    records[i].cluster = i / 2;
+    records[i].cluster_name = i < 2 ? "law-1" : "math-1";
+  }
+  EXPECT_EQ(make_map(records).colour, MapColour::kLabel);
+  const MapData map = make_map(records, {.colour = MapColour::kCluster});
+  EXPECT_EQ(map.points[1].group, "law-1");
+  EXPECT_EQ(map.points[5].group, "");
+  const nlohmann::json data = data_of(map_html(map));
+  EXPECT_EQ(data["colour"], "cluster");
+  EXPECT_EQ(data["models"][1]["group"], "law-1");
+  EXPECT_EQ(data["models"][1]["label"], "law");
+  EXPECT_TRUE(data["models"][1]["relative"].is_null());  // not known
+  EXPECT_THAT(map_svg(map), HasSubstr(">no cluster</text>"));
+  for (store::Record& r : records) r.label.clear();
+  EXPECT_EQ(make_map(records).colour, MapColour::kCluster);
+}
+
 TEST(Map, OneAndTwoModelsWork) {
   const store::Record a = record("a", "", {1, 2}), b = record("b", "", {2, -1});
   EXPECT_THAT(map_svg(make_map({a})), HasSubstr("1 variant "));

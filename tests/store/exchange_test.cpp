@@ -36,7 +36,11 @@ std::vector<std::string> split(const std::string& line, char separator) {
 TEST_F(Exchange, NpzHasTheArraysOfTheDesign) {
   write_embeddings_npz({sample("law-1", 1), sample("法律", 2)}, file("out.npz"));
   const auto arrays = io::read_npz(file("out.npz"));
-  EXPECT_EQ(arrays.size(), 4u);
+  EXPECT_EQ(arrays.size(), 7u);
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("labels").values), ElementsAre("law", "law"));
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("paths").values),
+              ElementsAre("adapters/law-1", "adapters/法律"));
+  EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("layers").values), ElementsAre("last"));
   EXPECT_THAT(arrays.at("embeddings").shape, ElementsAre(2, 4));
   EXPECT_EQ(std::get<std::vector<float>>(arrays.at("embeddings").values)[4], sample("", 2).mean[0]);
   EXPECT_THAT(std::get<std::vector<std::string>>(arrays.at("model_names").values), ElementsAre("law-1", "法律"));
@@ -55,8 +59,11 @@ TEST_F(Exchange, NpzWithAllLayersHasThreeAxes) {
   r.standard_error.clear();
   write_embeddings_npz({r}, file("out.npz"));
   EXPECT_THAT(io::read_npz(file("out.npz")).at("embeddings").shape, ElementsAre(1, 3, 4));
+  EXPECT_THAT(std::get<std::vector<std::string>>(io::read_npz(file("out.npz")).at("layers").values),
+              ElementsAre("0", "1", "last"));
   const auto store = create();
   import_into(*store, file("out.npz"));
+  r.created.clear();  // no time of day in an npz
   expect_equal(store->get("a"), r);
 }
 
@@ -71,7 +78,10 @@ TEST_F(Exchange, NpzRoundTripsAllButProbes) {
   EXPECT_THAT(report.added, ElementsAre("a", "b", "c"));
   const std::vector<Record> back = store->all();
   ASSERT_EQ(back.size(), 3u);
-  for (std::size_t i = 0; i < 3; ++i) expect_equal(back[i], records[i]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    records[i].created.clear();
+    expect_equal(back[i], records[i]);
+  }
   std::vector<Record> mixed = back;  // and the rows compare with those they come from
   mixed.push_back(sample("d", 4));
   require_comparable(mixed);
@@ -141,12 +151,89 @@ TEST_F(Exchange, StoresMerge) {
   store->put(sample("renamed-by-hand", 1));
   store->put(sample("clash", 4));
   const ImportReport report = import_into(*store, file("shard.db"));
-  EXPECT_THAT(report.added, ElementsAre("new"));
+  EXPECT_THAT(report.added, ElementsAre("clash-2", "new"));  // a renamed row is an added one
   EXPECT_THAT(report.replaced, ElementsAre("renamed-by-hand"));
   EXPECT_THAT(report.renamed, ElementsAre("clash -> clash-2"));
   EXPECT_THAT(store->names(), ElementsAre("clash", "clash-2", "new", "renamed-by-hand"));
   EXPECT_EQ(store->get("new").per_probe, sample("", 2).per_probe);
+  EXPECT_EQ(store->get("same").name, "renamed-by-hand");  // the name it has elsewhere
   EXPECT_EQ(thrown_by([&] { import_into(*store, file("none.db")); }).code, ErrorCode::kNotFound);
+}
+
+TEST_F(Exchange, TheSameRecordsGiveTheSameNpzAtAnyTime) {
+  std::vector<Record> records = {sample("a", 1), sample("b", 2)};
+  write_embeddings_npz(records, file("one.npz"));
+  for (Record& r : records) r.created = "2031-12-31T23:59:59Z";
+  write_embeddings_npz(records, file("two.npz"));
+  EXPECT_EQ(text("one.npz"), text("two.npz"));
+}
+
+TEST_F(Exchange, AnNpzOfSomebodyElseMayBringLabelsAndPaths) {
+  io::write_npz(file("theirs.npz"), {{"embeddings", {.shape = {2, 2}, .values = std::vector<double>{1, 2, 3, 4}}},
+                                     {"model_names", {.shape = {2}, .values = std::vector<std::string>{"x", "y"}}},
+                                     {"labels", {.shape = {2}, .values = std::vector<std::string>{"law", ""}}},
+                                     {"paths", {.shape = {1}, .values = std::vector<std::string>{"/too-few"}}}});
+  const std::vector<Record> records = read_records(file("theirs.npz"));
+  EXPECT_EQ(records[0].label, "law");
+  EXPECT_EQ(records[1].label, "");
+  EXPECT_EQ(records[0].path, file("theirs.npz"));
+}
+
+TEST_F(Exchange, ThousandsOfOneNameAreNoLongWork) {
+  std::vector<Record> records;
+  for (int i = 0; i < 3000; ++i) records.push_back(sample("same", i));
+  const auto store = create();
+  const ImportReport report = import_into(*store, records);
+  EXPECT_EQ(report.added.size(), 3000u);
+  EXPECT_EQ(report.renamed.size(), 2999u);
+  EXPECT_EQ(report.added.back(), "same-3000");
+  EXPECT_EQ(import_into(*store, std::move(records)).replaced.size(), 3000u);
+}
+
+TEST_F(Exchange, NumbersThatAreNotKnownAreEmptyAndNull) {
+  Record r = sample("a");
+  r.relative_norm = r.numeric_error = 0;
+  r.probe_count = 0;
+  r.per_probe.clear();
+  r.standard_error.clear();
+  export_records({r}, file("out.tsv"));
+  const std::vector<std::string> lines = split(text("out.tsv"), '\n');
+  const std::vector<std::string> titles = split(lines.at(0), '\t'), cells = split(lines.at(1), '\t');
+  for (std::size_t i = 0; i < titles.size(); ++i)
+    if (titles[i] == "relative_norm" || titles[i] == "numeric_error") {
+      EXPECT_EQ(cells.at(i), "") << titles[i];
+    }
+  export_records({r}, file("out.json"));
+  const nlohmann::json row = nlohmann::json::parse(text("out.json"))["records"][0];
+  for (const char* key : {"relative_norm", "numeric_error", "probe_count", "standard_error"})
+    EXPECT_TRUE(row[key].is_null()) << key;
+  EXPECT_TRUE(row["norm"].is_number());
+  Record still = sample("still");
+  still.mean.assign(4, 0);
+  still.norm = still.relative_norm = 0;  // this zero is known
+  export_records({still}, file("still.json"));
+  EXPECT_EQ(nlohmann::json::parse(text("still.json"))["records"][0]["relative_norm"], 0.0);
+}
+
+TEST_F(Exchange, OneLayerOfAll) {
+  Record r = sample("a");
+  r.comparable.layer = "all";
+  r.layers = 3;
+  r.per_probe.clear();
+  r.mean = {0, 0, 0, 0, 3, 4, 0, 0, 1, 1, 1, 1};
+  r.standard_error = {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+  r.norm = 2;
+  const Record middle = one_layer(r, 1), last = one_layer(r, 2), first = one_layer(r, 0);
+  EXPECT_EQ(middle.comparable.layer, "1");
+  EXPECT_EQ(middle.layers, 1);
+  EXPECT_THAT(middle.mean, ElementsAre(3, 4, 0, 0));
+  EXPECT_THAT(middle.standard_error, ElementsAre(1, 2, 3, 4));
+  EXPECT_DOUBLE_EQ(middle.norm, 5);
+  EXPECT_FALSE(known_relative_norm(middle));
+  EXPECT_TRUE(first.no_effect);
+  EXPECT_EQ(last.comparable.layer, "last");
+  EXPECT_EQ(last.norm, 2);
+  EXPECT_EQ(known_relative_norm(last), r.relative_norm);
 }
 
 TEST_F(Exchange, CsvAndTsvHoldEveryValueExactly) {

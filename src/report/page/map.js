@@ -2,8 +2,8 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const styles = stylesOf(data.models);
-const byLabel = new Map(styles.map((style) => [style.label, style]));
-for (const model of data.models) model.style = byLabel.get(model.label);
+const byGroup = new Map(styles.map((style) => [style.label, style]));
+for (const model of data.models) model.style = byGroup.get(model.group);
 
 const chart = new Chart($("chart"), data.models, styles);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -70,7 +70,7 @@ function refresh() {
   const section = document.activeElement && document.activeElement.closest("#legend");
   const place = section ? [...section.querySelectorAll(".list button")].indexOf(document.activeElement) : -1;
   fillDetail($("detail"), state.pinned, data, state.theme, pin);
-  fillLegend($("legend"), styles, state.chosen, state.theme, toggle);
+  fillLegend($("legend"), styles, data.colour, state.chosen, state.theme, toggle);
   if (place >= 0) $("legend").querySelectorAll(".list button")[place].focus();
   redraw();
 }

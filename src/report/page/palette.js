@@ -7,10 +7,11 @@ const COLOURS = {
 const NO_LABEL = { light: "#8a8f98", dark: "#7f8894" };
 const SHAPES = ["circle", "square", "triangle", "diamond"];
 
-// [{label, count, colour(theme), shape}], the most frequent label first, models without a label last.
+// [{label, count, colour(theme), shape}] of what models are coloured by (model.group: label or cluster), the most
+// frequent first, models without one last.
 function stylesOf(models) {
   const counts = new Map();
-  for (const model of models) counts.set(model.label, (counts.get(model.label) || 0) + 1);
+  for (const model of models) counts.set(model.group, (counts.get(model.group) || 0) + 1);
   const labels = [...counts].map(([label, count]) => ({ label, count }));
   labels.sort((a, b) => (a.label === "") - (b.label === "") || b.count - a.count || (a.label < b.label ? -1 : 1));
   labels.forEach((style, i) => {

@@ -51,7 +51,8 @@ function fillDetail(section, model, data, theme, choose) {
   const facts = element("dl");
   const fact = (name, value) => facts.append(element("dt", {}, name), element("dd", {}, value));
   fact("norm", significant(model.norm));
-  fact("norm relative to the base", `${significant(100 * model.relative)} %`);
+  if (model.relative !== null) fact("norm relative to the base", `${significant(100 * model.relative)} %`);
+  if (model.cluster) fact("cluster of", model.cluster);
   if (model.path) fact("from", model.path);
   const list = element("ul", { class: "list" });
   for (const [index, cosine] of model.near) {
@@ -87,8 +88,8 @@ function overview(data) {
   return out;
 }
 
-// Labels as buttons: the first click shows one label alone, further ones add to it.
-function fillLegend(section, styles, chosen, theme, toggle) {
+// Labels or clusters as buttons: the first click shows one alone, further ones add to it.
+function fillLegend(section, styles, colour, chosen, theme, toggle) {
   if (styles.length === 1 && styles[0].label === "") {
     section.replaceChildren(element("h3", {}, "No labels yet"),
       element("p", {}, "Colours come from labels. Give one with ", element("code", {}, "deltascape label NAME LABEL"), " and draw the map again."));
@@ -99,10 +100,10 @@ function fillLegend(section, styles, chosen, theme, toggle) {
     const on = chosen.has(style);
     list.append(
       element("li", {}, element("button", { type: "button", "aria-pressed": String(on), class: chosen.size && !on ? "faded" : "", onclick: () => toggle(style) },
-        element("span", {}, swatch(style, theme)), element("span", { class: "name" }, style.label || "no label"),
+        element("span", {}, swatch(style, theme)), element("span", { class: "name" }, style.label || `no ${colour}`),
         element("span", { class: "number" }, String(style.count)))),
     );
   }
   const all = element("button", { type: "button", class: "plain", onclick: () => toggle(null) }, "Show all");
-  section.replaceChildren(element("div", { class: "row" }, element("h3", {}, "Labels"), ...(chosen.size ? [all] : [])), list);
+  section.replaceChildren(element("div", { class: "row" }, element("h3", {}, colour === "cluster" ? "Clusters, by their middle" : "Labels"), ...(chosen.size ? [all] : [])), list);
 }
