@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "core/text.h"
@@ -260,7 +261,12 @@ void print_matrix(const std::vector<store::Record>& records, const landscape::Co
 int cluster(const ClusterVerb& verb, const Console& console) {
   const Selection selection = verb.view.select(console);
   const std::vector<store::Record>& records = selection.records;
-  const landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
+  landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
+  // A number of clusters is a wish to find them, not to read labels.
+  if (options.method == landscape::ClusterMethod::kAuto && verb.k > 0)
+    options.method = landscape::ClusterMethod::kAgglomerative;
+  ProgressBar progress(console);
+  progress.begin("clustering", 0);
   const landscape::Clustering clustering = landscape::cluster(records, options);
   if (!verb.out.empty()) write_assignments(clustering, records, verb.out);
   if (!records.empty()) keep(verb.view, clustering, records, console);

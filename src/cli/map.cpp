@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "io/file.h"
@@ -42,6 +43,8 @@ int map(const MapVerb& verb, const Console& console) {
   report::MapOptions options = checked(verb, suffix);
   const Selection selection = verb.view.select(console);
   options.projection.row = selection.row;
+  ProgressBar progress(console);
+  progress.begin("drawing the map", 0);
   const report::MapData data = report::make_map(selection.records, options);
   const std::string document = suffix == ".svg" ? report::map_svg(data) : report::map_html(data);
   io::write_file_atomically(verb.out, std::string_view(document));

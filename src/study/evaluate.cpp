@@ -13,6 +13,7 @@
 #include "store/names.h"
 #include "study/evaluator.h"
 #include "study/own_examples.h"
+#include "study/paired.h"
 
 namespace deltascape {
 namespace {
@@ -123,6 +124,8 @@ class Run {
     Evaluation out = evaluator->summary(predictions);
     out.name = model.name;
     out.label = model.label;
+    if (base_said_.empty()) base_said_ = predictions;  // the base is asked first
+    else out.difference = study::difference_of(study::metric_named(options_.metric), predictions, base_said_);
     for (Prediction& p : predictions) {
       p.name = model.name;
       if (told) told(p);
@@ -138,6 +141,7 @@ class Run {
   Weights weights_;
   study::Evaluator evaluator_;
   study::OwnExamples own_;
+  std::vector<Prediction> base_said_;
   std::int64_t done_ = 0;  // steps of the current model
 };
 
