@@ -29,8 +29,8 @@ struct Inspection {
 };
 
 struct InspectOptions {
-  std::string base;  // everything is compared with this one; empty: each adapter with the base it names
-  int threads = 0;   // 0: as many as keep disk and processors busy
+  std::string base;     // everything is compared with this one; empty: each adapter with the base it names
+  int threads = 0;      // 0: as many as keep disk and processors busy
   bool strict = false;  // adapters with options that PEFT does not know are refused
 };
 

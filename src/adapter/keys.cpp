@@ -77,8 +77,7 @@ std::optional<Key> parse_key(std::string_view name) {
     } else module = name;
     if (!strip(module, c.name) || !strip(module, ".")) continue;
     if (bias && !c.bias) return {};
-    return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts, std::string(adapter),
-               c.name == "base_layer"};
+    return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts, std::string(adapter), c.name == "base_layer"};
   }
   for (const std::string_view mark : kMarks)
     if (const auto at = name.find(mark); at != std::string_view::npos && (at == 0 || name[at - 1] == '.')) return {};

@@ -1,5 +1,5 @@
-// Which fields of adapter_config.json PEFT knows, by type of adapter, and which of them would change the result in a way
-// that is not computed here (PEFT 0.21, the config classes).
+// Which fields of adapter_config.json PEFT knows, by type of adapter, and which of them would change the result in a
+// way that is not computed here (PEFT 0.21, the config classes).
 #pragma once
 
 #include <cstdint>

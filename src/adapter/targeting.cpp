@@ -80,8 +80,7 @@ Targeting::Targeting(const JsonFields& c) {
     if (!name.empty())
       layers_patterns_.push_back(
           compiled(c, "layers_pattern", name, "\\A(?:.*?\\.)?(?:" + name + ")\\.(?<idx>\\d+)\\."));
-  if (layers_patterns_.empty())
-    layers_patterns_.push_back(std::make_shared<const Regex>("\\A.*?\\.[^.]*\\.(\\d+)\\."));
+  if (layers_patterns_.empty()) layers_patterns_.push_back(std::make_shared<const Regex>("\\A.*?\\.[^.]*\\.(\\d+)\\."));
 }
 
 bool Targeting::in_layers(std::string_view path) const {

@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/gemm.h"
 #include "engine/translated.h"
+#include "hub/resolve.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
 

@@ -7,23 +7,11 @@
 namespace deltascape::model {
 namespace {
 
-constexpr std::string_view kPrefixes[] = {"model.",
-                                          "",
-                                          "language_model.model.",
-                                          "model.language_model.",
-                                          "transformer.",
-                                          "gpt_neox.",
-                                          "bert.",
-                                          "roberta.",
-                                          "distilbert.",
-                                          "electra.",
-                                          "mpnet.",
-                                          // text parts of multimodal models
-                                          "language_model.",
-                                          "model.text_model.",
-                                          "text_model.",
-                                          "thinker.model.",
-                                          "thinker."};
+constexpr std::string_view kPrefixes[] = {
+    "model.", "", "language_model.model.", "model.language_model.", "transformer.", "gpt_neox.", "bert.", "roberta.",
+    "distilbert.", "electra.", "mpnet.",
+    // text parts of multimodal models
+    "language_model.", "model.text_model.", "text_model.", "thinker.model.", "thinker."};
 
 // The first hole takes the layer, the second the expert.
 std::string fill(std::string_view pattern, Site site) {

@@ -77,8 +77,9 @@ TEST_F(Reading, GivesWhatPeftGives) {
   for (const Variant& v : variants_) models.push_back({v.path, "", v.name});
   std::map<std::string, store::Record> records;
   Notes notes;
-  const EmbedReport report = embed(models, {.base = base_, .layer = "all", .precision = "fp64"},
-                                   [&](store::Record r) { records.emplace(r.name, std::move(r)); }, notes);
+  const EmbedReport report = embed(
+      models, {.base = base_, .layer = "all", .precision = "fp64"},
+      [&](store::Record r) { records.emplace(r.name, std::move(r)); }, notes);
   for (const EmbedFailure& f : report.failed) ADD_FAILURE() << f.error;
   for (std::size_t i = 0; i < variants_.size(); ++i) {
     const Variant& v = variants_[i];
@@ -114,7 +115,12 @@ TEST_F(Reading, TargetsThatTheBaseDoesNotHave) {
 TEST_F(Reading, TargetsOfOtherModulesHaveNoEffect) {
   Notes notes;
   const fs::path path = changed("norms_list", {{"target_modules", {"post_attention_layernorm"}}});
-  embed({{path.string(), "", "it"}}, {.base = base_}, [](const store::Record& r) { EXPECT_EQ(std::ranges::count(r.mean, 0.0f), static_cast<std::ptrdiff_t>(r.mean.size())); }, notes);
+  embed(
+      {{path.string(), "", "it"}}, {.base = base_},
+      [](const store::Record& r) {
+        EXPECT_EQ(std::ranges::count(r.mean, 0.0f), static_cast<std::ptrdiff_t>(r.mean.size()));
+      },
+      notes);
   EXPECT_THAT(notes.of("it"), HasSubstr("does not target"));
 }
 
@@ -127,9 +133,12 @@ TEST_F(Reading, ANullIsNoDefault) {
 }
 
 TEST_F(Reading, OddTargetsAreNamed) {
-  for (const auto& [field, value] :
-       {std::pair<const char*, io::Json>{"target_modules", 3}, {"target_modules", "(q_proj"}, {"exclude_modules", "["},
-        {"layers_to_transform", "1"}, {"layers_pattern", {1}}, {"modules_to_save", {"("}}}) {
+  for (const auto& [field, value] : {std::pair<const char*, io::Json>{"target_modules", 3},
+                                     {"target_modules", "(q_proj"},
+                                     {"exclude_modules", "["},
+                                     {"layers_to_transform", "1"},
+                                     {"layers_pattern", {1}},
+                                     {"modules_to_save", {"("}}}) {
     EXPECT_THAT(failure_of(changed("plain", {{field, value}})), HasSubstr(field)) << value;
     fs::remove_all(folder_ / "changed");
   }
