@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,14 @@ struct Prediction {
   bool right = false;               // exact, choice
 };
 
+// A variant's value minus the base's, on the same examples, with its 95% interval: of shares Newcombe's for paired
+// proportions, of losses Student's from the differences of single examples (src/study/paired.h). p: how likely a
+// difference as large is where there is none (McNemar's exact test; paired t). One example has no interval of a loss.
+struct PairedDifference {
+  double value = 0;
+  std::optional<double> low, high, p;
+};
+
 struct Evaluation {
   std::string name, label;  // the base is named "base"
   std::string metric;
@@ -55,6 +64,7 @@ struct Evaluation {
   double by_character = 0, by_character_error = 0;
   // loss: its exponential; bits a byte of the completions' text
   double perplexity = 0, bits_per_byte = 0;
+  std::optional<PairedDifference> difference;  // to the base; empty for the base itself
 };
 
 struct EvaluateReport {

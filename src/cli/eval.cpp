@@ -1,4 +1,5 @@
 // Owns `deltascape eval`: how well a base and its variants do a task.
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -47,6 +48,12 @@ Json result_json(const Evaluation& e) {
     out["perplexity"] = json_number(e.perplexity);
     out["bits_per_byte"] = json_number(e.bits_per_byte);
   }
+  const PairedDifference none{.value = NAN, .low = {}, .high = {}, .p = {}};
+  const PairedDifference d = e.difference.value_or(none);
+  out["difference"] = json_number(d.value);
+  out["low"] = json_number(d.low);
+  out["high"] = json_number(d.high);
+  out["p"] = json_number(d.p);
   return out;
 }
 
@@ -69,12 +76,22 @@ report::Table table_of(const std::vector<Evaluation>& results, const std::string
     columns.insert(columns.end(), {{"by_character", Align::kRight}, {"by_character_stderr", Align::kRight}});
   if (metric == "loss")
     columns.insert(columns.end(), {{"perplexity", Align::kRight}, {"bits_per_byte", Align::kRight}});
+  const bool compared = results.size() > 1;  // more than the base
+  if (compared)
+    columns.insert(
+        columns.end(),
+        {{"difference", Align::kRight}, {"low", Align::kRight}, {"high", Align::kRight}, {"p", Align::kRight}});
   report::Table table(std::move(columns));
   for (const Evaluation& e : results) {
     std::vector<std::string> cells{
         e.name, e.label, e.metric, number(e.value), number(e.standard_error), std::to_string(e.examples)};
     if (metric == "choice") cells.insert(cells.end(), {number(e.by_character), number(e.by_character_error)});
     if (metric == "loss") cells.insert(cells.end(), {number(e.perplexity), number(e.bits_per_byte)});
+    if (compared) {
+      const PairedDifference d = e.difference.value_or(PairedDifference{.value = NAN, .low = {}, .high = {}, .p = {}});
+      for (const double v : {d.value, d.low.value_or(NAN), d.high.value_or(NAN), d.p.value_or(NAN)})
+        cells.push_back(number(v, 3));
+    }
     table.add(std::move(cells));
   }
   return table;

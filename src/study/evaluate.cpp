@@ -12,6 +12,7 @@
 #include "hub/fetch.h"
 #include "store/names.h"
 #include "study/evaluator.h"
+#include "study/paired.h"
 
 namespace deltascape {
 namespace {
@@ -100,6 +101,8 @@ class Run {
     Evaluation out = evaluator_.summary(predictions);
     out.name = model.name;
     out.label = model.label;
+    if (base_said_.empty()) base_said_ = predictions;  // the base is asked first
+    else out.difference = study::difference_of(study::metric_named(options_.metric), predictions, base_said_);
     for (Prediction& p : predictions) {
       p.name = model.name;
       if (told) told(p);
@@ -114,6 +117,7 @@ class Run {
   Shares shares_;
   Weights weights_;
   study::Evaluator evaluator_;
+  std::vector<Prediction> base_said_;
   std::int64_t done_ = 0;  // steps of the current model
 };
 
