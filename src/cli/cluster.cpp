@@ -2,6 +2,7 @@
 #include <map>
 
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "core/text.h"
@@ -136,6 +137,8 @@ int cluster(const ClusterVerb& verb, const Console& console) {
   if (options.method == landscape::ClusterMethod::kAuto && verb.k > 0)
     options.method = landscape::ClusterMethod::kAgglomerative;
   const std::vector<store::Record> records = verb.view.records();
+  ProgressBar progress(console);
+  progress.begin("clustering", 0);
   const landscape::Clustering clustering = landscape::cluster(records, options);
 
   const bool small = records.size() <= kMaxPrintedMatrix;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/options.h"
+#include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "io/file.h"
@@ -39,6 +40,8 @@ report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
 int map(const MapVerb& verb, const Console& console) {
   const std::string suffix = std::filesystem::path(verb.out).extension().string();
   const report::MapOptions options = checked(verb, suffix);
+  ProgressBar progress(console);
+  progress.begin("drawing the map", 0);
   const report::MapData data = report::make_map(verb.view.records(), options);
   const std::string document = suffix == ".svg" ? report::map_svg(data) : report::map_html(data);
   io::write_file_atomically(verb.out, std::string_view(document));

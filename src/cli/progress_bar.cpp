@@ -1,4 +1,4 @@
-// Owns drawing and wiping the progress line.
+// Owns drawing and wiping the progress line, and the plain lines of a log.
 #include "cli/progress_bar.h"
 
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 
 #include "deltascape/error.h"
@@ -39,10 +40,49 @@ std::string clock_text(double seconds) {
 
 }  // namespace
 
+namespace {
+
+double rate_of(const BarState& state) {
+  return state.seconds > 0 ? static_cast<double>(state.done) / state.seconds : 0;
+}
+
+// Between plain lines; none: 0.
+std::chrono::duration<double> plain_interval() {
+  constexpr double kSeconds = 5;
+  const char* text = std::getenv("DELTASCAPE_PROGRESS");
+  if (text == nullptr) return std::chrono::duration<double>(kSeconds);
+  char* end = nullptr;
+  const double seconds = std::strtod(text, &end);
+  const bool number = end != text && *end == '\0' && seconds >= 0 && seconds < 1e9;
+  return std::chrono::duration<double>(number ? seconds : kSeconds);
+}
+
+}  // namespace
+
+std::string plain_line(const BarState& state) {
+  std::string out = state.stage;
+  if (state.total > 0) {
+    const double share = static_cast<double>(state.done) / static_cast<double>(state.total);
+    char text[80];
+    std::snprintf(text, sizeof text, ": %lld of %lld (%.0f%%)", static_cast<long long>(state.done),
+                  static_cast<long long>(state.total), std::floor(std::clamp(share, 0.0, 1.0) * 100));
+    out += text;
+  } else if (state.seconds > 0) {
+    out += ", " + clock_text(state.seconds) + " so far";
+  }
+  if (const double rate = rate_of(state); rate > 0) {
+    out += ", " + number(rate, 3) + "/s";
+    if (state.done < state.total)
+      out += ", " + clock_text(static_cast<double>(state.total - state.done) / rate) + " left";
+  }
+  if (!state.detail.empty()) out += ", " + state.detail;
+  return out;
+}
+
 std::string bar_line(const BarState& state, std::size_t width) {
   const std::int64_t done = std::clamp<std::int64_t>(state.done, 0, std::max<std::int64_t>(state.total, 0));
   const double share = state.total > 0 ? static_cast<double>(done) / static_cast<double>(state.total) : 0;
-  const double rate = state.seconds > 0 ? static_cast<double>(done) / state.seconds : 0;
+  const double rate = rate_of({.done = done, .seconds = state.seconds});
   char percent[16];
   std::snprintf(percent, sizeof percent, "%3.0f%%", std::floor(share * 100));
   std::string tail = std::string("  ") + percent;
@@ -69,14 +109,23 @@ ProgressBar::ProgressBar(const Console& console)
       started_(Clock::now()),
       stage_started_(started_),
       drawn_(started_ - kInterval) {
-  if (!enabled_) return;
+  if (!enabled_) {
+    if (const auto interval = plain_interval(); !console.quiet && interval.count() > 0)
+      plain_ = std::thread([this, interval] { say_every(interval); });
+    return;
+  }
   std::signal(SIGINT, wipe_and_die);
   std::signal(SIGTERM, wipe_and_die);
 }
 
 ProgressBar::~ProgressBar() {
-  const std::scoped_lock lock(mutex_);
-  wipe();
+  {
+    const std::scoped_lock lock(mutex_);
+    wipe();
+    ended_ = true;
+  }
+  end_.notify_all();
+  if (plain_.joinable()) plain_.join();
   if (!enabled_) return;
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
@@ -114,6 +163,15 @@ void ProgressBar::draw() {
   write_stderr(std::string(kWipe) + bar_line(state_, width));
   visible_ = true;
   drawn_ = now;
+}
+
+void ProgressBar::say_every(std::chrono::duration<double> interval) {
+  std::unique_lock lock(mutex_);
+  while (!end_.wait_for(lock, interval, [&] { return ended_; })) {
+    if (state_.stage.empty()) continue;
+    state_.seconds = std::chrono::duration<double>(Clock::now() - stage_started_).count();
+    write_stderr("progress: " + plain_line(state_) + "\n");
+  }
 }
 
 void ProgressBar::wipe() {

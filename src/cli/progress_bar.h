@@ -1,9 +1,13 @@
-// Owns the progress line on stderr: drawn only on a terminal and only once work has taken two seconds.
+// Owns progress on stderr. On a terminal it is one line, drawn over and over once work has taken two seconds; elsewhere
+// (a log, a pipe) a plain line every five seconds, the first after five. With -q there is none. DELTASCAPE_PROGRESS is
+// how many seconds are between plain lines; 0: no plain lines.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "cli/console.h"
 #include "deltascape/progress.h"
@@ -18,8 +22,11 @@ struct BarState {
   std::string detail{};
 };
 std::string bar_line(const BarState& state, std::size_t width);
+// "embedding: 42 of 100 (42%), 118/s, 0:12 left, loss 1.3".
+std::string plain_line(const BarState& state);
 
-// Thread-safe. The destructor wipes the line, and so does an interrupt (SIGINT, SIGTERM).
+// Thread-safe. The destructor wipes the line, and so does an interrupt (SIGINT, SIGTERM). Plain lines come from a
+// thread of their own: they say that work goes on where a step takes long.
 class ProgressBar final : public Progress {
  public:
   explicit ProgressBar(const Console& console);
@@ -33,13 +40,16 @@ class ProgressBar final : public Progress {
   using Clock = std::chrono::steady_clock;
   void draw();  // with mutex_ held
   void wipe();  // with mutex_ held
+  void say_every(std::chrono::duration<double> interval);
 
   const Console& console_;
   const bool enabled_;
   std::mutex mutex_;
   BarState state_;
   Clock::time_point started_, stage_started_, drawn_;
-  bool visible_ = false;
+  bool visible_ = false, ended_ = false;
+  std::condition_variable end_;
+  std::thread plain_;
 };
 
 }  // namespace deltascape::cli

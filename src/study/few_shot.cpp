@@ -26,6 +26,10 @@ class Named final : public Progress {
 
 }  // namespace
 
+std::string place_of(std::size_t index, std::size_t count) {
+  return " (" + std::to_string(index + 1) + " of " + std::to_string(count) + ")";
+}
+
 std::optional<TrainReport> train_once(const TrainOptions& options, const std::string& name, Progress& progress) {
   if (io::exists(options.out)) return {};
   Named named(progress, name);
@@ -35,6 +39,7 @@ std::optional<TrainReport> train_once(const TrainOptions& options, const std::st
 std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, const TrainOptions& training,
                                         int repeats, const std::filesystem::path& folder, Progress& progress) {
   std::vector<FewShotRun> out;
+  const std::size_t all = tasks.size() * static_cast<std::size_t>(repeats);
   for (const TaskExamples& task : tasks)
     for (int repeat = 0; repeat < repeats; ++repeat) {
       const std::string name = repeat == 0 ? task.name : task.name + "/" + std::to_string(repeat + 1);
@@ -42,7 +47,7 @@ std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, 
       options.data = task.file;
       options.out = (folder / (task.name + "-" + std::to_string(repeat + 1))).string();
       options.seed = training.seed + static_cast<std::uint64_t>(repeat);
-      TrainReport report = train_once(options, name, progress).value_or(TrainReport{});
+      TrainReport report = train_once(options, name + place_of(out.size(), all), progress).value_or(TrainReport{});
       out.push_back({.task = task.name,
                      .adapter = {.path = options.out, .label = task.name, .name = name},
                      .report = std::move(report)});

@@ -20,6 +20,9 @@ struct FewShotRun {
 std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, const TrainOptions& training,
                                         int repeats, const std::filesystem::path& folder, Progress& progress);
 
+// " (3 of 29)", behind what progress says is trained.
+std::string place_of(std::size_t index, std::size_t count);
+
 // Trains; nothing where the output was there already.
 std::optional<TrainReport> train_once(const TrainOptions& options, const std::string& name, Progress& progress);
 

@@ -95,7 +95,10 @@ class Study {
   }
 
   void train_or_keep(const TrainOptions& training, const std::string& name) {
-    ++(study::train_once(training, name, progress_) ? report_.trained : report_.kept);
+    const std::size_t controls = options_.calibrate && options_.tasks > 0 ? study::controls().size() : 0;
+    const std::string place =
+        study::place_of(report_.trained + report_.kept, parts_.splits.size() + parts_.tasks.size() + controls);
+    ++(study::train_once(training, name + place, progress_) ? report_.trained : report_.kept);
   }
 
   void train_pool() {

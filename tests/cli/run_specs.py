@@ -139,7 +139,7 @@ class Spec:
         self.runs += 1
         whole = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
         whole |= {"HF_HUB_CACHE": str(self.folder / "hf-cache"), "HF_HUB_OFFLINE": "1", "no_proxy": "*",
-                  "TERM": "xterm", "LC_ALL": "C.UTF-8"} | self.endpoint | env
+                  "TERM": "xterm", "LC_ALL": "C.UTF-8", "DELTASCAPE_PROGRESS": "0"} | self.endpoint | env
         command = [self.args.program, *self.arguments(text)]
         if terminal:
             return run_on_terminal(command, whole, self.folder)
