@@ -4,6 +4,7 @@
 #include <iostream>
 #include <new>
 
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/verbs.h"
@@ -39,9 +40,9 @@ void build(CLI::App& app, Session& session) {
   app.add_flag("-q,--quiet", session.console.quiet, "Print ids only");
   app.require_subcommand(1);
   app.footer(kExamples);
-  for (const auto add :
-       {add_embed, add_tokenize, add_inspect, add_convert, add_ls, add_show, add_rm, add_label, add_export, add_import,
-        add_near, add_cluster, add_compare, add_map, add_train, add_task, add_eval, add_study, add_bench})
+  for (const auto add : {add_embed, add_tokenize, add_inspect, add_convert, add_ls,      add_show,    add_rm,
+                         add_label, add_export,   add_import,  add_near,    add_cluster, add_compare, add_map,
+                         add_train, add_task,     add_eval,    add_study,   add_bench,   add_help})
     add(app, session);
   for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; }))
     for (CLI::Option* option : verb->get_options())
@@ -53,7 +54,7 @@ int explain(const CLI::App& app, const CLI::ParseError& e, const Console& consol
   if (e.get_exit_code() == 0) return app.exit(e, std::cout, std::cerr);
   const auto typed = app.get_subcommands();
   if (const auto unknown = app.remaining(); typed.empty() && !unknown.empty()) {
-    console.failure("'" + unshield(unknown.front()) + "' is no verb or option (see deltascape --help)");
+    console.failure(unknown_verb(app, unshield(unknown.front())));
     return kExitUsage;
   }
   const std::string verb = typed.empty() ? "" : typed.front()->get_name() + " ";
@@ -75,7 +76,8 @@ int run(int argc, const char* const* argv) {
     build(app, session);
     std::vector<std::string> arguments = shield(argc, argv);
     if (!arguments.empty()) arguments.erase(arguments.begin());
-    std::reverse(arguments.begin(), arguments.end());  // the order CLI11 takes a vector in
+    if (arguments.empty()) arguments.push_back("help");  // somebody who looks what there is
+    std::reverse(arguments.begin(), arguments.end());    // the order CLI11 takes a vector in
     try {
       app.parse(std::move(arguments));
     } catch (const CLI::ParseError& e) {

@@ -38,5 +38,6 @@ void add_map(CLI::App& app, Session& session);
 void add_task(CLI::App& app, Session& session);
 void add_study(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
+void add_help(CLI::App& app, Session& session);
 
 }  // namespace deltascape::cli
