@@ -71,6 +71,7 @@ int run_study_verb(const StudyVerb& verb, const Console& console) {
     for (const report::Document& document : documents) console.print_line((out / document.name).string());
   } else {
     print_report(report, console);
+    console.print_line("report with its plots: " + (out / "report.html").string());
     console.print_line(std::to_string(report.trained) + " adapters trained, " + std::to_string(report.kept) +
                        " were there; tables and plots: " + (out / "report.md").string());
   }

@@ -7,6 +7,7 @@
 #include "deltascape/task.h"
 #include "report/line_plot.h"
 #include "report/map.h"
+#include "report/study_page.h"
 #include "report/text.h"
 
 namespace deltascape::report {
@@ -47,65 +48,80 @@ std::string decimals(std::optional<double> value, int digits = 3) {
   return value ? report::decimals(*value, digits) : "";
 }
 
-// In a cell of a Markdown table.
-std::string cell(const std::string& text) {
-  std::string out;
-  for (const char c : printable(text)) out += c == '|' ? std::string("\\|") : std::string(1, c);
-  return out;
-}
-
 bool has_tasks(const StudySpace& space) { return !space.tasks.empty(); }
 bool is_calibrated(const StudySpace& space) { return !space.layers.empty() && space.layers.front().calibrated; }
 
-std::string layer_table(const StudySpace& space) {
-  std::string out = "| layer | silhouette |";
-  std::string rule = "|---|---|";
-  const auto columns = [&](const char* how) {
-    out += std::string(" ") + how + " top-1 | top-3 | margin |";
-    rule += "---|---|---|";
+PageTable layer_table(const StudySpace& space) {
+  PageTable out{.head = {"layer", "silhouette"}, .rows = {}};
+  const auto columns = [&](const std::string& how) {
+    for (const char* title : {" top-1", "top-3", "margin"}) out.head.push_back(*title == ' ' ? how + title : title);
   };
   if (has_tasks(space)) columns("plain");
   if (is_calibrated(space)) columns("calibrated");
-  out += "\n" + rule + "\n";
   for (const StudyLayer& layer : space.layers) {
-    out += "| " + std::to_string(layer.layer) + " | " + decimals(layer.silhouette) + " |";
+    std::vector<std::string> row = {std::to_string(layer.layer), decimals(layer.silhouette)};
     const auto cells = [&](const StudyRetrieval& r) {
-      out += " " + decimals(r.top1, 2) + " | " + decimals(r.top3, 2) + " | " + decimals(r.margin) + " |";
+      row.insert(row.end(), {decimals(r.top1, 2), decimals(r.top3, 2), decimals(r.margin)});
     };
     if (has_tasks(space)) cells(layer.plain);
     if (layer.calibrated) cells(*layer.calibrated);
-    out += "\n";
+    out.rows.push_back(std::move(row));
   }
   return out;
 }
 
-std::string task_table(const StudySpace& space, std::int64_t at) {
-  std::string out = "| task | domain | ranking | nearest | second | third | margin |\n|---|---|---|---|---|---|---|\n";
+PageTable task_table(const StudySpace& space, std::int64_t at) {
+  PageTable out{.head = {"task", "domain", "ranking", "nearest", "second", "third", "margin"}, .rows = {}};
   for (const StudyTask& task : space.tasks) {
     if (task.layer != at) continue;
-    out += "| " + cell(task.name) + " | " + cell(task.domain) + " | " + (task.calibrated ? "calibrated" : "plain");
+    std::vector<std::string> row = {task.name, task.domain, task.calibrated ? "calibrated" : "plain"};
     for (std::size_t i = 0; i < 3; ++i)
-      out += i < task.nearest.size() ? " | " + cell(task.nearest[i].name) + " " + decimals(task.nearest[i].score)
-                                     : std::string(" | ");
-    out += " | " + decimals(task.margin) + " |\n";
+      row.push_back(i < task.nearest.size() ? task.nearest[i].name + " " + decimals(task.nearest[i].score) : "");
+    row.push_back(decimals(task.margin));
+    out.rows.push_back(std::move(row));
   }
   return out;
 }
 
-std::string markdown(const StudyReport& report) {
-  std::string out = "# Study\n";
-  for (const StudySpace& space : report.spaces) {
-    out += "\n## Position " + space.position + "\n\n" + std::to_string(space.pool.size()) +
-           " finetunes. Silhouette: cosine distance, classes are the domains. Retrieval: the share of few-shot tasks "
-           "with a finetune of their domain among the nearest one or three; margin: best cosine of the own domain "
-           "minus the best of the others, mean over tasks.\n\n" +
-           layer_table(space);
-    const std::int64_t usual = usual_task_layer(static_cast<std::int64_t>(space.layers.size()) - 1);
-    if (has_tasks(space))
-      out +=
-          "\n### Every task at layer " + std::to_string(usual) + ", where `task` looks\n\n" + task_table(space, usual);
+// "plots/map-last-010.svg".
+std::string map_name(const StudySpace& space, std::int64_t layer) {
+  std::string number = std::to_string(layer);
+  number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
+  return "plots/map-" + space.position + "-" + number + ".svg";
+}
+
+PageSection section_of(const StudySpace& space) {
+  const std::int64_t usual = usual_task_layer(static_cast<std::int64_t>(space.layers.size()) - 1);
+  PageSection out{.title = "Position " + space.position,
+                  .text = std::to_string(space.pool.size()) +
+                          " finetunes. Silhouette: cosine distance, classes are the domains. Retrieval: the share of "
+                          "few-shot tasks with a finetune of their domain among the nearest one or three; margin: best "
+                          "cosine of the own domain minus the best of the others, mean over tasks.",
+                  .tables = {{"", layer_table(space)}},
+                  .pictures = {},
+                  .more = {}};
+  if (has_tasks(space))
+    out.tables.emplace_back("Every task at layer " + std::to_string(usual) + ", where `task` looks",
+                            task_table(space, usual));
+  for (const StudyLayer& layer : space.layers) {
+    const std::string title = "Map of layer " + std::to_string(layer.layer);
+    (layer.layer == usual ? out.pictures : out.more).push_back({title, map_name(space, layer.layer)});
   }
-  return out + "\n## Configuration\n\n```json\n" + report.configuration + "\n```\n";
+  return out;
+}
+
+// What report.md and report.html show.
+Page page_of(const StudyReport& report) {
+  Page page{.title = "Study",
+            .pictures = {{"Silhouette of the domains by layer", "plots/silhouette.svg"}},
+            .sections = {},
+            .configuration = report.configuration};
+  if (!report.spaces.empty() && has_tasks(report.spaces.front())) {
+    page.pictures.push_back({"Few-shot retrieval by layer", "plots/retrieval.svg"});
+    page.pictures.push_back({"Few-shot margin by layer", "plots/margin.svg"});
+  }
+  for (const StudySpace& space : report.spaces) page.sections.push_back(section_of(space));
+  return page;
 }
 
 std::string layers_csv(const StudyReport& report) {
@@ -198,9 +214,7 @@ void add_maps(const StudySpace& space, std::vector<Document>& out) {
     MapOptions options;
     options.projection.row = layer.layer;
     options.title = "Layer " + std::to_string(layer.layer) + " of " + std::to_string(space.layers.size() - 1);
-    std::string number = std::to_string(layer.layer);
-    number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
-    out.push_back({"plots/map-" + space.position + "-" + number + ".svg", map_svg(make_map(space.pool, options))});
+    out.push_back({map_name(space, layer.layer), map_svg(make_map(space.pool, options))});
   }
 }
 
@@ -222,16 +236,20 @@ std::string study_json(const StudyReport& report) {
 }
 
 std::vector<Document> study_documents(const StudyReport& report) {
-  std::vector<Document> out = {{"report.md", markdown(report)},
-                               {"report.json", study_json(report) + "\n"},
-                               {"layers.csv", layers_csv(report)},
-                               {"plots/silhouette.svg", silhouette_plot(report)}};
-  if (!report.spaces.empty() && has_tasks(report.spaces.front())) {
-    out.push_back({"tasks.csv", tasks_csv(report)});
-    out.push_back({"plots/retrieval.svg", retrieval_plot(report)});
-    out.push_back({"plots/margin.svg", margin_plot(report)});
+  std::vector<Document> plots = {{"plots/silhouette.svg", silhouette_plot(report)}};
+  const bool tasks = !report.spaces.empty() && has_tasks(report.spaces.front());
+  if (tasks) {
+    plots.push_back({"plots/retrieval.svg", retrieval_plot(report)});
+    plots.push_back({"plots/margin.svg", margin_plot(report)});
   }
-  for (const StudySpace& space : report.spaces) add_maps(space, out);
+  for (const StudySpace& space : report.spaces) add_maps(space, plots);
+  const Page page = page_of(report);
+  std::vector<Document> out = {{"report.md", page_markdown(page)},
+                               {"report.html", page_html(page, plots)},
+                               {"report.json", study_json(report) + "\n"},
+                               {"layers.csv", layers_csv(report)}};
+  if (tasks) out.push_back({"tasks.csv", tasks_csv(report)});
+  out.insert(out.end(), plots.begin(), plots.end());
   return out;
 }
 

@@ -5,15 +5,12 @@
 #include <vector>
 
 #include "deltascape/study.h"
+#include "report/study_page.h"
 
 namespace deltascape::report {
 
-struct Document {
-  std::string name;  // below the study's folder, as "plots/silhouette.svg"
-  std::string content;
-};
-
-// report.md, report.json, layers.csv, tasks.csv, plots/*.svg; one map a layer and space.
+// report.html, one file that shows its plots wherever it lies; report.md, which links to them; report.json, layers.csv,
+// tasks.csv, plots/*.svg; one map a layer and space.
 std::vector<Document> study_documents(const StudyReport& report);
 
 // report.json's content: {configuration, spaces: [{position, layers, tasks}]}.

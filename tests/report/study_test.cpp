@@ -73,14 +73,40 @@ TEST(StudyDocuments, TablesKeepTheirColumnsWhateverANameHolds) {
   EXPECT_THAT(markdown, HasSubstr("law, or \\| so-1 0.500"));
 }
 
+// Every picture that the Markdown names is a document; the page holds each, and names none.
+TEST(StudyDocuments, TheReportShowsItsPlots) {
+  StudyReport report = sample();
+  report.configuration = "{\n  \"base\": \"<tiny>\"\n}";
+  const std::string markdown = content(report, "report.md"), page = content(report, "report.html");
+  EXPECT_THAT(markdown, HasSubstr("![Silhouette of the domains by layer](plots/silhouette.svg)"));
+  EXPECT_THAT(markdown, HasSubstr("![Few-shot margin by layer](plots/margin.svg)"));
+  EXPECT_THAT(markdown, HasSubstr("![Map of layer 1](plots/map-last-001.svg)"));
+  EXPECT_THAT(markdown, HasSubstr("[Map of layer 0](plots/map-last-000.svg)"));
+  std::size_t linked = 0;
+  for (std::size_t at = 0; (at = markdown.find("](plots/", at)) != std::string::npos; ++at) {
+    ++linked;
+    content(report, markdown.substr(at + 2, markdown.find(')', at) - at - 2));
+  }
+  EXPECT_EQ(linked, 5U);
+  std::size_t shown = 0;
+  for (std::size_t at = 0; (at = page.find("src=\"data:image/svg+xml;base64,PD94", at)) != std::string::npos; ++at)
+    ++shown;
+  for (std::size_t at = 0; (at = page.find("src=\"data:image/svg+xml;base64,PHN2", at)) != std::string::npos; ++at)
+    ++shown;
+  EXPECT_EQ(shown, linked);
+  EXPECT_THAT(page, HasSubstr("<td>law, or | so-1 0.500</td>"));
+  EXPECT_THAT(page, HasSubstr("<pre>{\n  &quot;base&quot;: &quot;&lt;tiny&gt;&quot;\n}\n</pre>"));
+  EXPECT_THAT(page, Not(HasSubstr("http")));
+}
+
 TEST(StudyDocuments, WithoutTasksThereIsNoRetrieval) {
   StudyReport report = sample();
   report.spaces[0].tasks.clear();
   for (StudyLayer& layer : report.spaces[0].layers) layer.calibrated.reset();
   std::vector<std::string> names;
   for (const Document& document : study_documents(report)) names.push_back(document.name);
-  EXPECT_THAT(names, testing::ElementsAre("report.md", "report.json", "layers.csv", "plots/silhouette.svg",
-                                          "plots/map-last-000.svg", "plots/map-last-001.svg"));
+  EXPECT_THAT(names, testing::ElementsAre("report.md", "report.html", "report.json", "layers.csv",
+                                          "plots/silhouette.svg", "plots/map-last-000.svg", "plots/map-last-001.svg"));
   EXPECT_THAT(content(report, "report.md"), Not(HasSubstr("top-1")));
   EXPECT_THAT(content(report, "layers.csv"), HasSubstr("last,1,0.750000,,,,,,\n"));
 }
