@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,13 @@ struct TaskOptions {
   // Take off what control runs do: few-shot finetunes on generic examples that ship with the program, trained once for
   // a base and settings, and kept in this store.
   bool calibrate = false;
+  // Hold the best score against those that the control runs have with the same members, each taken for a task:
+  // TaskRanking::p.
+  bool judge = false;
   std::string controls_file;
+  // Of rows of all layers, which keep no deltas a probe: so many of the nearest are embedded once more, from their
+  // paths, at the layer that is compared, for the error bars of their scores.
+  std::size_t bars = 0;
   // Of members embedded with `--layer all`: which row, as last, N or a fraction; empty: usual_task_layer(). Of others
   // empty, or their own.
   std::string layer;
@@ -51,12 +58,18 @@ struct TaskRanking {
   std::int64_t examples = 0;
   double first_loss = 0, last_loss = 0;  // mean over the runs
   std::vector<RankedVariant> ranking;    // all members, nearest first
+  // How likely an unrelated task has a best score as high as this one's with these members; empty unless asked for,
+  // or where control runs do not say. Above kChance nothing fits.
+  std::optional<double> p;
+  bool fits() const { return !p || *p <= kChance; }
+  static constexpr double kChance = 0.05;
 };
 
 struct TaskReport {
   std::vector<TaskRanking> tasks;                  // in the order given
   std::string layer;                               // of the rows that were compared
-  std::size_t controls = 0, trained_controls = 0;  // used; of these trained by this call
+  std::size_t controls = 0, trained_controls = 0;  // whose direction was taken off; control runs trained by this call
+  std::vector<double> chance;                      // the best score of each control run: what unrelated tasks reach
 };
 
 // The adapters lie in a temporary folder that goes with the call. Throws Error: kUsage for options, kMismatch when the

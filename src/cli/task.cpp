@@ -1,6 +1,7 @@
 // Owns `deltascape task`: which variants are near a task that a few examples stand for.
 #include "deltascape/task.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/common_options.h"
@@ -12,11 +13,21 @@ namespace deltascape::cli {
 namespace {
 
 struct TaskVerb {
+  TaskVerb() { options.judge = true; }
   TaskOptions options;
   StoreView view;
   std::vector<std::string> examples;
   std::size_t k = 5;
 };
+
+// As a POSIX shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
 
 std::string beside(const std::string& store) {
   return std::filesystem::path(store).replace_extension(".controls.db").string();
@@ -34,23 +45,40 @@ Json ranking_json(const TaskRanking& task, std::size_t k) {
                     {"label", v.label},
                     {"score", json_number(v.score)},
                     {"low", json_number(v.low)},
-                    {"high", json_number(v.high)}});
+                    {"high", json_number(v.high)},
+                    {"p", json_number(v.p)},
+                    {"path", v.path}});
   }
   return rows;
 }
 
+// What to do next: whether the nearest variant is better at the task than the base is. Empty where nothing is near.
+std::string next_command(const TaskRanking& task, const TaskOptions& options) {
+  if (task.ranking.empty() || !task.ranking.front().score) return {};
+  const auto given =
+      std::ranges::find(options.tasks, task.name, [](const TaskExamples& examples) { return examples.name; });
+  return "deltascape eval --base " + shell_word(options.base) + " --data " + shell_word(given->file) +
+         " --metric loss " + shell_word(task.ranking.front().path);
+}
+
 // One task: {ranking, …}. Several: {tasks: [{name, ranking, …}], …}.
-Json report_json(const TaskReport& report, std::size_t k) {
+Json report_json(const TaskReport& report, const TaskVerb& verb) {
+  const std::size_t k = verb.k;
   Json tasks = Json::array();
-  for (const TaskRanking& task : report.tasks)
+  for (const TaskRanking& task : report.tasks) {
     tasks.push_back({{"name", task.name},
                      {"examples", task.examples},
                      {"first_loss", json_number(task.first_loss)},
                      {"last_loss", json_number(task.last_loss)},
-                     {"ranking", ranking_json(task, k)}});
+                     {"ranking", ranking_json(task, k)},
+                     {"p", json_number(task.p)},
+                     {"fits", task.p ? Json(task.fits()) : Json(nullptr)},
+                     {"next", next_command(task, verb.options)}});
+  }
   Json out = report.tasks.size() == 1 ? tasks.front() : Json{{"tasks", std::move(tasks)}};
   out["layer"] = report.layer;
   out["controls"] = report.controls;
+  out["chance"] = report.chance;
   return out;
 }
 
@@ -60,22 +88,41 @@ void print_ranking(const TaskRanking& task, std::size_t k, const Console& consol
                        {"label", Align::kLeft},
                        {"score", Align::kRight},
                        {"low", Align::kRight},
-                       {"high", Align::kRight}});
+                       {"high", Align::kRight},
+                       {"p", Align::kRight},
+                       {"path", Align::kLeft}});
   for (std::size_t i = 0; i < shown(task, k); ++i) {
     const RankedVariant& v = task.ranking[i];
-    table.add({v.name, v.label, ratio(v.score), ratio(v.low), ratio(v.high)});
+    table.add({v.name, v.label, ratio(v.score), ratio(v.low), ratio(v.high), v.p ? number(*v.p, 2) : "-", v.path});
   }
   console.print_table(table);
 }
 
-void print_report(const TaskReport& report, std::size_t k, const Console& console) {
+// Whether anything fits, in words, and what to do next.
+void print_verdict(const TaskRanking& task, const TaskReport& report, const TaskOptions& options,
+                   const Console& console) {
+  const std::string next = next_command(task, options);
+  if (next.empty()) return;
+  if (task.p) {
+    const auto [least, most] = std::ranges::minmax(report.chance);
+    const RankedVariant& nearest = task.ranking.front();
+    console.print_line((task.fits() ? nearest.name + " fits this task: its "
+                                    : "nothing in this store fits this task: " + nearest.name + "'s ") +
+                       ratio(nearest.score) + " against " + ratio(least) + " to " + ratio(most) +
+                       " that unrelated examples reach here (p " + number(*task.p, 2) + ")");
+  }
+  console.print_line("next: " + next);
+}
+
+void print_report(const TaskReport& report, const TaskVerb& verb, const Console& console) {
   for (const TaskRanking& task : report.tasks) {
     if (report.tasks.size() > 1) {
       if (&task != &report.tasks.front()) console.print_line("");
       console.print_line(task.name + ": " + std::to_string(task.examples) + " examples, loss " +
                          number(task.first_loss, 3) + " -> " + number(task.last_loss, 3));
     }
-    print_ranking(task, k, console);
+    print_ranking(task, verb.k, console);
+    print_verdict(task, report, verb.options, console);
   }
 }
 
@@ -86,17 +133,19 @@ int run_task(TaskVerb verb, const Console& console) {
   for (const std::string& file : verb.examples)
     options.tasks.push_back({std::filesystem::path(file).stem().string(), file});
 
+  constexpr std::size_t kMostBars = 20;
+  options.bars = std::min(verb.k == 0 ? kMostBars : verb.k, kMostBars);
   const std::vector<store::Record> members = verb.view.records();
   TaskReport report;
   {
     ProgressBar progress(console);
     report = rank_by_task(members, options, progress);
   }
-  if (console.json) console.print_json(report_json(report, verb.k));
+  if (console.json) console.print_json(report_json(report, verb));
   else if (console.quiet)
     for (const TaskRanking& task : report.tasks)
       for (std::size_t i = 0; i < shown(task, verb.k); ++i) console.print_line(task.ranking[i].name);
-  else print_report(report, verb.k, console);
+  else print_report(report, verb, console);
   return kExitDone;
 }
 
@@ -137,6 +186,11 @@ void add_ranking(CLI::App& verb, TaskVerb& v) {
       ->type_name("LAYER");
   verb.add_flag("--calibrate", v.options.calibrate,
                 "Take off what finetunes on generic examples do, too; they are trained once a base, and kept");
+  verb.add_flag(
+          "--judge,!--no-judge", v.options.judge,
+          "Say whether anything fits: the best score against those of finetunes on generic examples, trained once "
+          "a base, and kept")
+      ->default_str("judge");
   verb.add_option("--controls", v.options.controls_file, "Where they are kept; left out: STORE.controls.db")
       ->type_name("F.db");
   verb.add_option("--probes", v.options.probes_file, "Prompts the store was embedded with; left out: the paper's five")

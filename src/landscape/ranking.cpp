@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/student.h"
 #include "deltascape/error.h"
 #include "store/store.h"
 
@@ -20,9 +21,9 @@ struct Without {
   std::size_t probe = kNone, run = kNone;
 };
 
-// Adds a record's embedding, the mean over all probes but one.
+// Adds a record's embedding, the mean over all probes but one; of a record without deltas a probe the whole of it.
 void add_embedding(Vector& sum, const store::Record& record, Row row, std::size_t without_probe) {
-  if (without_probe == kNone) {
+  if (without_probe == kNone || !has_probes(record)) {
     const std::span<const float> whole = embedding(record, row);
     for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += whole[k];
     return;
@@ -90,11 +91,11 @@ class Ranker {
     return out;
   }
 
-  // Replicates that leave one probe out; none where a record has no per-probe deltas.
+  // Replicates that leave one probe out; none where a member or a run has no per-probe deltas. The direction of
+  // controls that have none (kept from a run at all layers) stands still.
   std::vector<Without> over_probes() const {
     std::vector<const store::Record*> all = members_;
-    for (const auto* more : {&task_.runs, &task_.controls})
-      for (const store::Record& record : *more) all.push_back(&record);
+    for (const store::Record& run : task_.runs) all.push_back(&run);
     const std::int64_t probes = task_.runs.front().probe_count;
     const bool complete =
         std::ranges::all_of(all, [&](const store::Record* r) { return has_probes(*r) && r->probe_count == probes; });
@@ -148,6 +149,10 @@ void require_all_comparable(const std::vector<store::Record>& members, const Tas
   store::require_comparable(one_each);
 }
 
+RankedVariant unscored(const store::Record& member) {
+  return {.name = member.name, .label = member.label, .path = member.path, .score = {}, .low = {}, .high = {}, .p = {}};
+}
+
 }  // namespace
 
 std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const TaskRuns& task, Row row) {
@@ -160,7 +165,8 @@ std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const
   std::vector<RankedVariant> out;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     const store::Record& member = *ranker.members()[i];
-    RankedVariant ranked{.name = member.name, .label = member.label, .score = scores[i], .low = {}, .high = {}};
+    RankedVariant ranked = unscored(member);
+    ranked.score = scores[i];
     if (scores[i] && (by_probe[i] || by_run[i])) {
       const double error = std::sqrt(by_probe[i].value_or(0) + by_run[i].value_or(0));
       ranked.low = std::max(-1.0, *scores[i] - 2 * error);
@@ -169,12 +175,40 @@ std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const
     out.push_back(std::move(ranked));
   }
   for (const store::Record& member : members)
-    if (!has_effect(member, row))
-      out.push_back({.name = member.name, .label = member.label, .score = {}, .low = {}, .high = {}});
+    if (!has_effect(member, row)) out.push_back(unscored(member));
   std::stable_sort(out.begin(), out.end(), [](const RankedVariant& a, const RankedVariant& b) {
     return a.score.value_or(-2) > b.score.value_or(-2);
   });
   return out;
+}
+
+std::vector<double> chance_scores(const std::vector<store::Record>& members, const std::vector<store::Record>& controls,
+                                  bool calibrated, Row row) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < controls.size(); ++i) {
+    TaskRuns task{.runs = {controls[i]}, .controls = {}};
+    for (std::size_t j = 0; calibrated && j < controls.size(); ++j)
+      if (j != i) task.controls.push_back(controls[j]);
+    require_all_comparable(members, task);
+    std::optional<double> best;
+    for (const std::optional<double>& score : Ranker(members, task, row).scores({}))
+      if (score && (!best || *score > *best)) best = score;
+    if (best) out.push_back(*best);
+  }
+  return out;
+}
+
+std::optional<double> chance_of(double score, const std::vector<double>& chance) {
+  static constexpr double kMost = 1 - 1e-9;  // an infinite z would have no mean
+  const auto z = [](double cosine) { return std::atanh(std::clamp(cosine, -kMost, kMost)); };
+  const auto n = static_cast<double>(chance.size());
+  if (chance.size() < 3) return std::nullopt;
+  double mean = 0, squares = 0;
+  for (const double c : chance) mean += z(c) / n;
+  for (const double c : chance) squares += (z(c) - mean) * (z(c) - mean);
+  const double spread = std::sqrt(squares / (n - 1) * (1 + 1 / n));
+  if (!(spread > 1e-12)) return std::nullopt;
+  return student_tail((z(score) - mean) / spread, n - 1);
 }
 
 std::optional<std::size_t> place_of(const std::vector<RankedVariant>& ranking, const std::string& label) {

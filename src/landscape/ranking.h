@@ -19,6 +19,16 @@ struct TaskRuns {
 // Error(kMismatch) when the records are not comparable.
 std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const TaskRuns& task, Row row = {});
 
+// What chance does with these members: the best score of each control taken for a task, a task that none of them is
+// made for. `calibrated`: with the direction of the other controls taken off, as rank() takes off that of all. A
+// control without a score is left out.
+std::vector<double> chance_scores(const std::vector<store::Record>& members, const std::vector<store::Record>& controls,
+                                  bool calibrated, Row row = {});
+
+// How likely one more task of the controls' kind has a best score of at least `score`: Student's t for a new value of a
+// normal sample, on Fisher's z of the cosines. Empty with fewer than three scores, or when those do not differ.
+std::optional<double> chance_of(double score, const std::vector<double>& chance);
+
 // Where the first variant of this label stands, from 0; empty when there is none with a score.
 std::optional<std::size_t> place_of(const std::vector<RankedVariant>& ranking, const std::string& label);
 // The best score of the label minus the best score of all others; empty when either is missing.

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "core/temporary_folder.h"
 #include "deltascape/embed.h"
@@ -28,7 +30,8 @@ void check(const std::vector<Record>& members, const TaskOptions& options) {
   if (members.empty()) refuse("there are no variants to rank: embed some first");
   if (options.tasks.empty()) refuse("no examples to stand for a task");
   if (options.repeats < 1) refuse("a task takes at least one run", "repeat");
-  if (options.calibrate && options.controls_file.empty()) refuse("control runs need a store to be kept in", "controls");
+  if ((options.calibrate || options.judge) && options.controls_file.empty())
+    refuse("control runs need a store to be kept in", "controls");
   std::set<std::string> names;
   for (const TaskExamples& task : options.tasks) {
     if (task.name.empty() || task.name.find('/') != std::string::npos) refuse("a task's name is a word", task.name);
@@ -92,8 +95,7 @@ class TaskRun {
     require_same_provenance(member, embedding_);
     for (const TaskExamples& task : options.tasks)
       examples_.push_back(std::ssize(training::read_rows(task.file, training::RowKind::kCompletion)));
-    if (options.calibrate)
-      controls_ = study::kept_controls(options.controls_file, study::control_key(training_), member);
+    if (with_controls()) controls_ = study::kept_controls(options.controls_file, study::control_key(training_), member);
   }
 
   void train_and_embed(TaskReport& report);
@@ -114,8 +116,12 @@ class TaskRun {
     return out;
   }
   const std::vector<Record>& controls() const { return controls_; }
+  // Error bars of the nearest members of every task, whose rows of all layers have no deltas a probe: they and the
+  // runs are embedded once more, at this row alone. Members that are no longer where or what they were have none.
+  void add_bars(TaskReport& report, const std::vector<Record>& members, std::int64_t row);
 
  private:
+  bool with_controls() const { return options_.calibrate || options_.judge; }
   std::vector<study::FewShotRun> train_missing_controls(const std::filesystem::path& folder);
 
   const TaskOptions& options_;
@@ -126,6 +132,7 @@ class TaskRun {
   std::vector<study::FewShotRun> runs_;  // of all tasks
   std::vector<Record> records_;          // one a run
   std::vector<Record> controls_;
+  std::optional<TemporaryFolder> folder_;  // the adapters lie here
 };
 
 std::vector<study::FewShotRun> TaskRun::train_missing_controls(const std::filesystem::path& folder) {
@@ -137,13 +144,13 @@ std::vector<study::FewShotRun> TaskRun::train_missing_controls(const std::filesy
 }
 
 void TaskRun::train_and_embed(TaskReport& report) {
-  const TemporaryFolder folder("task");
-  const std::filesystem::path control_folder = folder.path() / "controls", task_folder = folder.path() / "tasks";
+  folder_.emplace("task");
+  const std::filesystem::path control_folder = folder_->path() / "controls", task_folder = folder_->path() / "tasks";
   std::filesystem::create_directory(control_folder);
   std::filesystem::create_directory(task_folder);
   runs_ = study::train_few_shots(options_.tasks, training_, options_.repeats, task_folder, progress_);
   std::vector<study::FewShotRun> new_controls;
-  if (options_.calibrate) new_controls = train_missing_controls(control_folder);
+  if (with_controls()) new_controls = train_missing_controls(control_folder);
 
   std::vector<ModelRef> adapters;
   for (const auto* list : {&runs_, &new_controls})
@@ -155,7 +162,73 @@ void TaskRun::train_and_embed(TaskReport& report) {
   }
   records_.resize(runs_.size());
   report.trained_controls = new_controls.size();
-  report.controls = controls_.size();
+  report.controls = options_.calibrate ? controls_.size() : 0;
+}
+
+// One row of a record of all layers, beside records that were embedded at that row alone.
+Record only_row(Record record, std::int64_t row, const std::string& layer) {
+  const std::span<const float> values = landscape::embedding(record, row);
+  record.mean = std::vector<float>(values.begin(), values.end());
+  record.layers = 1;
+  record.comparable.layer = layer;
+  record.standard_error.clear();
+  return record;
+}
+
+// What is stored under these paths, embedded at one layer; by path.
+std::map<std::string, Record> embedded(const std::vector<ModelRef>& models, const EmbedOptions& options,
+                                       Progress& progress) {
+  std::map<std::string, Record> out;
+  embed(
+      models, options, [&](Record record) { out.insert_or_assign(record.path, std::move(record)); }, progress);
+  return out;
+}
+
+// The scores' bars of `exact`, around the scores that are there.
+void move_bars(std::vector<RankedVariant>& ranking, const std::vector<RankedVariant>& exact) {
+  for (const RankedVariant& e : exact) {
+    const auto variant = std::ranges::find(ranking, e.name, &RankedVariant::name);
+    if (variant == ranking.end() || !variant->score || !e.score || !e.low || !e.high) continue;
+    variant->low = std::max(-1.0, *variant->score - (*e.score - *e.low));
+    variant->high = std::min(1.0, *variant->score + (*e.high - *e.score));
+  }
+}
+
+void TaskRun::add_bars(TaskReport& report, const std::vector<Record>& members, std::int64_t row) {
+  EmbedOptions at_row = embedding_;
+  at_row.layer = row == members.front().layers - 1 ? "last" : std::to_string(row);
+  std::set<std::string> wanted;
+  for (const TaskRanking& task : report.tasks)
+    for (std::size_t i = 0; i < std::min(options_.bars, task.ranking.size()); ++i)
+      if (task.ranking[i].score) wanted.insert(task.ranking[i].name);
+  std::vector<ModelRef> models;
+  for (const study::FewShotRun& run : runs_) models.push_back(run.adapter);
+  std::error_code unseen;
+  for (const Record& member : members)
+    if (wanted.contains(member.name) && std::filesystem::exists(member.path, unseen))
+      models.push_back({.path = member.path, .label = member.label, .name = member.name});
+  if (models.size() == runs_.size()) return;
+  const std::map<std::string, Record> found = embedded(models, at_row, progress_);
+
+  std::vector<Record> nearest, controls;
+  for (const Record& member : members) {
+    const auto again = found.find(member.path);
+    if (!wanted.contains(member.name) || again == found.end() || again->second.variant_hash != member.variant_hash)
+      continue;
+    nearest.push_back(again->second);
+    nearest.back().name = member.name;
+  }
+  if (nearest.empty()) return;
+  if (options_.calibrate)
+    for (const Record& control : controls_)
+      controls.push_back(only_row(control, row, nearest.front().comparable.layer));
+  for (TaskRanking& task : report.tasks) {
+    landscape::TaskRuns runs{.runs = {}, .controls = controls};
+    for (const study::FewShotRun& run : runs_)
+      if (const auto again = found.find(run.adapter.path); run.task == task.name && again != found.end())
+        runs.runs.push_back(again->second);
+    if (!runs.runs.empty()) move_bars(task.ranking, landscape::rank(nearest, runs));
+  }
 }
 
 }  // namespace
@@ -179,11 +252,17 @@ TaskReport rank_by_task(const std::vector<Record>& members, const TaskOptions& o
   TaskReport report;
   run.train_and_embed(report);
   report.layer = row ? std::to_string(*row) : members.front().comparable.layer;
+  if (options.judge) report.chance = landscape::chance_scores(members, run.controls(), options.calibrate, row);
+  const std::vector<Record> taken_off = options.calibrate ? run.controls() : std::vector<Record>();
   for (std::size_t t = 0; t < options.tasks.size(); ++t) {
     TaskRanking task = run.summary_of(t);
-    task.ranking = landscape::rank(members, {.runs = run.runs_of(task.name), .controls = run.controls()}, row);
+    task.ranking = landscape::rank(members, {.runs = run.runs_of(task.name), .controls = taken_off}, row);
+    for (RankedVariant& variant : task.ranking)
+      if (variant.score) variant.p = landscape::chance_of(*variant.score, report.chance);
+    if (!task.ranking.empty()) task.p = task.ranking.front().p;
     report.tasks.push_back(std::move(task));
   }
+  if (row && options.bars > 0) run.add_bars(report, members, *row);
   return report;
 }
 

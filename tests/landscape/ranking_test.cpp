@@ -108,6 +108,31 @@ TEST(Ranking, WhereNothingHasAnEffectThereAreNoScores) {
   }
 }
 
+TEST(Ranking, ChanceIsTheBestScoreOfEachControl) {
+  const std::vector<store::Record> members = {record("a", "", {1, 0, 0}), record("b", "", {0, 1, 0}),
+                                              record("zero", "", {0, 0, 0})};
+  const std::vector<store::Record> controls = {record("c", "", {3, 0, 4}), record("d", "", {0, 1, 1}),
+                                               record("none", "", {0, 0, 0})};
+  const auto plain = chance_scores(members, controls, false);
+  ASSERT_EQ(plain.size(), 2U);
+  EXPECT_NEAR(plain[0], 0.6, 1e-7);
+  EXPECT_NEAR(plain[1], std::sqrt(0.5), 1e-7);
+  // Without the mean of the other two, (0, 1, 1) / 2: c is left at (3, -2, 2), b at (0, 1, -1) / 2, a as it is.
+  EXPECT_NEAR(chance_scores(members, controls, true)[0], 3 / std::sqrt(17.0), 1e-6);
+  EXPECT_TRUE(chance_scores(members, {}, false).empty());
+}
+
+// scipy: stats.t.sf((arctanh(s) - z.mean()) / (z.std(ddof=1) * sqrt(1 + 1/n)), n - 1).
+TEST(Ranking, ChanceIsAPredictionFromFewScores) {
+  const std::vector<double> chance = {0.643, 0.803, 0.718, 0.760};
+  EXPECT_NEAR(chance_of(0.95, chance).value(), 0.006026054088220104, 1e-12);
+  EXPECT_NEAR(chance_of(0.787, chance).value(), 0.2555894464888957, 1e-12);
+  EXPECT_NEAR(chance_of(0.7, chance).value(), 0.6622295765804527, 1e-12);
+  EXPECT_LT(chance_of(1, chance).value(), 1e-3);
+  EXPECT_FALSE(chance_of(0.9, {0.5, 0.6}));
+  EXPECT_FALSE(chance_of(0.9, {0.5, 0.5, 0.5}));
+}
+
 TEST(Ranking, Refusals) {
   const auto message = [](const std::vector<store::Record>& members, const TaskRuns& task) {
     try {

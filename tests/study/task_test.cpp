@@ -14,6 +14,7 @@ namespace deltascape::study {
 namespace {
 
 namespace fs = std::filesystem;
+using store::Record;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -94,6 +95,72 @@ TEST_F(Task, RowsOfOneLayerHaveErrorBars) {
     EXPECT_LE(*variant.low, *variant.score);
     EXPECT_GE(*variant.high, *variant.score);
   }
+}
+
+// Rows of all layers get the bars that rows of the compared layer alone have; what is gone or was trained anew has
+// none.
+TEST_F(Task, RowsOfAllLayersGetTheSameErrorBars) {
+  const auto pool = train_pool();
+  TaskOptions asked = options();
+  asked.tasks.resize(2);
+  asked.bars = 3;
+  const auto bars = [](const TaskReport& report, const std::string& name) {
+    const auto& ranking = report.tasks[1].ranking;
+    return *std::ranges::find(ranking, name, &RankedVariant::name);
+  };
+  for (const bool calibrated : {false, true}) {
+    asked.calibrate = calibrated;
+    asked.layer = "";  // the rows' own
+    const TaskReport alone = rank_by_task(embedded(pool, "last"), asked);
+    auto members = embedded(pool, "all");
+    asked.layer = "last";
+    const TaskReport all = rank_by_task(members, asked);
+    std::size_t shown = 0;
+    for (const RankedVariant& variant : all.tasks[1].ranking) {
+      const RankedVariant other = bars(alone, variant.name);
+      EXPECT_NEAR(*variant.score, *other.score, 1e-5);
+      if (!variant.low) continue;
+      ++shown;
+      // The controls' direction stands still where their rows of all layers were kept.
+      EXPECT_NEAR(*variant.low, *other.low, calibrated ? 0.05 : 1e-4) << variant.name;
+      EXPECT_NEAR(*variant.high, *other.high, calibrated ? 0.05 : 1e-4) << variant.name;
+    }
+    EXPECT_GE(shown, 3U);  // three a task
+    EXPECT_TRUE(all.tasks[1].ranking[2].low);
+  }
+  auto members = embedded(pool, "all");
+  asked.calibrate = false;
+  const std::string best = rank_by_task(members, asked).tasks[0].ranking[0].name;
+  std::ranges::find(members, best, &Record::name)->variant_hash = "of another training";
+  EXPECT_FALSE(rank_by_task(members, asked).tasks[0].ranking[0].low);
+  for (Record& member : members) member.path = (folder_ / "gone" / member.name).string();
+  for (const RankedVariant& variant : rank_by_task(members, asked).tasks[0].ranking) EXPECT_FALSE(variant.low);
+}
+
+TEST_F(Task, ControlRunsSayWhetherAnythingFits) {
+  const auto members = embedded(train_pool(), "all");
+  TaskOptions asked = options();
+  asked.judge = true;
+  const TaskReport report = rank_by_task(members, asked);
+  expect_right_domains(report);
+  EXPECT_EQ(report.controls, 0U);  // nothing was taken off
+  EXPECT_EQ(report.trained_controls, controls().size());
+  ASSERT_EQ(report.chance.size(), controls().size());
+  for (const TaskRanking& task : report.tasks) {
+    ASSERT_TRUE(task.p);
+    EXPECT_EQ(task.p, task.ranking[0].p);
+    EXPECT_LE(task.ranking[0].p, task.ranking[1].p);
+    EXPECT_EQ(task.fits(), *task.p <= 0.05);
+    EXPECT_LT(*task.p, 0.5) << task.name;
+  }
+  // A control itself is as any other control is.
+  const auto files = write_controls(folder_);
+  asked.tasks = {{"advice", files[0].file}};
+  const TaskReport unrelated = rank_by_task(members, asked);
+  EXPECT_EQ(unrelated.trained_controls, 0U);
+  EXPECT_FALSE(unrelated.tasks[0].fits()) << *unrelated.tasks[0].p;
+  asked.controls_file = "";
+  EXPECT_THAT(message_of([&] { rank_by_task(members, asked); }), HasSubstr("need a store"));
 }
 
 TEST_F(Task, RefusesBeforeItTrains) {
