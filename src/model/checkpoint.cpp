@@ -15,6 +15,7 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "model/gguf_rows.h"
+#include "model/no_model.h"
 #include "model/rearranged_file.h"
 #include "model/tied_tables.h"
 #include "model/wrapped_names.h"
@@ -124,8 +125,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
   c->path_ = path;
   if (io::is_directory(path)) {
     const fs::path config = path / "config.json";
-    if (!io::exists(config))
-      throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
+    if (!io::exists(config)) refuse_folder(path);
     c->spec_ = spec_from_config(io::read_json(config), config);
     c->file_ = without_wrappers(open_weights(path), c->notes_);
   } else if (path.extension() == ".gguf") {
@@ -137,9 +137,7 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     c->gguf_ = gguf.get();
     c->file_ = std::move(gguf);
   } else {
-    throw Error(io::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
-                io::exists(path) ? "not a model" : "no such file or directory",
-                {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
+    refuse_file(path);
   }
   c->file_ = rearranged(std::move(c->file_), c->spec_, c->gguf_ != nullptr);
   if (c->gguf_ == nullptr && c->spec_.tied_head) c->compare_heads();

@@ -72,6 +72,20 @@ TEST_F(FetchTest, AModelWithoutTokenizerJsonIsWholeOnceTheHubHasSaidSo) {
   EXPECT_EQ(log().size(), asked);
 }
 
+TEST_F(FetchTest, WhatItsConfigurationRefusesIsNotDownloaded) {
+  add("org/model", "config.json", R"({"quantization_config": {}})");
+  add("org/model", "tokenizer.json", "{}");
+  add("org/model", "model.safetensors", weights_);
+  plan({});
+  const auto refuse = [](const fs::path& folder) {
+    EXPECT_EQ(text(folder / "config.json"), R"({"quantization_config": {}})");
+    throw Error(ErrorCode::kUnsupported, "not this one");
+  };
+  EXPECT_THROW(fetch("org/model", silent_progress(), settings_, refuse), Error);
+  EXPECT_THAT(reads_of("model.safetensors"), IsEmpty());
+  EXPECT_THAT(reads_of("tokenizer.json"), IsEmpty());
+}
+
 TEST_F(FetchTest, AnAdapterIsItsConfigurationAndWeights) {
   add("org/model", "adapter_config.json", "{}");
   add("org/model", "adapter_model.safetensors", weights_);

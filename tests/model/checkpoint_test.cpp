@@ -56,6 +56,24 @@ TEST_F(Checkpoints, QuantisedHuggingFaceWeightsAreRefusedByName) {
   EXPECT_THAT(error_of(model), ::testing::AllOf(HasSubstr("quantization_config"), HasSubstr("fp8")));
 }
 
+TEST_F(Checkpoints, AQuantisedCopyNamesItsOriginal) {
+  const fs::path cached = folder_ / "models--unsloth--llama-3-8b-unsloth-bnb-4bit/snapshots/0123";
+  fs::create_directories(cached.parent_path());
+  fs::rename(copy("llama/base"), cached);
+  edit(cached / "config.json", [](io::Json& j) { j["quantization_config"] = {{"quant_method", "bitsandbytes"}}; });
+  EXPECT_THAT(error_of(cached), ::testing::AllOf(HasSubstr("--base"), HasSubstr("unsloth/llama-3-8b)")));
+}
+
+TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
+  fs::create_directory(folder_ / "lora");
+  fs::copy(testing::models_folder() / "llama/lora_qv/adapter_model.safetensors", folder_ / "lora");
+  EXPECT_THAT(error_of(folder_ / "lora"), HasSubstr("adapter_config.json is missing"));
+  EXPECT_THAT(error_of(folder_ / "lora/adapter_model.safetensors"), HasSubstr("the folder it lies in"));
+  fs::rename(folder_ / "lora/adapter_model.safetensors", folder_ / "lora/pytorch_lora_weights.safetensors");
+  EXPECT_THAT(error_of(folder_ / "lora"), HasSubstr("pytorch_lora_weights.safetensors holds an adapter"));
+  EXPECT_THAT(error_of(testing::models_folder() / "llama"), HasSubstr("a folder of models"));
+}
+
 TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {
   const fs::path model = copy("llama/base");
   // The header's dtype names swapped for one of the same width: the bytes stay where they are.

@@ -1,0 +1,67 @@
+#include "model/no_model.h"
+
+#include <algorithm>
+
+#include "deltascape/error.h"
+#include "io/file.h"
+#include "io/tensor_file.h"
+
+namespace deltascape::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The first *.safetensors file in a folder that holds pairs of LoRA, by its tensors' names; empty where there is none.
+std::string lora_file(const fs::path& folder) {
+  std::error_code failed;
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    if (it->path().extension() != ".safetensors") continue;
+    try {
+      const auto file = io::open_safetensors(it->path());
+      if (std::ranges::any_of(file->tensors(), [](const io::TensorInfo& t) {
+            return t.name.find("lora_") != std::string::npos || t.name.find("ia3_l") != std::string::npos;
+          }))
+        return it->path().filename().string();
+    } catch (const Error&) {  // an unreadable one is no adapter
+    }
+  }
+  return "";
+}
+
+bool holds_models(const fs::path& folder) {
+  std::error_code failed;
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed))
+    if (io::exists(it->path() / "config.json") || io::exists(it->path() / "adapter_config.json")) return true;
+  return false;
+}
+
+}  // namespace
+
+void refuse_folder(const fs::path& folder) {
+  const auto because = [&](const std::string& what) {
+    return Error(ErrorCode::kNotFound, what, {.path = folder.string()});
+  };
+  for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"})
+    if (io::exists(folder / name))
+      throw because(std::string("adapter_config.json is missing beside ") + name +
+                    ": copy it from where the adapter was saved, it holds rank and alpha");
+  if (const std::string name = lora_file(folder); !name.empty())
+    throw because(
+        name +
+        " holds an adapter, but adapter_config.json is missing: save it with PEFT's save_pretrained, which writes "
+        "adapter_model.safetensors and adapter_config.json");
+  if (holds_models(folder)) throw because("a folder of models, not a model: give the folders in it");
+  throw because("not a model: there is no config.json in it");
+}
+
+void refuse_file(const fs::path& file) {
+  const bool weights = file.extension() == ".safetensors" || file.extension() == ".bin";
+  const bool there = io::exists(file);
+  std::string what = there ? "not a model" : "no such file or directory";
+  if (there && weights)
+    what = "a file of weights alone: give the folder it lies in, with config.json or adapter_config.json beside it";
+  throw Error(there ? ErrorCode::kUnsupported : ErrorCode::kNotFound, what,
+              {.path = file.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});
+}
+
+}  // namespace deltascape::model
