@@ -25,6 +25,7 @@ MODELS = {
     "llama": ["lora_qv", "lora_head_only", "lora_saved_head", "lora_saved_embed", "lora_embedding", "lora_tokens", "prefix",
               "prompt", "dora", "full_all"],
     "gemma3": ["lora_linears", "lora_head_only", "lora_saved_head", "lora_saved_embed", "lora_embedding", "tokens", "prefix", "p_tuning"],
+    "gemma3_capped": ["lora_linears"],
     "gpt2": ["lora_linears", "prompt"],
     "t5": ["lora_linears"],
 }

@@ -157,6 +157,7 @@ constexpr Architecture kFamilies[] = {
      .qk_norm = Switch::kAlways,
      .post_norms = true,
      .query_pre_attn_scalar = true,
+     .optional_caps = true,
      .local_rope = true,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,

@@ -100,6 +100,7 @@ MODELS = [
     Tiny("gemma3_old", "gemma3_text", "gemma",
          {k: v for k, v in GEMMA3.items() if k != "layer_types"} | dict(layer_types=(["sliding_attention"] * 5 + ["full_attention", "sliding_attention"])),
          storage="bf16", old_config=True),
+    Tiny("gemma3_capped", "gemma3_text", "gemma", GEMMA3 | dict(attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
     Tiny("mixtral", "mixtral", "llama2", SMALL | dict(num_local_experts=5, num_experts_per_tok=2, sliding_window=WINDOW)),
     Tiny("phi3", "phi3", "llama2", SMALL | dict(sliding_window=WINDOW), storage="bf16", features={"no window": {"sliding_window": None}}),
     Tiny("phi3_long", "phi3", "llama2", LONG, storage="sharded",

@@ -23,7 +23,7 @@ MAX_TOKENS = 256
 def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
-    options = {"attn_implementation": "eager" if family in ("gemma2", "bloom", "t5", "mt5", "umt5", "mpnet") else "sdpa"}
+    options = {"attn_implementation": "eager" if family in ("gemma2", "gemma3_text", "bloom", "t5", "mt5", "umt5", "mpnet") else "sdpa"}
     if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
     return loader(family).from_pretrained(path, dtype=torch.float32, **options)

@@ -250,6 +250,20 @@ TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
   for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
 }
 
+TEST(FamilySpecs, SoftCapsOfGemma3AreThoseOfItsConfig) {
+  io::Json c = config("gemma3_text");
+  EXPECT_EQ(read(c).final_softcap, 0);
+  EXPECT_EQ(read(c).attention_softcap, 0);
+  c["final_logit_softcapping"] = 3.5;
+  c["attn_logit_softcapping"] = 2;
+  EXPECT_EQ(read(c).final_softcap, 3.5);
+  EXPECT_EQ(read(c).attention_softcap, 2);
+  c["final_logit_softcapping"] = c["attn_logit_softcapping"] = nullptr;
+  EXPECT_EQ(read(c).final_softcap, 0);
+  EXPECT_EQ(read(c).attention_softcap, 0);
+  EXPECT_EQ(read(config("gemma2")).final_softcap, 30);
+}
+
 TEST(FamilySpecs, BadValuesAreNamed) {
   const auto set = [](const char* key, const io::Json& value) { return [=](io::Json& c) { c[key] = value; }; };
   EXPECT_THAT(error_of("mixtral", set("num_local_experts", 1 << 20)), HasSubstr("num_local_experts"));
