@@ -23,7 +23,7 @@ from transformers import AutoTokenizer  # noqa: E402
 # An own head and a tied one, with the kinds of adapters that reach a head or stand before a text; an encoder-decoder.
 MODELS = {
     "llama": ["lora_qv", "lora_head_only", "lora_saved_head", "lora_saved_embed", "lora_embedding", "lora_tokens", "prefix",
-              "prompt", "dora", "full_all"],
+              "prompt", "dora", "pissa_head", "olora_head", "full_all"],
     "gemma3": ["lora_linears", "lora_head_only", "lora_saved_head", "lora_saved_embed", "lora_embedding", "tokens", "prefix", "p_tuning"],
     "gemma3_capped": ["lora_linears"],
     "gpt2": ["lora_linears", "prompt"],

@@ -105,7 +105,8 @@ void add_lora(const Source& s, const Parts& p, Site site, ModuleOps& out) {
     if (p[Role::kE] != nullptr) pair.a.mul_(decoded(s, p[Role::kE]));  // AdaLoRA (arXiv 2303.10512): B (E ⊙ A)
     out.low_rank.push_back(std::move(pair));
   }
-  if (p[Role::kA] != nullptr && s.config.start != Start::kPlain)
+  // What it took is gone already from a weight that the adapter brings (PEFT saves that of an adapted head).
+  if (p[Role::kA] != nullptr && s.config.start != Start::kPlain && p[Role::kWeight] == nullptr)
     out.low_rank.push_back(start_of(s, p, site, p[Role::kA]->shape[0]));
   if (p[Role::kLoraBias] != nullptr) {
     const at::Tensor add = decoded(s, p[Role::kLoraBias]).mul_(p.scale);

@@ -144,6 +144,9 @@ void Checker::lora() const {
          c_.config.dora ? a : *p_[Role::kMagnitude]);
   if (c_.config.start != Start::kPlain && r > std::min(weight_[0], weight_[1]))
     fail(ErrorCode::kMismatch, "more directions than the base's weight has", a);
+  // PEFT takes them out of the one tensor that both modules read.
+  if (c_.config.start != Start::kPlain && site_.module == Module::kHead && c_.spec.tied_head)
+    fail(ErrorCode::kUnsupported, "PiSSA and OLoRA on a head tied to the token embedding are not supported", a);
 }
 
 void Checker::embedding() const {

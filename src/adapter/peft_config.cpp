@@ -80,7 +80,8 @@ bool unset(const Json& v) {
 std::string refusal_of_start(const JsonFields& c, const std::string& type, bool dora) {
   const Json* start = c.find("init_lora_weights");
   if (!start || !start->is_string()) return "";
-  const std::string kind = start->get<std::string>();
+  std::string kind = start->get<std::string>();
+  if (kind == "Gaussian") kind = "gaussian";  // PEFT compares this one without case
   for (std::string_view plain : kPlainStarts)
     if (kind == plain) return "";
   if (kind.starts_with("pissa_niter_"))

@@ -109,6 +109,26 @@ TEST_F(Kinds, TensorsThatDoNotGoTogetherAreNamed) {
   EXPECT_THAT(refusal({{"peft_type", "MISS"}, {"r", 4}}, {{"miss_block", {5, out_}}}), HasSubstr("miss_block"));
 }
 
+TEST_F(Kinds, AStartIsTakenOnceFromASavedWeight) {
+  const std::string head = "base_model.model.lm_head.";
+  const std::int64_t words = base_->spec().vocabulary;
+  std::map<std::string, Shape> tensors = {{head + "lora_A.weight", {4, in_}}, {head + "lora_B.weight", {words, 4}}};
+  const auto pairs = [&](const char* start) {
+    write({{"peft_type", "LORA"}, {"r", 4}, {"init_lora_weights", start}}, tensors);
+    return Adapter::open(folder_, *base_)->ops(Site{Module::kHead}, at::kDouble).low_rank.size();
+  };
+  for (const char* start : {"pissa", "olora"}) EXPECT_EQ(pairs(start), 2u) << start;
+  for (const char* start : {"gaussian", "Gaussian", "eva"}) EXPECT_EQ(pairs(start), 1u) << start;
+  tensors[head + "base_layer.weight"] = {words, in_};
+  for (const char* start : {"pissa", "olora"}) EXPECT_EQ(pairs(start), 1u) << start;
+  base_ = model::Checkpoint::open(testing::models_folder() / "llama_rope3/base");
+  ASSERT_TRUE(base_->spec().tied_head);
+  for (const char* start : {"pissa", "olora"})
+    EXPECT_THAT(refusal({{"peft_type", "LORA"}, {"r", 4}, {"init_lora_weights", start}}, tensors),
+                AllOf(HasSubstr("tied"), HasSubstr("lm_head")))
+        << start;
+}
+
 TEST_F(Kinds, KroneckerFactorsMustMakeTheWeight) {
   const io::Json config = {{"peft_type", "LOKR"}, {"r", 2}};
   EXPECT_THAT(refusal(config, {{"lokr_w1", {4, 4}}, {"lokr_w2", {out_ / 4, in_ / 4 + 1}}}), HasSubstr("Kronecker"));

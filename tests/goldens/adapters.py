@@ -172,6 +172,9 @@ KINDS = [
     Adapter("lora_own_bias_all", dict(target_modules=["q_proj", "v_proj"], lora_bias=True, bias="all"), only=("qwen2", "llama_biases")),
     Adapter("pissa", dict(target_modules=LINEARS, init_lora_weights="pissa")),
     Adapter("olora", dict(target_modules=LINEARS, init_lora_weights="olora", r=4, use_rslora=True, lora_alpha=2)),
+    # PEFT saves the head that is left beside these pairs.
+    Adapter("pissa_head", dict(target_modules=["q_proj", "lm_head"], init_lora_weights="pissa"), only=("llama",)),
+    Adapter("olora_head", dict(target_modules=["q_proj", "lm_head"], init_lora_weights="olora", r=4), only=("llama",)),
     Adapter("vera", dict(target_modules=["q_proj", "v_proj", "up_proj", "down_proj"], r=16), kind="VERA"),
     Adapter("ln_tuning", dict(target_modules=["input_layernorm", "post_attention_layernorm", "norm"]), kind="LN_TUNING"),
     Adapter("hra", dict(target_modules=LINEARS, r=4), kind="HRA"),
