@@ -142,7 +142,7 @@ struct Architecture {
   bool post_norms = false;                  // norms of what these add; neither: ModelSpec::sum_norms()
   bool query_pre_attn_scalar = false;       // attention scale from the config instead of head_dim
   bool soft_caps = false;         // attn_logit_softcapping and final_logit_softcapping, 50 and 30 when missing
-  bool optional_caps = false;     // the same two, off when missing (Gemma 3)
+  bool optional_cap = false;      // final_logit_softcapping alone, off when missing (Gemma 3)
   bool local_rope = false;        // windowed layers turn with their own base and no scaling (Gemma 3)
   bool gguf_permutes_qk = false;  // llama.cpp stores q and k rows pairwise interleaved
   Switch qkv_bias = Switch::kNever;

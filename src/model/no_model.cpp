@@ -50,7 +50,8 @@ void refuse_folder(const fs::path& folder) {
         name +
         " holds an adapter, but adapter_config.json is missing: save it with PEFT's save_pretrained, which writes "
         "adapter_model.safetensors and adapter_config.json");
-  if (holds_models(folder)) throw because("a folder of models, not a model: give the folders in it");
+  if (holds_models(folder))
+    throw because("a folder of models, without a config.json of its own: give the folders in it");
   throw because("not a model: there is no config.json in it");
 }
 

@@ -139,12 +139,12 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
     const double m = 0.1 * s.ropes[0].mscale_all_dim * std::log(s.ropes[0].factor) + 1;
     s.attention_scale *= m * m;
   }
-  if (a.soft_caps || a.optional_caps) {  // null means off
+  if (a.soft_caps || a.optional_cap) {  // null means off
     const auto cap = [&](const char* key, double otherwise) {
-      return config.contains(key) ? c.real(key).value_or(0) : a.soft_caps ? otherwise : 0;
+      return config.contains(key) ? c.real(key).value_or(0) : otherwise;
     };
-    s.attention_softcap = cap("attn_logit_softcapping", 50);
-    s.final_softcap = cap("final_logit_softcapping", 30);
+    if (a.soft_caps) s.attention_softcap = cap("attn_logit_softcapping", 50);
+    s.final_softcap = cap("final_logit_softcapping", a.soft_caps ? 30 : 0);
   }
   s.position = a.position;
   s.norm = is_on(c, a.norm_weights) ? a.norm : NormKind::kBare;

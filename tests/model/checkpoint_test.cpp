@@ -71,7 +71,9 @@ TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
   EXPECT_THAT(error_of(folder_ / "lora/adapter_model.safetensors"), HasSubstr("the folder it lies in"));
   fs::rename(folder_ / "lora/adapter_model.safetensors", folder_ / "lora/pytorch_lora_weights.safetensors");
   EXPECT_THAT(error_of(folder_ / "lora"), HasSubstr("pytorch_lora_weights.safetensors holds an adapter"));
-  EXPECT_THAT(error_of(testing::models_folder() / "llama"), HasSubstr("a folder of models"));
+  fs::create_directory(folder_ / "pool");
+  fs::copy(testing::models_folder() / "llama/lora_qv", folder_ / "pool/one");
+  EXPECT_THAT(error_of(folder_ / "pool"), HasSubstr("a folder of models"));
 }
 
 TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {

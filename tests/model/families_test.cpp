@@ -250,14 +250,15 @@ TEST(FamilySpecs, AMissingWindowIsNoneForMixtral) {
   for (const LayerSpec& l : read(config("mixtral")).layers) EXPECT_EQ(l.window, 0);
 }
 
-TEST(FamilySpecs, SoftCapsOfGemma3AreThoseOfItsConfig) {
+// transformers reads the cap of attention scores for Gemma 3, and applies none.
+TEST(FamilySpecs, TheSoftCapOfGemma3IsThatOfItsConfig) {
   io::Json c = config("gemma3_text");
   EXPECT_EQ(read(c).final_softcap, 0);
   EXPECT_EQ(read(c).attention_softcap, 0);
   c["final_logit_softcapping"] = 3.5;
   c["attn_logit_softcapping"] = 2;
   EXPECT_EQ(read(c).final_softcap, 3.5);
-  EXPECT_EQ(read(c).attention_softcap, 2);
+  EXPECT_EQ(read(c).attention_softcap, 0);
   c["final_logit_softcapping"] = c["attn_logit_softcapping"] = nullptr;
   EXPECT_EQ(read(c).final_softcap, 0);
   EXPECT_EQ(read(c).attention_softcap, 0);
