@@ -123,7 +123,16 @@ bool Adapter::targeted(const Key& key, const std::optional<Site>& site, const mo
   const bool linear =
       site && site->module != Module::kHead && !model::is_table(site->module) && spec.shape(site->module).size() == 2;
   if (config_.targeting.names(key.module_path, linear)) return true;
-  return site && config_.targeting.names("model." + spec.hf_name(*site), linear);
+  if (!site) return false;
+  const auto named = [&](const Site& s) {
+    const std::string name = spec.hf_name(s);
+    return config_.targeting.names("model." + name, linear) ||
+           (!in_block(s.module) && config_.targeting.names(name, linear));
+  };
+  // PEFT adapts both ends where they are tied and it is told to.
+  const bool end = site->module == Module::kEmbed || site->module == Module::kHead;
+  if (end && config_.ensure_tying && spec.says_tied) return named({Module::kEmbed}) || named({Module::kHead});
+  return named(*site);
 }
 
 // Whether nothing that is computed depends on a tensor, or PEFT would leave it out; takes note of it.
