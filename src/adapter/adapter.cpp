@@ -52,6 +52,17 @@ bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
   return true;
 }
 
+// What a base is called: the last component of a path or a hub id, of the cache's folders the repository's.
+std::string name_of(const fs::path& base) {
+  std::string name;
+  for (const fs::path& part : base) {
+    const std::string text = part.string();
+    if (text == "snapshots" && name.starts_with("models--")) return name.substr(name.rfind("--") + 2);
+    if (!text.empty()) name = text;
+  }
+  return name.substr(0, name.find('@'));
+}
+
 }  // namespace
 
 bool holds_adapter(const fs::path& path) {
@@ -78,7 +89,7 @@ std::shared_ptr<const Adapter> Adapter::open(const fs::path& path, const model::
 
 void Adapter::check(const fs::path& path, const model::Checkpoint& base) { Adapter().read_headers(path, base); }
 
-void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) {
+void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) try {
   path_ = path;
   base_ = &base;
   config_ = read_peft_config(path);
@@ -88,6 +99,12 @@ void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) 
   file_ = open_adapter_tensors(path);
   if (config_.gguf) check_architecture(dynamic_cast<const io::GgufFile&>(*file_), base.spec());
   index_tensors(base);
+} catch (const Error& e) {
+  // What does not fit may be another base's: both names say it at once.
+  const std::string here = name_of(base.path());
+  if (e.code() != ErrorCode::kMismatch || config_.base.empty() || name_of(config_.base) == here) throw;
+  throw Error(e.code(),
+              std::string(e.what()) + "; the adapter names the base " + config_.base + ", this one is " + here);
 }
 
 void Adapter::index_tensors(const model::Checkpoint& base) {

@@ -39,25 +39,51 @@ void check_npz_target(const std::string& file) {
 EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console)
     : targets_(std::move(targets)), console_(console) {
   if (!targets_.npz_file.empty()) check_npz_target(targets_.npz_file);
-  for (const ModelRef& model : models) typed_.insert(model.path);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    typed_.emplace(models[i].path, i);
+    if (models[i].name_chosen) chosen_.emplace(models[i].path, models[i].name);
+  }
   if (targets_.store_file.empty()) return;
   store_ = store::Store::open(targets_.store_file, store::Store::Mode::kCreate);
   for (std::string& name : store_->names()) taken_.insert(std::move(name));
+  check_chosen_names();
+}
+
+// Where the store's row of that name was read from the same place, it is the model's own: replaced, or left to the
+// contract of names when it is known that the content is another.
+void EmbedResults::check_chosen_names() const {
+  const auto place = [](const std::string& path) {
+    std::error_code ignored;
+    const fs::path whole = fs::weakly_canonical(fs::absolute(path, ignored), ignored);
+    return whole.has_filename() ? whole : whole.parent_path();
+  };
+  for (const auto& [path, name] : chosen_) {
+    if (!taken_.contains(name)) continue;
+    const std::string other = store_->get(name).path;
+    if (place(other) != place(path))
+      throw Error(ErrorCode::kUsage,
+                  "the store has another variant of this name: choose another, or `deltascape rm` it",
+                  {.path = targets_.store_file, .field = name, .expected = path, .found = other});
+  }
 }
 
 void EmbedResults::add(store::Record record) {
   require_one_base(record);
-  const std::string given = record.name;
+  const std::string given = record.name, path = record.path;
   // A store holds a content once; an npz alone has a row for every path that was given.
   const std::string content = content_key(record) + (store_ ? "" : record.path);
   const auto twin = name_of_run_.find(content);
   const bool again = twin != name_of_run_.end();
   record.name = again ? twin->second : choose_name(record);
   if (store_) put_in_store(record);
+  if (const auto wanted = chosen_.find(path); wanted != chosen_.end() && wanted->second != record.name)
+    console_.note(path + " is called " + record.name + ", not " + wanted->second +
+                  ": its content has that name already, or other content has the chosen one");
   if (again) console_.note(given + " (" + record.path + ") has the same content as " + record.name + ": one row");
   taken_.insert(record.name);
   name_of_run_[content] = record.name;
 
+  if (const auto which = typed_.find(path); which != typed_.end()) order_[record.name] = which->second;
   const auto named = [&](const auto& row) { return row.name == record.name; };
   std::erase_if(rows_, named);
   rows_.push_back(summarise(record));
@@ -96,7 +122,15 @@ void EmbedResults::require_one_base(const store::Record& record) const {
                .found = record.comparable.base_name});
 }
 
-void EmbedResults::finish() const {
+void EmbedResults::finish() {
+  const auto sort = [&](auto& rows) {
+    std::ranges::stable_sort(rows, {}, [&](const auto& row) {
+      const auto which = order_.find(row.name);
+      return which == order_.end() ? order_.size() : which->second;
+    });
+  };
+  sort(rows_);
+  sort(for_npz_);
   if (!for_npz_.empty()) store::write_embeddings_npz(for_npz_, targets_.npz_file);
 }
 

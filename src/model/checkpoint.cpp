@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/stand_in.h"
 #include "model/gguf_rows.h"
 #include "model/rearranged_file.h"
 
@@ -126,15 +127,13 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
       throw Error(ErrorCode::kNotFound, "not a model: there is no config.json in it", {.path = path.string()});
     c->spec_ = spec_from_config(io::read_json(config), config);
     c->file_ = open_weights(path);
-  } else if (path.extension() == ".gguf") {
+  } else if (io::is_gguf(path)) {
     auto gguf = io::GgufFile::open(path);
-    if (const auto parts = gguf->integer("split.count").value_or(1); parts > 1)
-      throw Error(ErrorCode::kUnsupported, "one part of a split GGUF: merge the parts first (llama-gguf-split --merge)",
-                  {.path = path.string(), .field = "split.count", .expected = "1", .found = std::to_string(parts)});
     c->spec_ = spec_from_gguf(*gguf);
     c->gguf_ = gguf.get();
     c->file_ = std::move(gguf);
   } else {
+    if (io::is_regular_file(path)) io::refuse_stand_in(io::MappedFile::open(path)->bytes(), path);
     throw Error(io::exists(path) ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
                 io::exists(path) ? "not a model" : "no such file or directory",
                 {.path = path.string(), .expected = "a Hugging Face directory, a .gguf file or a hub id"});

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 
+#include "core/near_names.h"
 #include "deltascape/error.h"
 
 namespace deltascape::store {
@@ -61,35 +61,6 @@ std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bo
     out[i] = std::bit_cast<float>(bits);
     if (!std::isfinite(out[i])) throw Error(ErrorCode::kNumeric, kHoldsNan, at);
   }
-  return out;
-}
-
-// Levenshtein distance, for suggestions.
-std::size_t edits(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
-std::vector<std::string> near_names(const std::string& name, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::size_t, std::string>> scored;
-  const std::string wanted = name.substr(0, 200);
-  for (const std::string& other : names) {
-    const std::size_t distance = other.find(wanted) != std::string::npos ? 1 : edits(wanted, other.substr(0, 200));
-    if (distance <= std::max<std::size_t>(2, wanted.size() / 3)) scored.emplace_back(distance, other);
-  }
-  std::sort(scored.begin(), scored.end());
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < scored.size() && i < 3; ++i) out.push_back(scored[i].second);
   return out;
 }
 

@@ -24,12 +24,14 @@ void check_length(const EvaluateOptions& options, const model::ModelSpec& spec, 
 
 }  // namespace
 
-EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base) {
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base, Progress& progress) {
   const Metric metric = metric_named(options.metric);
   const bool choice = metric == Metric::kChoice, exact = metric == Metric::kExact;
   EvaluationData out;
   const auto kind = choice ? training::RowKind::kChoice : training::RowKind::kCompletion;
-  out.rows = training::read_rows(options.data, kind, options.limit);
+  std::string told;
+  out.rows = training::read_rows(options.data, kind, options.limit, &told);
+  if (!told.empty()) progress.note(options.data + ": " + told);
   const auto tokenizer = base.tokenizer();
   out.end = training::end_token(base, *tokenizer);
   for (const Row& row : out.rows) {

@@ -20,6 +20,6 @@ struct EvaluationData {
 
 // Token ids are those of training, but that no choice has the token that ends a text. Throws Error naming file and
 // line.
-EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base);
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base, Progress& progress);
 
 }  // namespace deltascape::study

@@ -68,8 +68,7 @@ Evaluator::Evaluator(const EvaluateOptions& options, const EvaluationData& data,
   for (const auto& row : data.examples) examples_.insert(examples_.end(), row.begin(), row.end());
   if (metric_ != Metric::kExact) return;
   const auto& path = base.path();
-  detokenizer_ =
-      path.extension() == ".gguf" ? text::load_detokenizer(*io::GgufFile::open(path)) : text::load_detokenizer(path);
+  detokenizer_ = io::is_gguf(path) ? text::load_detokenizer(*io::GgufFile::open(path)) : text::load_detokenizer(path);
 }
 
 std::int64_t Evaluator::steps() const { return static_cast<std::int64_t>(examples_.size()); }
