@@ -1,6 +1,7 @@
 #include "train/columns.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "core/near_names.h"

@@ -127,7 +127,7 @@ TEST_F(ModelsTest, RowsOfAListNameModels) {
 
 TEST_F(ModelsTest, AMistypedPathWithAnEqualsIsNoLabel) {
   fs::create_directories("runs/lr=1e-5");
-  EXPECT_THAT(expand({"runs/lr=1e-4"}), ElementsAre("lr=1e-4||runs/lr=1e-4"));
+  EXPECT_THAT(expand({"runs/lr=1e-4"}), ElementsAre("runs/lr=1e-4||runs/lr=1e-4"));
   EXPECT_THAT(expand({"runs/x=org/name"}), ElementsAre("name||runs/x=org/name"));
   EXPECT_THAT(expand({"lr=org/name", "a/b=org/name"}), ElementsAre("org/name|lr|org/name", "org/name|a/b|org/name"));
 }
