@@ -218,7 +218,7 @@ class Gguf final : public GgufFile {
 }  // namespace
 
 bool is_gguf(const std::filesystem::path& path) {
-  if (!is_regular_file(path)) return false;
+  if (!io::is_regular_file(path)) return false;
   if (ends_in_gguf(path.filename().string())) return true;
   std::array<char, 4> magic{};
   return std::ifstream(path, std::ios::binary).read(magic.data(), magic.size()) &&

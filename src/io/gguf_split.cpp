@@ -37,7 +37,7 @@ class SplitGguf final : public GgufFile {
     for (int number = 1; number <= part->count; ++number) {
       const fs::path file = path_.parent_path() / part->name_of(number);
       if (number == part->number) parts_.push_back(std::move(one));
-      else if (exists(file)) parts_.push_back(open(file));
+      else if (io::exists(file)) parts_.push_back(open(file));
       else
         throw Error(ErrorCode::kNotFound, "a part of this split GGUF is missing: put all of them into one folder",
                     {.path = file.string(), .expected = std::to_string(part->count) + " parts"});
