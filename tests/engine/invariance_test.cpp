@@ -121,10 +121,16 @@ TEST_P(Invariance, ToTheLastBit) {
         }
         const RunResult found = run_all(f, some, memory, precision);
         EXPECT_TRUE(at::equal(found.base, expected.base));
-        for (std::size_t k = 0; k < which.size(); ++k)
-          EXPECT_TRUE(at::equal(found.variants[k].delta, expected.variants[which[k]].delta))
-              << f.names[which[k]] << ", " << threads << " threads, step " << step << ", memory " << memory << ": "
-              << (found.variants[k].delta - expected.variants[which[k]].delta).abs().max().item<float>();
+        for (std::size_t k = 0; k < which.size(); ++k) {
+          const at::Tensor& got = found.variants[k].delta;
+          const at::Tensor& want = expected.variants[which[k]].delta;
+          const auto most = (got - want).abs().max().item<float>();
+          // Rows with virtual tokens before them go through products whose sums the company decides: DESIGN §5's bound.
+          const bool virtual_tokens = f.names[which[k]] == "prompt";
+          const float allowed = virtual_tokens ? 1e-6f * expected.base.norm().item<float>() : 0.0f;
+          EXPECT_LE(most, allowed) << f.names[which[k]] << ", " << threads << " threads, step " << step << ", memory "
+                                   << memory;
+        }
         if (step == 1) {
           EXPECT_EQ(found.numeric_error, expected.numeric_error) << "memory " << memory;
         }
