@@ -144,7 +144,8 @@ bool Adapter::left_out(const io::TensorInfo& t, const std::optional<Key>& key, c
   }
   if (!key) return false;
   const bool of_target = key->role != Role::kTokens && (key->adapts || key->base_layer);
-  if (!of_target || targeted(*key, spec.site_of(key->module_path), spec)) return false;
+  const auto site = spec.site_of(key->module_path);
+  if (!of_target || !site || targeted(*key, site, spec)) return false;  // no module of the base: place() says so
   untargeted_.push_back(t.name);
   return true;
 }
