@@ -149,6 +149,13 @@ TEST_F(Task, ControlRunsSayWhetherAnythingFits) {
   const TaskReport unrelated = rank_by_task(members, asked);
   EXPECT_EQ(unrelated.trained_controls, 0U);
   EXPECT_FALSE(unrelated.tasks[0].fits()) << *unrelated.tasks[0].p;
+  // Calibrated scores are judged by the plain ones.
+  asked.tasks = {options().tasks[0]};
+  asked.calibrate = true;
+  const TaskRanking calibrated = rank_by_task(members, asked).tasks[0];
+  EXPECT_NE(calibrated.ranking[0].score, report.tasks[0].ranking[0].score);
+  EXPECT_EQ(calibrated.p, report.tasks[0].p);
+  EXPECT_EQ(calibrated.best, report.tasks[0].ranking[0].score);
   asked.controls_file = "";
   EXPECT_THAT(message_of([&] { rank_by_task(members, asked); }), HasSubstr("need a store"));
 }
