@@ -61,6 +61,7 @@ struct TaskRanking {
   // How likely an unrelated task has a best score as high as this one's with these members; empty unless asked for,
   // or where control runs do not say. Above kChance nothing fits.
   std::optional<double> p;
+  double best = 0;  // the cosine that p is about: the best one without calibration
   bool fits() const { return !p || *p <= kChance; }
   static constexpr double kChance = 0.05;
 };

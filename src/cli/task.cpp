@@ -105,11 +105,10 @@ void print_verdict(const TaskRanking& task, const TaskReport& report, const Task
   if (next.empty()) return;
   if (task.p) {
     const auto [least, most] = std::ranges::minmax(report.chance);
-    const RankedVariant& nearest = task.ranking.front();
-    console.print_line((task.fits() ? nearest.name + " fits this task: its "
-                                    : "nothing in this store fits this task: " + nearest.name + "'s ") +
-                       ratio(nearest.score) + " against " + ratio(least) + " to " + ratio(most) +
-                       " that unrelated examples reach here (p " + number(*task.p, 2) + ")");
+    console.print_line(
+        (task.fits() ? task.ranking.front().name + " fits this task" : "nothing in this store fits this task") +
+        ": the best cosine" + (options.calibrate ? " before calibration" : "") + " is " + ratio(task.best) +
+        ", unrelated examples reach " + ratio(least) + " to " + ratio(most) + " here (p " + number(*task.p, 2) + ")");
   }
   console.print_line("next: " + next);
 }

@@ -183,12 +183,10 @@ std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const
 }
 
 std::vector<double> chance_scores(const std::vector<store::Record>& members, const std::vector<store::Record>& controls,
-                                  bool calibrated, Row row) {
+                                  Row row) {
   std::vector<double> out;
-  for (std::size_t i = 0; i < controls.size(); ++i) {
-    TaskRuns task{.runs = {controls[i]}, .controls = {}};
-    for (std::size_t j = 0; calibrated && j < controls.size(); ++j)
-      if (j != i) task.controls.push_back(controls[j]);
+  for (const store::Record& control : controls) {
+    const TaskRuns task{.runs = {control}, .controls = {}};
     require_all_comparable(members, task);
     std::optional<double> best;
     for (const std::optional<double>& score : Ranker(members, task, row).scores({}))

@@ -19,11 +19,10 @@ struct TaskRuns {
 // Error(kMismatch) when the records are not comparable.
 std::vector<RankedVariant> rank(const std::vector<store::Record>& members, const TaskRuns& task, Row row = {});
 
-// What chance does with these members: the best score of each control taken for a task, a task that none of them is
-// made for. `calibrated`: with the direction of the other controls taken off, as rank() takes off that of all. A
-// control without a score is left out.
+// What chance does with these members: the best plain cosine of each control taken for a task, a task that none of them
+// is made for. A control without a score is left out.
 std::vector<double> chance_scores(const std::vector<store::Record>& members, const std::vector<store::Record>& controls,
-                                  bool calibrated, Row row = {});
+                                  Row row = {});
 
 // How likely one more task of the controls' kind has a best score of at least `score`: Student's t for a new value of a
 // normal sample, on Fisher's z of the cosines. Empty with fewer than three scores, or when those do not differ.

@@ -192,6 +192,18 @@ void move_bars(std::vector<RankedVariant>& ranking, const std::vector<RankedVari
   }
 }
 
+// Holds plain cosines against those of the control runs. Calibrated ones would not do: each control would lack itself
+// in the direction that is taken off it, and what is left of them scatters so widely that true matches drown in it.
+void judge(TaskRanking& task, const std::vector<RankedVariant>& plain, const std::vector<double>& chance) {
+  if (plain.empty() || !plain.front().score) return;
+  std::map<std::string, std::optional<double>> scores;
+  for (const RankedVariant& variant : plain) scores[variant.name] = variant.score;
+  for (RankedVariant& variant : task.ranking)
+    if (const std::optional<double> score = scores[variant.name]) variant.p = landscape::chance_of(*score, chance);
+  task.best = *plain.front().score;
+  task.p = landscape::chance_of(task.best, chance);
+}
+
 void TaskRun::add_bars(TaskReport& report, const std::vector<Record>& members, std::int64_t row) {
   EmbedOptions at_row = embedding_;
   at_row.layer = row == members.front().layers - 1 ? "last" : std::to_string(row);
@@ -250,14 +262,15 @@ TaskReport rank_by_task(const std::vector<Record>& members, const TaskOptions& o
   TaskReport report;
   run.train_and_embed(report);
   report.layer = row ? std::to_string(*row) : members.front().comparable.layer;
-  if (options.judge) report.chance = landscape::chance_scores(members, run.controls(), options.calibrate, row);
+  if (options.judge) report.chance = landscape::chance_scores(members, run.controls(), row);
   const std::vector<Record> taken_off = options.calibrate ? run.controls() : std::vector<Record>();
   for (std::size_t t = 0; t < options.tasks.size(); ++t) {
     TaskRanking task = run.summary_of(t);
-    task.ranking = landscape::rank(members, {.runs = run.runs_of(task.name), .controls = taken_off}, row);
-    for (RankedVariant& variant : task.ranking)
-      if (variant.score) variant.p = landscape::chance_of(*variant.score, report.chance);
-    if (!task.ranking.empty()) task.p = task.ranking.front().p;
+    const std::vector<Record> runs = run.runs_of(task.name);
+    task.ranking = landscape::rank(members, {.runs = runs, .controls = taken_off}, row);
+    if (options.judge)
+      judge(task, options.calibrate ? landscape::rank(members, {.runs = runs, .controls = {}}, row) : task.ranking,
+            report.chance);
     report.tasks.push_back(std::move(task));
   }
   if (row && options.bars > 0) run.add_bars(report, members, *row);

@@ -113,13 +113,11 @@ TEST(Ranking, ChanceIsTheBestScoreOfEachControl) {
                                               record("zero", "", {0, 0, 0})};
   const std::vector<store::Record> controls = {record("c", "", {3, 0, 4}), record("d", "", {0, 1, 1}),
                                                record("none", "", {0, 0, 0})};
-  const auto plain = chance_scores(members, controls, false);
+  const auto plain = chance_scores(members, controls);
   ASSERT_EQ(plain.size(), 2U);
   EXPECT_NEAR(plain[0], 0.6, 1e-7);
   EXPECT_NEAR(plain[1], std::sqrt(0.5), 1e-7);
-  // Without the mean of the other two, (0, 1, 1) / 2: c is left at (3, -2, 2), b at (0, 1, -1) / 2, a as it is.
-  EXPECT_NEAR(chance_scores(members, controls, true)[0], 3 / std::sqrt(17.0), 1e-6);
-  EXPECT_TRUE(chance_scores(members, {}, false).empty());
+  EXPECT_TRUE(chance_scores(members, {}).empty());
 }
 
 // scipy: stats.t.sf((arctanh(s) - z.mean()) / (z.std(ddof=1) * sqrt(1 + 1/n)), n - 1).

@@ -102,39 +102,29 @@ TEST_F(Task, RowsOfOneLayerHaveErrorBars) {
 TEST_F(Task, RowsOfAllLayersGetTheSameErrorBars) {
   const auto pool = train_pool();
   TaskOptions asked = options();
-  asked.tasks.resize(2);
+  asked.tasks.resize(1);
   asked.bars = 3;
-  const auto bars = [](const TaskReport& report, const std::string& name) {
-    const auto& ranking = report.tasks[1].ranking;
-    return *std::ranges::find(ranking, name, &RankedVariant::name);
-  };
-  for (const bool calibrated : {false, true}) {
-    asked.calibrate = calibrated;
-    asked.layer = "";  // the rows' own
-    const TaskReport alone = rank_by_task(embedded(pool, "last"), asked);
-    auto members = embedded(pool, "all");
-    asked.layer = "last";
-    const TaskReport all = rank_by_task(members, asked);
-    std::size_t shown = 0;
-    for (const RankedVariant& variant : all.tasks[1].ranking) {
-      const RankedVariant other = bars(alone, variant.name);
-      EXPECT_NEAR(*variant.score, *other.score, 1e-5);
-      if (!variant.low) continue;
-      ++shown;
-      // The controls' direction stands still where their rows of all layers were kept.
-      EXPECT_NEAR(*variant.low, *other.low, calibrated ? 0.05 : 1e-4) << variant.name;
-      EXPECT_NEAR(*variant.high, *other.high, calibrated ? 0.05 : 1e-4) << variant.name;
-    }
-    EXPECT_GE(shown, 3U);  // three a task
-    EXPECT_TRUE(all.tasks[1].ranking[2].low);
-  }
+  asked.layer = "";  // the rows' own
+  const auto alone = rank_by_task(embedded(pool, "last"), asked).tasks[0].ranking;
   auto members = embedded(pool, "all");
-  asked.calibrate = false;
-  const std::string best = rank_by_task(members, asked).tasks[0].ranking[0].name;
-  std::ranges::find(members, best, &Record::name)->variant_hash = "of another training";
-  EXPECT_FALSE(rank_by_task(members, asked).tasks[0].ranking[0].low);
-  for (Record& member : members) member.path = (folder_ / "gone" / member.name).string();
-  for (const RankedVariant& variant : rank_by_task(members, asked).tasks[0].ranking) EXPECT_FALSE(variant.low);
+  asked.layer = "last";
+  const auto all = rank_by_task(members, asked).tasks[0].ranking;
+  ASSERT_EQ(all.size(), 6U);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const RankedVariant other = *std::ranges::find(alone, all[i].name, &RankedVariant::name);
+    EXPECT_NEAR(*all[i].score, *other.score, 1e-5);
+    EXPECT_EQ(all[i].low.has_value(), i < 3);
+    if (i >= 3) continue;
+    EXPECT_NEAR(*all[i].low, *other.low, 1e-4) << all[i].name;
+    EXPECT_NEAR(*all[i].high, *other.high, 1e-4) << all[i].name;
+  }
+  // The second nearest is trained anew, the third gone.
+  std::ranges::find(members, all[1].name, &Record::name)->variant_hash = "of another training";
+  std::ranges::find(members, all[2].name, &Record::name)->path = (folder_ / "gone").string();
+  asked.calibrate = true;  // by controls that keep no deltas a probe
+  asked.bars = 6;
+  for (const RankedVariant& variant : rank_by_task(members, asked).tasks[0].ranking)
+    EXPECT_EQ(variant.low.has_value(), variant.name != all[1].name && variant.name != all[2].name) << variant.name;
 }
 
 TEST_F(Task, ControlRunsSayWhetherAnythingFits) {
@@ -159,6 +149,13 @@ TEST_F(Task, ControlRunsSayWhetherAnythingFits) {
   const TaskReport unrelated = rank_by_task(members, asked);
   EXPECT_EQ(unrelated.trained_controls, 0U);
   EXPECT_FALSE(unrelated.tasks[0].fits()) << *unrelated.tasks[0].p;
+  // Calibrated scores are judged by the plain ones.
+  asked.tasks = {options().tasks[0]};
+  asked.calibrate = true;
+  const TaskRanking calibrated = rank_by_task(members, asked).tasks[0];
+  EXPECT_NE(calibrated.ranking[0].score, report.tasks[0].ranking[0].score);
+  EXPECT_EQ(calibrated.p, report.tasks[0].p);
+  EXPECT_EQ(calibrated.best, report.tasks[0].ranking[0].score);
   asked.controls_file = "";
   EXPECT_THAT(message_of([&] { rank_by_task(members, asked); }), HasSubstr("need a store"));
 }
