@@ -43,6 +43,7 @@ struct Member {
 
 struct Opened {
   const ModelRef* ref = nullptr;
+  fs::path path;
   Variant variant;
   std::string hash;
   std::vector<std::string> notes;
@@ -51,7 +52,7 @@ struct Opened {
 
 // Reads, checks and hashes; safe beside a running engine.
 Opened open_variant(const Member& member, const Checkpoint& base, bool strict) {
-  Opened out{.ref = &member.ref};
+  Opened out{.ref = &member.ref, .path = member.path};
   try {
     engine::translated([&] {
       if (adapter::holds_adapter(member.path)) {
@@ -195,16 +196,17 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
   for (const std::string& note : inputs_.base->notes()) progress_.note(inputs_.comparable.base_name + ": " + note);
   progress_.begin("reading", static_cast<std::int64_t>(std::min(group, members.size())));
   std::vector<Opened> opened = open_all(part(0), *inputs_.base, options_.strict, at::get_num_threads());
+  embedding::OwnProbes own(inputs_.base->path(), inputs_.texts, inputs_.ids);
   for (std::size_t first = 0; first < members.size(); first += group) {
     std::future<std::vector<Opened>> next;
     if (first + group < members.size())
       next = std::async(std::launch::async,
                         [&, first] { return open_all(part(first + group), *inputs_.base, options_.strict, 1); });
+    for (const Opened& o : opened)
+      if (!o.error) own.look(o.ref->name, o.path);
     run_group(opened, how, sink, report);
     if (next.valid()) opened = next.get();
   }
-  embedding::OwnProbes own(inputs_.base->path(), inputs_.texts, inputs_.ids);
-  for (const Member& m : members) own.look(m.ref.name, m.path);
   for (const std::string& line : own.notes()) progress_.note(line);
 }
 
