@@ -8,7 +8,7 @@ find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(oniguruma REQUIRED IMPORTED_TARGET oniguruma)
+include(Oniguruma)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
@@ -19,7 +19,7 @@ list(APPEND sources src/model/architecture.cpp src/adapter/keys.cpp src/adapter/
 file(GLOB specs CONFIGURE_DEPENDS src/model/spec*.cpp src/model/families*.cpp)
 add_library(deltascape_readers STATIC ${sources} ${specs})
 target_link_libraries(deltascape_readers PUBLIC deltascape_flags nlohmann_json::nlohmann_json fmt::fmt ZLIB::ZLIB
-  SQLite::SQLite3 PkgConfig::pcre2 PkgConfig::oniguruma PkgConfig::utf8proc PkgConfig::xxhash)
+  SQLite::SQLite3 PkgConfig::pcre2 deltascape_oniguruma PkgConfig::utf8proc PkgConfig::xxhash)
 
 file(GLOB targets CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cpp)
 foreach(file ${targets})
