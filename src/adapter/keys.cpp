@@ -1,9 +1,9 @@
 #include "adapter/keys.h"
 
+#include "model/wrapped_names.h"
+
 namespace deltascape::adapter {
 namespace {
-
-constexpr std::string_view kPrefix = "base_model.model.";
 
 struct Component {
   std::string_view name;
@@ -66,16 +66,19 @@ std::optional<Key> parse_gguf_key(std::string_view name) {
 
 std::optional<Key> parse_key(std::string_view name) {
   if (name.ends_with(".lora_a") || name.ends_with(".lora_b")) return parse_gguf_key(name);
-  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  if (name.starts_with(model::kPeftPrefix)) name.remove_prefix(model::kPeftPrefix.size());
   const bool bias = strip(name, ".bias"), weight = !bias && strip(name, ".weight");
   for (const Component& c : kComponents) {
     std::string_view module = name, adapter;
-    // The adapter's name stands behind where a state dict was saved by hand: "….lora_A.default".
-    if (const auto dot = name.rfind('.'); c.named && dot != std::string_view::npos && !strip(module, c.name)) {
+    if (!strip(module, c.name)) {
+      // The adapter's name stands behind where a state dict was saved by hand: "….lora_A.default".
+      const auto dot = name.rfind('.');
+      if (!c.named || dot == std::string_view::npos) continue;
       adapter = name.substr(dot + 1);
       module = name.substr(0, dot);
-    } else module = name;
-    if (!strip(module, c.name) || !strip(module, ".")) continue;
+      if (!strip(module, c.name)) continue;
+    }
+    if (!strip(module, ".")) continue;
     if (bias && !c.bias) return {};
     return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts, std::string(adapter), c.name == "base_layer"};
   }

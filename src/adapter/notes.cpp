@@ -9,14 +9,11 @@
 #include "model/wrapped_names.h"
 
 namespace deltascape::adapter {
-namespace {
 
-constexpr std::string_view kPeft = "base_model.model.";
-
-}  // namespace
+using model::kPeftPrefix;
 
 std::string_view part_outside_text(std::string_view tensor) {
-  if (tensor.starts_with(kPeft)) tensor.remove_prefix(kPeft.size());
+  if (tensor.starts_with(kPeftPrefix)) tensor.remove_prefix(kPeftPrefix.size());
   return model::outside_text(tensor);
 }
 
@@ -37,7 +34,7 @@ std::vector<std::string> notes_of(const PeftConfig& config, const io::TensorFile
     const auto key = parse_key(t.name);
     if (!key || !key->adapts) continue;
     if (!key->adapter.empty()) names.insert(key->adapter);
-    if (!t.name.starts_with(kPeft) && bare.empty()) bare = t.name;
+    if (!t.name.starts_with(kPeftPrefix) && bare.empty()) bare = t.name;
   }
   if (names.size() > 1)
     throw Error(ErrorCode::kUnsupported, "the file holds several adapters: save each in a folder of its own",

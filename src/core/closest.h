@@ -1,13 +1,17 @@
 // Owns which known name somebody meant who typed another.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace deltascape {
 
-// The known name with the fewest edits (a letter in, out or another, or two neighbours swapped) from `typed`; empty
-// when even that has more than a third of its letters wrong (at least one edit is allowed).
+// Optimal string alignment distance: a letter in, out or another, or two neighbours swapped.
+std::size_t edits(const std::string& a, const std::string& b);
+
+// The known name with the fewest edits() from `typed`; empty when even that has more than a third of its letters wrong
+// (at least one edit is allowed).
 std::string closest(const std::string& typed, const std::vector<std::string>& known);
 
 }  // namespace deltascape

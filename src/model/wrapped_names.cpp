@@ -15,8 +15,6 @@ constexpr std::string_view kAnywhere[] = {"_orig_mod", "_fsdp_wrapped_module", "
                                           "_forward_module"};
 // At the front: what holds the whole model.
 constexpr std::string_view kInFront[] = {"module", "pretrained_model"};
-// PEFT's own, in front of both.
-constexpr std::string_view kPeft = "base_model.model.";
 
 // Towers, projectors and heads of multimodal, reward, classification and retrieval models.
 constexpr std::string_view kOutside[] = {"vision_tower",
@@ -84,18 +82,18 @@ std::string_view first_component(std::string_view path) { return path.substr(0, 
 
 std::string without_wrappers(std::string_view name) {
   std::string out;
-  while (name.starts_with(kPeft)) {
-    if (out.empty()) out = kPeft;
-    name.remove_prefix(kPeft.size());
+  while (name.starts_with(kPeftPrefix)) {
+    if (out.empty()) out = kPeftPrefix;
+    name.remove_prefix(kPeftPrefix.size());
   }
   bool front = true;
   while (!name.empty()) {
     const std::string_view word = first_component(name);
     const bool last = word.size() == name.size();
     const bool wraps = !last && (listed_in(kAnywhere, word) || (front && listed_in(kInFront, word)));
-    if (front && !wraps && name.starts_with(kPeft)) {  // PEFT's names inside a wrapper
-      if (out.empty()) out = kPeft;
-      name.remove_prefix(kPeft.size());
+    if (front && !wraps && name.starts_with(kPeftPrefix)) {  // PEFT's names inside a wrapper
+      if (out.empty()) out = kPeftPrefix;
+      name.remove_prefix(kPeftPrefix.size());
       continue;
     }
     if (!wraps) {
@@ -112,12 +110,13 @@ std::unique_ptr<io::TensorFile> without_wrappers(std::unique_ptr<io::TensorFile>
   std::set<std::string_view> met;
   for (const io::TensorInfo& t : file->tensors()) {
     if (without_wrappers(t.name) == t.name) continue;
-    for (const auto& list : {std::span(kAnywhere).subspan(0), std::span<const std::string_view>(kInFront)})
-      for (const std::string_view word : list) {
-        const auto at = t.name.find(word);
-        if (at != std::string::npos && (at == 0 || t.name[at - 1] == '.') && t.name[at + word.size()] == '.')
-          met.insert(word);
-      }
+    const auto look_for = [&](std::string_view word) {
+      const auto at = t.name.find(word);
+      if (at != std::string::npos && (at == 0 || t.name[at - 1] == '.') && t.name[at + word.size()] == '.')
+        met.insert(word);
+    };
+    std::ranges::for_each(kAnywhere, look_for);
+    std::ranges::for_each(kInFront, look_for);
   }
   if (!met.empty()) notes.push_back("tensor names are read without the wrappers " + listed(met));
   return io::renamed(std::move(file), [](const std::string& name) { return without_wrappers(name); });

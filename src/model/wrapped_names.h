@@ -12,6 +12,9 @@
 
 namespace deltascape::model {
 
+// What PEFT puts before every name of the model that it adapts.
+inline constexpr std::string_view kPeftPrefix = "base_model.model.";
+
 // "_orig_mod.model.layers.0._fsdp_wrapped_module.mlp…" -> "model.layers.0.mlp…".
 std::string without_wrappers(std::string_view name);
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
+
+#include "core/closest.h"
 
 namespace deltascape::store {
 namespace {
@@ -27,22 +28,6 @@ std::vector<std::string> components(const std::string& path) {
   for (const fs::path& part : whole.lexically_normal())
     if (!part.empty() && part != "/") out.push_back(part.string());
   return out;
-}
-
-// Levenshtein distance, for suggestions.
-std::size_t edits(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row.back();
 }
 
 }  // namespace

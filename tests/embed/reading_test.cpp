@@ -9,6 +9,7 @@
 #include "deltascape/embed.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
+#include "notes.h"
 #include "temporary_folder.h"
 
 namespace deltascape {
@@ -17,21 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-class Notes : public Progress {
- public:
-  void begin(std::string_view, std::int64_t) override {}
-  void advance(std::int64_t) override {}
-  void note(std::string_view line) override { lines.emplace_back(line); }
-  // Those of a variant.
-  std::string of(const std::string& name) const {
-    std::string out;
-    for (const std::string& line : lines)
-      if (line.starts_with(name + ": ")) out += line + "\n";
-    return out;
-  }
-  std::vector<std::string> lines;
-};
+using testing::Notes;
 
 struct Variant {
   std::string name, path, word;

@@ -9,6 +9,7 @@
 
 #include "deltascape/error.h"
 #include "goldens.h"
+#include "notes.h"
 #include "temporary_folder.h"
 
 namespace deltascape {
@@ -19,17 +20,6 @@ using ::testing::HasSubstr;
 
 fs::path eval_folder() { return testing::goldens_folder("eval", "make_eval_goldens.py"); }
 
-class Notes final : public Progress {
- public:
-  explicit Notes(std::vector<std::string>& lines) : lines_(lines) {}
-  void begin(std::string_view, std::int64_t) override {}
-  void advance(std::int64_t) override {}
-  void note(std::string_view line) override { lines_.emplace_back(line); }
-
- private:
-  std::vector<std::string>& lines_;
-};
-
 struct Outcome {
   EvaluateReport report;
   std::map<std::string, std::vector<Prediction>> predictions;  // by model
@@ -38,9 +28,10 @@ struct Outcome {
 
 Outcome run(EvaluateOptions options, const std::vector<ModelRef>& models) {
   Outcome out;
-  Notes notes(out.notes);
+  testing::Notes notes;
   out.report = evaluate(
       models, options, [&](const Prediction& p) { out.predictions[p.name].push_back(p); }, notes);
+  out.notes = std::move(notes.lines);
   return out;
 }
 

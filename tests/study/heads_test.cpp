@@ -10,20 +10,14 @@
 #include "deltascape/evaluate.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
+#include "notes.h"
 
 namespace deltascape {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-class Notes : public Progress {
- public:
-  void begin(std::string_view, std::int64_t) override {}
-  void advance(std::int64_t) override {}
-  void note(std::string_view line) override { lines += std::string(line) + "\n"; }
-  std::string lines;
-};
+using testing::Notes;
 
 fs::path heads_folder() { return testing::goldens_folder("heads", "make_head_goldens.py"); }
 
@@ -77,10 +71,10 @@ TEST_P(Heads, LossesOfTransformersAndPeft) {
   }
   const bool own = std::ranges::any_of(models_, [](const ModelRef& m) { return m.name == "own_lm_head"; });
   if (own) {
-    EXPECT_THAT(notes.lines, HasSubstr("own_lm_head: tie_word_embeddings"));
+    EXPECT_THAT(notes.text(), HasSubstr("own_lm_head: tie_word_embeddings"));
   }
-  EXPECT_THAT(notes.lines, ::testing::Not(HasSubstr("copy_")));
-  EXPECT_THAT(notes.lines, ::testing::Not(HasSubstr("said_apart")));
+  EXPECT_THAT(notes.text(), ::testing::Not(HasSubstr("copy_")));
+  EXPECT_THAT(notes.text(), ::testing::Not(HasSubstr("said_apart")));
 }
 
 TEST_P(Heads, EmbeddingsOfTransformersAndPeft) {
