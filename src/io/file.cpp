@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "deltascape/error.h"
+#include "io/stand_in.h"
 
 namespace deltascape::io {
 namespace {
@@ -131,7 +133,14 @@ std::string read_text(const std::filesystem::path& file, std::size_t max_bytes) 
     have += static_cast<std::size_t>(got);
   }
   text.resize(have);
+  refuse_lfs_pointer(text, file);
   return text;
+}
+
+std::uint64_t bytes_on_disk(const std::filesystem::path& file, std::uint64_t size) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return size;
+  return std::min(size, static_cast<std::uint64_t>(status.st_blocks) * 512);  // POSIX: units of 512 bytes
 }
 
 namespace {

@@ -57,8 +57,11 @@ bool exists(const std::filesystem::path& path);
 bool is_directory(const std::filesystem::path& path);
 bool is_regular_file(const std::filesystem::path& path);
 
-// Reads a regular file whole; refuses more than max_bytes before it allocates.
+// Reads a regular file whole; refuses more than max_bytes before it allocates, and a Git LFS pointer.
 std::string read_text(const std::filesystem::path& file, std::size_t max_bytes);
+// What the file takes on its disk: less than its size where it has holes (or the file system compresses it). A bound
+// for memory that a file's claims may cost. Its size where nobody knows.
+std::uint64_t bytes_on_disk(const std::filesystem::path& file, std::uint64_t size);
 // Writes beside the target and renames, so a kill leaves the old content or the new, never half.
 void write_file_atomically(const std::filesystem::path& file, std::span<const std::byte> content);
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);

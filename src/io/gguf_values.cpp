@@ -29,15 +29,24 @@ struct Reader {
   ByteReader& bytes;
   const std::filesystem::path& file;
   const std::string& key;
+  std::uint64_t& memory;
 
   [[noreturn]] void fail(const std::string& message, const std::string& expected = {},
                          const std::string& found = {}) const {
     throw Error(ErrorCode::kBadFile, message,
                 {.path = file.string(), .field = key, .expected = expected, .found = found});
   }
+  void charge(std::uint64_t count, std::uint64_t each) const {
+    if (count > memory / each)
+      fail("this file's metadata would take far more memory than any model's", std::to_string(memory) + " bytes left",
+           std::to_string(count) + " times " + std::to_string(each));
+    memory -= count * each;
+  }
   std::string string() const {
     const auto length = bytes.number<std::uint64_t>("a string's length");
-    return std::string(bytes.text(length, "a metadata string"));
+    const auto text = bytes.text(length, "a metadata string");  // a view: nothing of it is touched
+    charge(text.size() + sizeof(std::string), 1);
+    return std::string(text);
   }
   bool boolean() const {
     const auto value = bytes.number<std::uint8_t>("a boolean");
@@ -63,6 +72,7 @@ struct Reader {
     if (count > bytes.left() / least)
       fail("the array is longer than the file", std::to_string(count) + " elements",
            std::to_string(bytes.left()) + " bytes");
+    charge(count, sizeof(T));
     std::vector<T> values;
     values.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) values.push_back(read_one());
@@ -122,8 +132,9 @@ std::optional<T> copy_of(const T* value) {
 
 }  // namespace
 
-GgufValue read_gguf_value(ByteReader& bytes, const std::filesystem::path& file, const std::string& key) {
-  const Reader reader{bytes, file, key};
+GgufValue read_gguf_value(ByteReader& bytes, const std::filesystem::path& file, const std::string& key,
+                          std::uint64_t& memory) {
+  const Reader reader{bytes, file, key, memory};
   const auto type = bytes.number<std::uint32_t>("a metadata value's type");
   switch (type) {
     case kU8: return {reader.integer<std::uint8_t>()};

@@ -9,6 +9,7 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/json_sax.h"
+#include "io/stand_in.h"
 
 namespace deltascape::io {
 namespace {
@@ -21,13 +22,14 @@ class Builder : public JsonSax {
   bool number_integer(std::int64_t value) override { return put(value); }
   bool number_unsigned(std::uint64_t value) override { return put(value); }
   bool number_float(double value, const std::string&) override { return put(value); }
-  bool string(std::string& value) override { return put(std::move(value)); }
-  bool start_object(std::size_t) override { return push(Json::object()); }
-  bool start_array(std::size_t) override { return push(Json::array()); }
+  bool string(std::string& value) override { return charge(kText + value.size()) && put(std::move(value)); }
+  bool start_object(std::size_t) override { return charge(kObject) && push(Json::object()); }
+  bool start_array(std::size_t) override { return charge(kList) && push(Json::array()); }
   bool end_object() override { return pop(); }
   bool end_array() override { return pop(); }
   bool key(std::string& name) override {
     auto& object = open_.back()->get_ref<Json::object_t&>();
+    if (!charge(kMember + name.size())) return false;
     // Most large objects come sorted or nearly so: the hint makes their insertion linear.
     const std::size_t before = object.size();
     const auto place = object.emplace_hint(object.end(), std::move(name), nullptr);
@@ -44,7 +46,7 @@ class Builder : public JsonSax {
     auto& array = open_.back()->get_ref<Json::array_t&>();
     return &array.emplace_back(std::move(value));
   }
-  bool put(Json value) { return place(std::move(value)) != nullptr; }
+  bool put(Json value) { return charge(kValue) && place(std::move(value)) != nullptr; }
   bool push(Json value) {
     if (open_.size() >= kMaxJsonDepth) return refuse("nesting deeper than " + std::to_string(kMaxJsonDepth));
     open_.push_back(place(std::move(value)));
@@ -89,7 +91,9 @@ Json parse_json(std::string_view text, const std::filesystem::path& name_in_mess
 }
 
 Json read_json(const std::filesystem::path& file, std::size_t max_bytes) {
-  return parse_json(read_text(file, max_bytes), file);
+  const std::string text = read_text(file, max_bytes);
+  refuse_stand_in(text, file);
+  return parse_json(text, file);
 }
 
 JsonFields::JsonFields(const Json& object, std::filesystem::path file, std::string prefix)

@@ -12,8 +12,8 @@ namespace deltascape::io {
 
 using Json = nlohmann::json;
 
-// Throws Error(kBadFile) with the byte position on a syntax error, duplicate keys, nesting deeper than 64, or a
-// file larger than max_bytes (64 MiB unless told).
+// Throws Error(kBadFile) with the byte position on a syntax error, duplicate keys, nesting deeper than 64, a file
+// larger than max_bytes (64 MiB unless told), or a document that takes far more memory than that.
 Json read_json(const std::filesystem::path& file, std::size_t max_bytes = std::size_t{64} << 20);
 Json parse_json(std::string_view text, const std::filesystem::path& name_in_messages);
 
@@ -35,6 +35,7 @@ class JsonFields {
   [[noreturn]] void fail(std::string_view key, const std::string& expected) const;
   const Json& json() const { return *object_; }
   const std::filesystem::path& file() const { return file_; }
+  const std::string& prefix() const { return prefix_; }  // what stands before a field's name in messages
 
  private:
   const Json* object_;

@@ -14,6 +14,10 @@ namespace deltascape::io {
 
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
+// What a document may take in memory: its text can be a small part of that ("[[],[],[]" takes 20 bytes a byte). The
+// largest tokenizer.json in use takes a third.
+inline constexpr std::size_t kMaxJsonMemory = std::size_t{448} << 20;
+
 // The receiver of events. A handler that returns refuse(…) ends the parse with that error.
 class JsonSax : public nlohmann::json_sax<Json> {
  public:
@@ -31,7 +35,17 @@ class JsonSax : public nlohmann::json_sax<Json> {
     return false;
   }
 
+  // Counts memory that what is built takes: nodes and buffers as the allocator rounds them, about.
+  bool charge(std::size_t bytes) {
+    memory_ += bytes;
+    return memory_ <= kMaxJsonMemory ||
+           refuse("this JSON would take more than " + std::to_string(kMaxJsonMemory >> 20) + " MiB of memory");
+  }
+  static constexpr std::size_t kText = 48, kList = 48, kObject = 64, kMember = 112;
+  static constexpr std::size_t kValue = 2 * sizeof(Json);  // a list that grows is there twice
+
  private:
+  std::size_t memory_ = 0;
   std::string reason_, field_;
   ErrorCode code_ = ErrorCode::kBadFile;
 };

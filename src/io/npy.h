@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -11,8 +12,9 @@
 
 namespace deltascape::io {
 
-// `name` is the array's, for messages.
-NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name);
+// `name` is the array's, for messages. Values that take more than `most` bytes of memory are refused.
+NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name,
+                    std::uint64_t most = UINT64_MAX);
 
 // What is written of an array: the header, and the values as they lie in the file.
 struct EncodedNpy {

@@ -139,6 +139,16 @@ std::vector<T> transposed(const std::vector<T>& from, const std::vector<std::int
   return out;
 }
 
+// What the values take once read. Texts and small integers take more than in the file; no count that the file holds
+// makes this overflow.
+std::uint64_t memory_of(const Type& type, const Source& in) {
+  const bool text = type.kind == 'U' || type.kind == 'S';
+  const std::uint64_t each = text               ? sizeof(std::string) + in.item
+                             : type.kind == 'f' ? std::max<std::uint64_t>(4, in.item)
+                                                : 8;
+  return in.count * each;
+}
+
 NpyHeader read_header(ByteReader& reader, const Source& in) {
   if (reader.left() < 10 || reader.text(6, "an array") != "\x93NUMPY") in.fail("this entry is no numpy array");
   const auto major = reader.number<std::uint8_t>("an array's version");
@@ -151,7 +161,8 @@ NpyHeader read_header(ByteReader& reader, const Source& in) {
 
 }  // namespace
 
-NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name) {
+NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name,
+                    std::uint64_t most) {
   Source in{{}, 0, 0, false, file, name};
   ByteReader reader(bytes, file);
   const NpyHeader header = read_header(reader, in);
@@ -166,6 +177,9 @@ NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::pat
   // Texts of no bytes take none in the file, and memory all the same.
   if (in.item == 0 && *count > bytes.size()) in.fail("too many empty texts", "", std::to_string(*count));
   in.count = *count;
+  if (memory_of(type, in) > most)
+    in.fail("the array would take far more memory than the file", std::to_string(most) + " bytes at most",
+            shape_text(header.shape) + " of " + header.descr);
   in.swap = type.order == '>';
   in.bytes = reader.take(total, "an array's values");
   NpyArray out{header.shape, read_values(type, in, header.descr), type.kind == 'f' && type.length == 2};

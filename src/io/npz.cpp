@@ -11,11 +11,14 @@
 #include "io/mapped_tensors.h"
 #include "io/npy.h"
 #include "io/npy_header.h"
+#include "io/stand_in.h"
 #include "io/utf8.h"
 #include "io/zip.h"
 
 namespace deltascape::io {
 namespace {
+
+constexpr std::uint64_t kMaxGrowth = 4, kMemorySlack = std::uint64_t{256} << 20;
 
 template <class T>
 EncodedNpy plain(const std::vector<T>& values, const std::vector<std::int64_t>& shape, const char* descr) {
@@ -82,14 +85,24 @@ void write_npz(const std::filesystem::path& file, const std::map<std::string, Np
 
 std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file) {
   const auto map = MappedFile::open(file);
+  refuse_stand_in(map->bytes(), file);
   const ZipReader zip(map->bytes(), file);
   std::map<std::string, NpyArray> out;
+  // What arrays may take in memory, as they come out of the archive and as values. Of a file with holes, what it takes
+  // on its disk counts.
+  std::uint64_t left = bytes_on_disk(file, map->bytes().size()) * kMaxGrowth + kMemorySlack;
   for (const ZipEntry& entry : zip.entries()) {
     if (!entry.name.ends_with(".npy"))
       throw Error(ErrorCode::kBadFile, "an entry that is no array; is this an .npz file?",
                   {.path = file.string(), .field = entry.name, .expected = {}, .found = {}});
     const std::string name = entry.name.substr(0, entry.name.size() - 4);
-    out.emplace(name, decode_npy(zip.unpack(entry), file, name));
+    if (entry.size > left)
+      throw Error(ErrorCode::kBadFile, "the array would take far more memory than the file",
+                  {.path = file.string(), .field = name, .found = std::to_string(entry.size) + " bytes"});
+    left -= entry.size;
+    const NpyArray& array = out.emplace(name, decode_npy(zip.unpack(entry), file, name, left)).first->second;
+    left -=
+        std::min(left, std::visit([](const auto& v) { return std::uint64_t{v.size() * sizeof(v[0])}; }, array.values));
   }
   return out;
 }

@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/json_sax.h"
 #include "io/mapped_tensors.h"
+#include "io/stand_in.h"
 
 namespace deltascape::io {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::size_t kUsualHeader = std::size_t{64} << 10;  // of an adapter
 constexpr std::size_t kMaxDimensions = 64;
+constexpr std::size_t kMaxTensors = 1'000'000;  // ten times what the largest mixtures of experts have
 
 std::optional<DType> dtype_named(std::string_view name) {
   for (auto type = DType::kF64; type <= DType::kBool; type = static_cast<DType>(static_cast<int>(type) + 1))
@@ -43,6 +45,7 @@ class HeaderReader : public JsonSax {
       return at(Place::kMetadata);
     }
     if (place_ != Place::kTop) return unexpected("an object");
+    if (entries.size() == kMaxTensors) return refuse("more than " + std::to_string(kMaxTensors) + " tensors");
     seen_ = {};
     entries.emplace_back().tensor.name = name_;
     return at(Place::kTensor);
@@ -143,8 +146,7 @@ std::string_view header_of(const MappedFile& map) {
   ask_for(all.first(std::min(all.size(), kUsualHeader)));
   std::uint64_t length = 0;
   std::memcpy(&length, all.data(), sizeof length);
-  if (std::memcmp(all.data(), "version ", 8) == 0)
-    fail(map.path(), "", "this is a Git LFS pointer, not the file: run `git lfs pull` in its repository", "", "");
+  refuse_stand_in(all, map.path());
   if (length > kMaxHeader)
     fail(map.path(), "", "the header length is absurd; is this a safetensors file?", "at most 100 MB",
          std::to_string(length));

@@ -9,6 +9,7 @@
 #include "io/checked.h"
 #include "io/file.h"
 #include "io/mapped_tensors.h"
+#include "io/stand_in.h"
 #include "io/unpickler.h"
 #include "io/zip.h"
 
@@ -94,6 +95,7 @@ class TorchPickle final : public TensorFile {
  public:
   explicit TorchPickle(std::shared_ptr<const MappedFile> map) : map_(std::move(map)) {
     const auto all = map_->bytes();
+    refuse_stand_in(all, path());
     const bool zip =
         all.size() >= 4 && std::equal(all.begin(), all.begin() + 4, std::as_bytes(std::span("PK\3\4")).begin());
     zip ? read_archive() : read_stream();
@@ -216,7 +218,7 @@ class TorchPickle final : public TensorFile {
     // A stride of 0 makes a huge tensor of a small storage: what is copied is bounded by the file's size.
     std::uint64_t bytes = 0;
     if (!multiply(elements, item, bytes) || !add(copied_, bytes, copied_) ||
-        copied_ > map_->bytes().size() + kCopySlack)
+        copied_ > bytes_on_disk(path(), map_->bytes().size()) + kCopySlack)
       fail(path(), name, "expanded views would take more memory than the file; save contiguous tensors", "",
            shape_text(tensor.shape));
     return owned_.emplace_back(gather(tensor, data, elements, item));

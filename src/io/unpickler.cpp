@@ -11,6 +11,9 @@ namespace {
 // An honest checkpoint nests a few levels and keeps a few values open; these stop only the absurd.
 constexpr std::size_t kMaxStack = 1 << 22;
 constexpr std::size_t kMaxMarks = 1024;
+// An opcode is a byte or two, what it makes may take a hundred. A checkpoint of 100,000 tensors takes a third of this.
+constexpr std::uint64_t kMaxMemory = std::uint64_t{256} << 20;
+constexpr std::uint64_t kContainer = 64, kNode = 56;  // of a list, a dict or a text; of the memo
 
 // pickletools.py's names of what is not supported: each either calls something or has no use in a state dict.
 const char* name_of(std::uint8_t opcode) {
@@ -131,16 +134,21 @@ bool Unpickler::step_container(std::uint8_t opcode) {
       return push_tuple(std::move(values)), true;
     }
     case ']':
+      charge(kContainer);
       sequences_.emplace_back();
       return push({Kind::kList, static_cast<std::int64_t>(sequences_.size()) - 1}), true;
     case 'a':
     case 'e': {
       const auto values = opcode == 'a' ? std::vector<Value>{pop()} : pop_to_mark();
       auto& list = sequences_[static_cast<std::size_t>(top(Kind::kList, "a list").payload)];
+      charge(2 * sizeof(Value) * values.size());
       list.insert(list.end(), values.begin(), values.end());
       return true;
     }
-    case '}': dicts_.emplace_back(); return push({Kind::kDict, static_cast<std::int64_t>(dicts_.size()) - 1}), true;
+    case '}':
+      charge(kContainer);
+      dicts_.emplace_back();
+      return push({Kind::kDict, static_cast<std::int64_t>(dicts_.size()) - 1}), true;
     case 's': {
       const Value value = pop(), key = pop();
       return set_items({key, value}), true;
@@ -153,6 +161,7 @@ bool Unpickler::step_container(std::uint8_t opcode) {
 bool Unpickler::step_memo(std::uint8_t opcode) {
   const auto put = [&](std::uint32_t place) {
     if (stack_.empty()) fail("nothing to remember");
+    charge(kNode);
     memo_[place] = stack_.back();
     return true;
   };
@@ -170,6 +179,12 @@ bool Unpickler::step_memo(std::uint8_t opcode) {
     case 'j': return get(reader_.number<std::uint32_t>("a memo"));
     default: return false;
   }
+}
+
+void Unpickler::charge(std::uint64_t bytes) {
+  if (bytes > kMaxMemory - memory_)
+    fail("it would take more than " + std::to_string(kMaxMemory >> 20) + " MiB of memory");
+  memory_ += bytes;
 }
 
 void Unpickler::push(Value value) {
@@ -200,7 +215,9 @@ std::vector<Unpickler::Value> Unpickler::pop_to_mark() {
 }
 
 void Unpickler::push_text(std::uint64_t length) {
-  texts_.emplace_back(reader_.text(length, "a text"));
+  const std::string_view text = reader_.text(length, "a text");
+  charge(kContainer + text.size());
+  texts_.emplace_back(text);
   push({Kind::kText, static_cast<std::int64_t>(texts_.size()) - 1});
 }
 
@@ -215,6 +232,7 @@ void Unpickler::push_integer(std::uint64_t length) {
 }
 
 void Unpickler::push_tuple(std::vector<Value> values) {
+  charge(kContainer + sizeof(Value) * values.size());
   sequences_.push_back(std::move(values));
   push({Kind::kTuple, static_cast<std::int64_t>(sequences_.size()) - 1});
 }
@@ -222,6 +240,7 @@ void Unpickler::push_tuple(std::vector<Value> values) {
 void Unpickler::set_items(const std::vector<Value>& flat) {
   Items& dict = dicts_[static_cast<std::size_t>(top(Kind::kDict, "a dict").payload)];
   if (flat.size() % 2 != 0) fail("a key without a value");
+  charge(2 * sizeof(Value) * flat.size());
   for (std::size_t i = 0; i < flat.size(); i += 2) dict.emplace_back(flat[i], flat[i + 1]);
 }
 

@@ -75,6 +75,7 @@ class Unpickler {
   bool step_container(std::uint8_t opcode);
   bool step_memo(std::uint8_t opcode);
 
+  void charge(std::uint64_t bytes);  // of memory that what is made takes
   void push(Value value);
   Value pop();
   Value& top(Kind kind, const char* what);
@@ -93,6 +94,7 @@ class Unpickler {
 
   ByteReader reader_;
   const std::filesystem::path* file_;
+  std::uint64_t memory_ = 0;
   std::vector<Value> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint32_t, Value> memo_;

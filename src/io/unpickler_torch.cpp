@@ -77,6 +77,7 @@ void Unpickler::reduce() {
   switch (allowed(callee).role) {
     case Role::kOrderedDict:
       if (!given.empty()) fail("an OrderedDict made from arguments");
+      charge(64);
       dicts_.emplace_back();
       return push({Kind::kDict, static_cast<std::int64_t>(dicts_.size()) - 1});
     case Role::kTensorV2: return push(make_tensor(given, true));
@@ -107,6 +108,7 @@ void Unpickler::resolve_persistent_id() {
   if (parts.size() == 6 && parts[5].kind != Kind::kNone) fail("a storage that is a view of another is not supported");
   const Allowed& type = allowed(parts[1]);
   if (type.role != Role::kStorage && type.role != Role::kUntyped) fail("a persistent id with no storage type");
+  charge(sizeof(PickledStorage) + text(parts[2]).size());
   storages_.push_back({text(parts[2]), type.role == Role::kStorage ? std::optional(type.dtype) : std::nullopt,
                        static_cast<std::uint64_t>(parts[4].payload)});
   push({Kind::kStorage, static_cast<std::int64_t>(storages_.size()) - 1});
@@ -133,6 +135,7 @@ Unpickler::Value Unpickler::make_tensor(const std::vector<Value>& arguments, boo
       fail("a tensor without an element type");
     made.dtype = allowed(arguments[6]).dtype;
   }
+  charge(2 * sizeof(PickledTensor) + 16 * made.shape.size());
   tensors_.push_back(std::move(made));
   return {Kind::kTensor, static_cast<std::int64_t>(tensors_.size()) - 1};
 }

@@ -17,7 +17,8 @@ constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x060
                         kLocator64 = 0x07064b50;
 constexpr std::size_t kEndBytes = 22, kLocatorBytes = 20, kCentralBytes = 46, kLocalBytes = 30;
 constexpr std::size_t kUsualDirectory = std::size_t{64} << 10;
-constexpr std::uint64_t kMaxInflation = 64, kInflationSlack = std::uint64_t{16} << 20;
+constexpr std::uint64_t kMaxInflation = 16, kInflationSlack = std::uint64_t{16} << 20;
+constexpr std::uint64_t kMaxEntries = 1'000'000;  // a checkpoint has one a tensor
 constexpr std::uint16_t kEncrypted = 1;
 constexpr std::uint32_t kIn64 = 0xFFFFFFFF;  // the real number is in the zip64 extra field
 
@@ -131,6 +132,10 @@ void locate(Located& one, std::span<const std::byte> all, std::uint64_t limit, c
 ZipReader::ZipReader(std::span<const std::byte> file, std::filesystem::path path) : path_(std::move(path)) {
   const Directory directory = find_directory(file, path_);
   ByteReader reader(file.subspan(directory.offset, directory.size), path_);
+  if (directory.entries > kMaxEntries)
+    fail(path_, "", "more zip entries than are read", std::to_string(kMaxEntries), std::to_string(directory.entries));
+  // Holes in a file are no content: what lies in them compresses to nothing, and costs memory all the same.
+  const std::uint64_t most = bytes_on_disk(path_, file.size()) * kMaxInflation + kInflationSlack;
   std::vector<Located> located;
   located.reserve(directory.entries);
   std::unordered_set<std::string_view> names;
@@ -141,7 +146,7 @@ ZipReader::ZipReader(std::span<const std::byte> file, std::filesystem::path path
       fail(path_, located.back().entry.name, "this zip entry appears twice");
     if (!located.back().entry.deflated) continue;
     inflated += located.back().entry.size;  // at most 1032 times what the file holds: it cannot overflow
-    if (inflated > file.size() * kMaxInflation + kInflationSlack)
+    if (inflated > most)
       fail(path_, located.back().entry.name, "the compressed entries would take far more memory than the file");
   }
   std::sort(located.begin(), located.end(), [](const Located& a, const Located& b) { return a.offset < b.offset; });

@@ -5,6 +5,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/stand_in.h"
 #include "text/charsmap.h"
 #include "text/rust_number.h"
 #include "text/sentencepiece_file.h"
@@ -16,7 +17,7 @@ namespace {
 
 using io::Json;
 
-constexpr std::size_t kMaxVocabulary = std::size_t{64} << 20;
+constexpr std::size_t kMaxVocabulary = std::size_t{32} << 20;  // the largest in use are 5 MB
 constexpr std::size_t kMaxMergeWork = std::size_t{1} << 30;
 constexpr std::int64_t kMaxExtraIds = 100000;
 
@@ -43,6 +44,7 @@ std::string_view trim_end(std::string_view line) {
 
 std::string read_utf8(const std::filesystem::path& file) {
   std::string text = io::read_text(file, kMaxVocabulary);
+  io::refuse_stand_in(text, file);
   if (is_valid_utf8(text)) return text;
   throw Error(ErrorCode::kBadFile, "the file is not text",
               {.path = file.string(), .field = {}, .expected = "UTF-8", .found = "other bytes"});

@@ -8,6 +8,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/stand_in.h"
 #include "text/unicode.h"
 
 namespace deltascape::text {
@@ -129,6 +130,7 @@ void read_trainer(Message message, SentencePieceFile& out) {
 
 SentencePieceFile read_sentencepiece_file(const std::filesystem::path& file) {
   const std::string content = io::read_text(file, kMaxFile);
+  io::refuse_stand_in(content, file);
   SentencePieceFile out;
   Message message(content, file.string());
   while (const auto field = message.next()) {

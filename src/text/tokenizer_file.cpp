@@ -14,6 +14,7 @@ namespace {
 using io::Json;
 
 constexpr std::size_t kMaxPieces = std::size_t{1} << 21;
+constexpr std::size_t kMerge = 64;  // in the list, and later in the table
 // Half of the range is left for tokens that are added behind the highest id.
 constexpr std::uint64_t kMaxId = std::numeric_limits<std::int32_t>::max() / 2;
 
@@ -32,6 +33,7 @@ class Reader : public io::JsonSax {
     if (inside_ == Inside::kPieces) return score(static_cast<double>(number), static_cast<double>(number));
     if (inside_ != Inside::kVocabulary) return value(number);
     if (number > kMaxId) return refuse("an id above 2^30", "model.vocab");
+    if (!charge(kText + token_.size())) return false;
     if (!file_.vocabulary.add(token_, static_cast<std::int32_t>(number))) {
       return refuse("the token " + token_.substr(0, 100) + " appears twice", "model.vocab");
     }
@@ -51,6 +53,7 @@ class Reader : public io::JsonSax {
     }
     if (open_.size() == 1) outer_ = name;
     if (open_.size() == 2) inner_ = name;
+    if (!charge(kMember + name.size())) return false;
     auto& object = open_.back()->get_ref<Json::object_t&>();
     const auto [place, is_new] = object.try_emplace(std::move(name), nullptr);
     if (!is_new) return refuse("the key " + place->first.substr(0, 100) + " appears twice");
@@ -84,6 +87,7 @@ class Reader : public io::JsonSax {
   bool end_array() override {
     if (inside_ == Inside::kMerges && depth_ == 2) {
       if (parts_.size() != 2) return refuse("a merge that is no pair", "model.merges");
+      if (!charge(kMerge + parts_[0].size() + parts_[1].size())) return false;
       file_.merges.add(parts_[0], parts_[1]);
     }
     if (inside_ == Inside::kPieces && depth_ == 2) {
@@ -110,6 +114,7 @@ class Reader : public io::JsonSax {
   bool start(Json container) {
     if (inside_ != Inside::kRest) return odd();
     if (open_.size() >= io::kMaxJsonDepth) return refuse("nesting deeper than " + std::to_string(io::kMaxJsonDepth));
+    if (!charge(kObject + kValue)) return false;
     open_.push_back(place(std::move(container)));
     return true;
   }
@@ -128,6 +133,7 @@ class Reader : public io::JsonSax {
   }
   bool value(Json json) {
     if (inside_ != Inside::kRest) return odd();
+    if (!charge(kValue + (json.is_string() ? kText + json.get_ref<const std::string&>().size() : 0))) return false;
     place(std::move(json));
     return true;
   }
@@ -153,6 +159,7 @@ class Reader : public io::JsonSax {
     if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
       return refuse("a merge without exactly one space: " + text.substr(0, 100), "model.merges");
     }
+    if (!charge(kMerge + text.size())) return false;
     const std::string_view whole = text;
     file_.merges.add(whole.substr(0, space), whole.substr(space + 1));
     return true;

@@ -8,6 +8,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/stand_in.h"
 #include "text/component.h"
 #include "text/plain_files.h"
 #include "text/special_tokens.h"
@@ -17,7 +18,7 @@ namespace {
 
 using io::Json;
 
-constexpr std::size_t kMaxTokenizerFile = std::size_t{256} << 20;
+constexpr std::size_t kMaxTokenizerFile = std::size_t{128} << 20;  // the largest in use are 35 MB
 bool holds(const std::vector<AddedToken>& tokens, const std::string& content) {
   return std::any_of(tokens.begin(), tokens.end(), [&](const AddedToken& token) { return token.content == content; });
 }
@@ -220,6 +221,7 @@ TokenizerSpec read_tokenizer_spec(const std::filesystem::path& folder) {
   const std::string raw = from_json ? io::read_text(spec.file, kMaxTokenizerFile) : std::string();
   TokenizerFile file;
   if (from_json) {
+    io::refuse_stand_in(raw, spec.file);
     file = parse_tokenizer_file(raw, spec.file);
     read_tokenizer_json(file, spec);
   }

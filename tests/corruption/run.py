@@ -26,7 +26,7 @@ import formats  # noqa: E402
 from case import MARKER  # noqa: E402
 
 MODULES = ["cases_safetensors", "cases_gguf", "cases_pickle", "cases_text", "cases_config", "cases_adapter",
-           "cases_exchange", "cases_paths"]
+           "cases_exchange", "cases_paths", "cases_holes"]
 CPU_SECONDS, WALL_SECONDS, PEAK_KIB, LINE = 5, 30, 1 << 20, 400
 
 
