@@ -49,7 +49,7 @@ class Run {
       : options_(options),
         progress_(progress),
         base_(Checkpoint::open(adapter::fetch_model(options.base, progress))),
-        data_(study::read_evaluation(options, *base_)),
+        data_(study::read_evaluation(options, *base_, progress)),
         shares_(options, *base_),
         weights_(base_, options.precision),
         evaluator_(options, data_, base_->path(), shares_.passes),
@@ -70,7 +70,8 @@ class Run {
       try {
         engine::translated([&] { report.results.push_back(variant(model, told)); });
       } catch (const Error& e) {
-        report.failed.push_back({model.name, model.path, e.what()});
+        const bool missing = e.code() == ErrorCode::kNotFound || e.code() == ErrorCode::kIo;
+        report.failed.push_back({model.name, model.path, e.what() + (missing ? model.hint : "")});
         progress_.advance(evaluator_.steps() - done_);
       }
     }

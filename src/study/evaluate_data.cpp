@@ -43,11 +43,13 @@ void tokenize(const EvaluateOptions& options, const model::ModelSpec& spec, cons
 
 }  // namespace
 
-EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base) {
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base, Progress& progress) {
   EvaluationData out;
   const bool choice = metric_named(options.metric) == Metric::kChoice;
   const auto kind = choice ? training::RowKind::kChoice : training::RowKind::kCompletion;
-  out.rows = training::read_rows(options.data, kind, options.limit);
+  std::string told;
+  out.rows = training::read_rows(options.data, kind, options.limit, &told);
+  if (!told.empty()) progress.note(options.data + ": " + told);
   const auto tokenizer = base.tokenizer();
   out.end = training::end_token(base, *tokenizer);
   tokenize(options, base.spec(), *tokenizer, out);

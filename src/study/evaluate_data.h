@@ -21,7 +21,7 @@ struct EvaluationData {
 
 // Token ids are those of training, but that no choice has the token that ends a text. Throws Error naming file and
 // line.
-EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base);
+EvaluationData read_evaluation(const EvaluateOptions& options, const model::Checkpoint& base, Progress& progress);
 // The same rows as the tokens of a variant's own tokenizer, whose files lie in `variant`.
 EvaluationData read_with(const EvaluateOptions& options, const model::Checkpoint& base, const EvaluationData& of_base,
                          const std::filesystem::path& variant, const text::Tokenizer& tokenizer);

@@ -104,7 +104,7 @@ std::optional<std::int64_t> end_token(const fs::path& path, std::int64_t vocabul
   const auto known = [&](std::optional<std::int64_t> id) {
     return id && *id >= 0 && *id < vocabulary ? id : std::nullopt;
   };
-  if (path.extension() == ".gguf") return known(io::GgufFile::open(path)->integer("tokenizer.ggml.eos_token_id"));
+  if (io::is_gguf(path)) return known(io::GgufFile::open(path)->integer("tokenizer.ggml.eos_token_id"));
   const text::SpecialTokens special(path, text::read_object_if_there(path / "tokenizer_config.json"), {});
   if (const auto text = special.content("eos_token", io::Json::object())) {
     const Ids ids = ids_of(tokenizer, *text, false);
@@ -130,7 +130,9 @@ Example example_of(const text::Tokenizer& tokenizer, const fs::path& file, const
 Examples read_examples(const TrainOptions& options, const model::Checkpoint& base, std::int64_t before,
                        Progress& progress) {
   const RowKind kind = options.loss == "dpo" ? RowKind::kPreference : RowKind::kCompletion;
-  const std::vector<Row> rows = read_rows(options.data, kind, options.max_examples);
+  std::string told;
+  const std::vector<Row> rows = read_rows(options.data, kind, options.max_examples, &told);
+  if (!told.empty()) progress.note(options.data + ": " + told);
   const Reader reader(options, base, before);
   if (!reader.knows_end())
     progress.note("the base names no token that ends a text: completions are trained without one");

@@ -1,4 +1,4 @@
-// Owns reading examples from JSONL: completions, preferences, choices, a row a line.
+// Owns reading examples: completions, preferences, choices, from JSONL (a row a line) or a JSON list of rows.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,20 @@ enum class RowKind {
 };
 
 struct Row {
-  std::int64_t line = 0;  // in the file, from 1
+  std::int64_t line = 0;  // in the file, from 1: where the row begins
   std::string prompt;     // may be empty
   // The completion; chosen, then rejected; or all choices. None is empty.
   std::vector<std::string> completions;
   std::size_t answer = 0;  // which of them is right
 };
 
-// The first `most` rows (0: all). Blank lines and a byte order mark are skipped, other fields ignored. Throws Error
-// naming file, line and field: no rows, a missing or mistyped field, an empty completion, JSON or UTF-8 that is none, a
-// line beyond 1 MiB.
-std::vector<Row> read_rows(const std::filesystem::path& file, RowKind kind, std::int64_t most = 0);
+// The first `most` rows (0: all). Blank lines and a byte order mark are skipped, other fields ignored. Where the first
+// row has no prompt and completion, other names of them count: `question`, `instruction`, `input` and `response`,
+// `answer`, `output`, if one of each is there and no other field that a reader would need; `instruction` with `output`
+// are Alpaca's, put into its template with its `input`. `told`: one line about that, else empty.
+// Throws Error naming file, line and field: no rows, a missing or mistyped field, an empty completion, JSON or UTF-8
+// that is none, a row beyond 1 MiB, chats (`messages`), a file of another kind.
+std::vector<Row> read_rows(const std::filesystem::path& file, RowKind kind, std::int64_t most = 0,
+                           std::string* told = nullptr);
 
 }  // namespace deltascape::training

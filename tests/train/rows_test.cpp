@@ -114,6 +114,62 @@ TEST_F(Rows, RefusesAnswersThatAreNone) {
   EXPECT_THAT(answer(R"("ab")", "0"), HasSubstr("line 1: choices"));
 }
 
+TEST_F(Rows, ReadsAListOfRows) {
+  const std::vector<Row> rows =
+      read("\n[\n {\"prompt\": \"a,]\\\"[\",\n  \"completion\": \"b\"} ,\n" + std::string(kGood) + "\n]\n \n");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].line, 3);
+  EXPECT_EQ(rows[0].prompt, "a,]\"[");
+  EXPECT_EQ(rows[1].line, 5);
+  EXPECT_EQ(read_rows(put("[" + std::string(kGood) + ", broken"), RowKind::kCompletion, 1).size(), 1u);
+  EXPECT_EQ(refusal("[]"), "no example in this file");
+  EXPECT_THAT(refusal("[" + std::string(kGood)), HasSubstr("line 1: "));
+  EXPECT_THAT(refusal("[" + std::string(kGood) + ",]"), HasSubstr("line 1: invalid JSON"));
+  EXPECT_THAT(refusal("[" + std::string(kGood) + "]\n" + kGood), HasSubstr("line 2: something follows"));
+  EXPECT_THAT(refusal("[" + std::string(kGood) + ",\n" + R"({"prompt":"p"}])"), HasSubstr("line 2: completion"));
+}
+
+TEST_F(Rows, ReadsAlpacaAndOtherNames) {
+  std::string told;
+  const auto one = [&](const std::string& row, RowKind kind = RowKind::kCompletion) {
+    return read_rows(put(row), kind, 0, &told)[0];
+  };
+  const Row alpaca = one(R"({"instruction":"Add.","input":"1 2","output":"3","text":"..."})");
+  EXPECT_EQ(
+      alpaca.prompt,
+      "Below is an instruction that describes a task, paired with an input that provides further context. Write a "
+      "response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### "
+      "Response:\n");
+  EXPECT_THAT(alpaca.completions, ElementsAre("3"));
+  EXPECT_THAT(told, HasSubstr("Alpaca"));
+  for (const char* input : {"", R"(,"input":"")", R"(,"input":null)"})
+    EXPECT_EQ(one(std::string(R"({"instruction":"Hi.","output":"Hello.")") + input + "}").prompt,
+              "Below is an instruction that describes a task. Write a response that appropriately completes the "
+              "request.\n\n### Instruction:\nHi.\n\n### Response:\n");
+  EXPECT_EQ(one(R"({"question":"q","answer":"a"})").completions[0], "a");
+  EXPECT_THAT(told, HasSubstr("question is read as the prompt"));
+  EXPECT_EQ(one(R"({"prompt":"q","response":"r"})").completions[0], "r");
+  EXPECT_EQ(one(R"({"input":"q","output":"r"})").prompt, "q");
+  EXPECT_EQ(one(R"({"prompt":"p","completion":"c","question":"q","response":"r"})").completions[0], "c");
+  EXPECT_EQ(told, "");
+  EXPECT_EQ(one(R"({"question":"q","chosen":"a","rejected":"b"})", RowKind::kPreference).prompt, "q");
+  EXPECT_EQ(one(R"({"question":"q","choices":["a","b"],"answer":1})", RowKind::kChoice).answer, 1u);
+}
+
+TEST_F(Rows, SaysWhichFieldsWereMet) {
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"hi"}]})"), HasSubstr("line 1: messages: a chat"));
+  EXPECT_THAT(refusal(R"({"conversations":[{"from":"human","value":"hi"}]})"),
+              HasSubstr("line 1: conversations: a chat"));
+  EXPECT_THAT(refusal(R"({"prompt":[{"role":"user"}],"completion":[]})"), HasSubstr("line 1: prompt: a chat"));
+  EXPECT_THAT(refusal(R"({"prompt":"p","chosen":[{"role":"user"}],"rejected":[]})", RowKind::kPreference),
+              HasSubstr("line 1: chosen: a chat"));
+  EXPECT_THAT(refusal(R"({"prompt":"p","response":"r","answer":"a"})"), HasSubstr("several fields"));
+  EXPECT_THAT(refusal(R"({"question":"q","context":"c","answer":"a"})"), HasSubstr("line 1: context"));
+  EXPECT_THAT(refusal(R"({"text":"t"})"), HasSubstr("the fields text"));
+  EXPECT_THAT(refusal(R"({"promt":"p","completion":"c"})"), HasSubstr("is it called promt here?"));
+  EXPECT_THAT(refusal("PAR1...."), HasSubstr("Parquet"));
+}
+
 TEST_F(Rows, RefusesWhatIsNoFile) {
   EXPECT_THROW(read_rows(folder_, RowKind::kCompletion), Error);
   EXPECT_THROW(read_rows(folder_ / "none.jsonl", RowKind::kCompletion), Error);
