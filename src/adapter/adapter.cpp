@@ -61,6 +61,17 @@ bool all_zero(const io::TensorFile& file, const io::TensorInfo& t) {
   return true;
 }
 
+// What a base is called: the last component of a path or a hub id, of the cache's folders the repository's.
+std::string name_of(const fs::path& base) {
+  std::string name;
+  for (const fs::path& part : base) {
+    const std::string text = part.string();
+    if (text == "snapshots" && name.starts_with("models--")) return name.substr(name.rfind("--") + 2);
+    if (!text.empty()) name = text;
+  }
+  return name.substr(0, name.find('@'));
+}
+
 }  // namespace
 
 bool holds_adapter(const fs::path& path) {
@@ -92,7 +103,7 @@ std::vector<std::string> Adapter::check(const fs::path& path, const model::Check
   return std::move(a.notes_);
 }
 
-void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) {
+void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) try {
   path_ = path;
   base_ = &base;
   config_ = read_peft_config(path);
@@ -103,6 +114,12 @@ void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) 
   for (std::string& note : notes_of(config_, *file_)) notes_.push_back(std::move(note));
   index_tensors(base);
   require_targets(base.spec());
+} catch (const Error& e) {
+  // What does not fit may be another base's: both names say it at once.
+  const std::string here = name_of(base.path());
+  if (e.code() != ErrorCode::kMismatch || config_.base.empty() || name_of(config_.base) == here) throw;
+  throw Error(e.code(),
+              std::string(e.what()) + "; the adapter names the base " + config_.base + ", this one is " + here);
 }
 
 // PEFT refuses a configuration that targets nothing of the base; one that targets other modules has no effect.

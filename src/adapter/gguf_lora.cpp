@@ -23,7 +23,7 @@ std::string base_of(const io::GgufFile& file) {
 std::unique_ptr<io::GgufFile> open_gguf_adapter(const std::filesystem::path& path) {
   if (io::exists(path / "adapter_config.json")) return nullptr;
   const std::filesystem::path file = io::single_gguf(path);
-  if (file.extension() != ".gguf" || !io::is_regular_file(file)) return nullptr;
+  if (!io::is_gguf(file)) return nullptr;
   auto gguf = io::GgufFile::open(file);
   const bool adapter = gguf->string("general.type").value_or("") == "adapter" || gguf->string("adapter.type");
   return adapter ? std::move(gguf) : nullptr;

@@ -168,7 +168,7 @@ void read_scale(const JsonFields& c, const std::filesystem::path& file, PeftConf
   if (!patterns && !ada) return;
   out.alpha = c.real(alpha).value_or(8);
   if (ada) return;
-  const auto in_order = nlohmann::ordered_json::parse(io::read_text(file, std::size_t{64} << 20));
+  const auto in_order = nlohmann::ordered_json::parse(io::read_text(file, std::size_t{8} << 20));
   out.rank_pattern = pattern<std::int64_t>(c, in_order, "rank_pattern");
   out.alpha_pattern = pattern<double>(c, in_order, "alpha_pattern");
   for (const auto& [key, r] : out.rank_pattern)

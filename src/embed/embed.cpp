@@ -286,7 +286,8 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
       }
       out[base].push_back({m, path});
     } catch (const Error& e) {
-      report.failed.push_back({m.name, m.path, e.what()});
+      const bool missing = e.code() == ErrorCode::kNotFound || e.code() == ErrorCode::kIo;
+      report.failed.push_back({m.name, m.path, e.what() + (missing ? m.hint : "")});
     }
   }
   return out;
@@ -322,7 +323,7 @@ store::Comparable provenance(const EmbedOptions& options) {
 }
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
-  const fs::path path = adapter::fetch_model(base, silent_progress());
+  const fs::path path = io::single_gguf(adapter::fetch_model(base, silent_progress()));
   const auto tokenizer =
       io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
   std::vector<std::vector<std::int32_t>> out;

@@ -4,20 +4,27 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <fstream>
 
 #include "deltascape/error.h"
 #include "io/byte_reader.h"
 #include "io/checked.h"
 #include "io/file.h"
+#include "io/gguf_split.h"
 #include "io/gguf_values.h"
 #include "io/mapped_tensors.h"
+#include "io/stand_in.h"
 
 namespace deltascape::io {
 namespace {
 
 constexpr std::uint64_t kMaxKey = 65535;     // docs/gguf.md
+constexpr std::uint64_t kMaxName = 256;      // GGML_MAX_NAME is 64
 constexpr std::uint32_t kMaxDimensions = 4;  // GGML_MAX_DIMS
 constexpr std::uint64_t kLeastKeyBytes = 8 + 4 + 1, kLeastTensorBytes = 8 + 4 + 4 + 8;
+// Of a header: the vocabularies in use take 60 MiB, the largest mixtures of experts have some ten thousand tensors.
+constexpr std::uint64_t kMaxMetadata = std::uint64_t{256} << 20, kMaxTensors = 1'000'000;
+constexpr std::uint64_t kKeyMemory = 128;
 constexpr std::size_t kUsualHeader = std::size_t{64} << 10;  // of an adapter: no vocabulary in it
 
 struct GgmlType {
@@ -79,6 +86,7 @@ class Gguf final : public GgufFile {
  public:
   explicit Gguf(std::shared_ptr<const MappedFile> map) : map_(std::move(map)) {
     ask_for(map_->bytes().first(std::min(map_->bytes().size(), kUsualHeader)));
+    refuse_stand_in(map_->bytes(), path());
     ByteReader reader(map_->bytes(), path());
     check_magic(reader);
     const auto tensors = reader.number<std::uint64_t>("the header");
@@ -86,6 +94,8 @@ class Gguf final : public GgufFile {
     read_metadata(reader, keys);
     if (tensors > reader.left() / kLeastTensorBytes)
       fail("", "more tensors than the file can hold", "", std::to_string(tensors));
+    if (tensors > kMaxTensors)
+      fail("", "more tensors than are read", std::to_string(kMaxTensors), std::to_string(tensors));
     std::vector<Described> described;
     described.reserve(tensors);
     for (std::uint64_t i = 0; i < tensors; ++i) described.push_back(read_tensor(reader));
@@ -116,6 +126,7 @@ class Gguf final : public GgufFile {
   }
 
   void read_metadata(ByteReader& reader, std::uint64_t count) {
+    std::uint64_t memory = kMaxMetadata;
     if (count > reader.left() / kLeastKeyBytes)
       fail("", "more metadata keys than the file can hold", "", std::to_string(count));
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -123,7 +134,10 @@ class Gguf final : public GgufFile {
       if (length == 0 || length > kMaxKey)
         fail("", "a metadata key of an impossible length", "1 to 65535 bytes", std::to_string(length));
       const std::string key(reader.text(length, "a metadata key"));
-      if (!metadata_.emplace(key, read_gguf_value(reader, path(), key)).second)
+      if (key.size() + kKeyMemory > memory)
+        fail(key, "this file's metadata would take far more memory than any model's");
+      memory -= key.size() + kKeyMemory;
+      if (!metadata_.emplace(key, read_gguf_value(reader, path(), key, memory)).second)
         fail(key, "this metadata key appears twice");
     }
   }
@@ -131,7 +145,11 @@ class Gguf final : public GgufFile {
   Described read_tensor(ByteReader& reader) const {
     Described out;
     TensorInfo& tensor = out.tensor;
-    tensor.name = reader.text(reader.number<std::uint64_t>("a tensor's name"), "a tensor's name");
+    const auto length = reader.number<std::uint64_t>("a tensor's name");
+    const auto name = reader.text(length, "a tensor's name");
+    if (length > kMaxName)
+      fail("", "a tensor's name of an impossible length", std::to_string(kMaxName), std::to_string(length));
+    tensor.name = name;
     const auto dimensions = reader.number<std::uint32_t>("a tensor's dimensions");
     if (dimensions > kMaxDimensions) fail(tensor.name, "too many dimensions", "at most 4", std::to_string(dimensions));
     for (std::uint32_t i = 0; i < dimensions; ++i)
@@ -199,20 +217,20 @@ class Gguf final : public GgufFile {
 
 }  // namespace
 
-std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& file) {
-  return std::make_unique<Gguf>(MappedFile::open(file));
+bool is_gguf(const std::filesystem::path& path) {
+  if (!io::is_regular_file(std::filesystem::path(path))) return false;
+  if (ends_in_gguf(path.filename().string())) return true;
+  std::array<char, 4> magic{};
+  return std::ifstream(path, std::ios::binary).read(magic.data(), magic.size()) &&
+         std::string_view(magic.data(), 4) == "GGUF";
 }
 
-std::filesystem::path single_gguf(const std::filesystem::path& path) {
-  if (!io::is_directory(path) || io::exists(path / "config.json")) return path;
-  std::vector<std::filesystem::path> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error))
-    if (entry->path().extension() == ".gguf") found.push_back(entry->path());
-  if (error) throw Error(ErrorCode::kIo, "cannot list the folder: " + error.message(), {.path = path.string()});
-  if (found.size() > 1)
-    throw Error(ErrorCode::kUsage, "the folder holds several GGUF files: name one of them", {.path = path.string()});
-  return found.empty() ? path : found.front();
+std::unique_ptr<GgufFile> GgufFile::open(const std::filesystem::path& file) {
+  auto one = std::make_unique<Gguf>(MappedFile::open(file));
+  if (one->integer("split.count").value_or(1) <= 1) return one;
+  return open_split_gguf(std::move(one), [](const std::filesystem::path& part) -> std::unique_ptr<GgufFile> {
+    return std::make_unique<Gguf>(MappedFile::open(part));
+  });
 }
 
 std::uint32_t ggml_type(DType dtype) {

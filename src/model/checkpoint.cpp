@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "io/stand_in.h"
 #include "model/gguf_rows.h"
 #include "model/no_model.h"
 #include "model/rearranged_file.h"
@@ -128,11 +129,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
     if (!io::exists(config)) refuse_folder(path);
     c->spec_ = spec_from_config(io::read_json(config), config);
     c->file_ = without_wrappers(open_weights(path), c->notes_);
-  } else if (path.extension() == ".gguf") {
+  } else if (io::is_gguf(path)) {
     auto gguf = io::GgufFile::open(path);
-    if (const auto parts = gguf->integer("split.count").value_or(1); parts > 1)
-      throw Error(ErrorCode::kUnsupported, "one part of a split GGUF: merge the parts first (llama-gguf-split --merge)",
-                  {.path = path.string(), .field = "split.count", .expected = "1", .found = std::to_string(parts)});
     c->spec_ = spec_from_gguf(*gguf);
     c->gguf_ = gguf.get();
     c->file_ = std::move(gguf);
