@@ -16,9 +16,11 @@ class Breakdown;  // core/stopwatch.h
 
 // One variant as the user named it, already expanded (lists, shards, labels are a frontend's business).
 struct ModelRef {
-  std::string path;   // directory, file, or hub id org/name[@revision]
-  std::string label;  // class, or empty
-  std::string name;   // what results call it; empty: last component of path
+  std::string path;          // directory, file, or hub id org/name[@revision]
+  std::string label;         // class, or empty
+  std::string name;          // what results call it; empty: last component of path
+  bool name_chosen = false;  // by the user: no other name is put in its place without a word
+  std::string hint{};        // how the message ends where the model is not found, as "; did you mean 'math-2'?"
 };
 
 struct EmbedOptions {

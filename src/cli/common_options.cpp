@@ -21,13 +21,24 @@ void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const s
       ->type_name("RE");
 }
 
+CLI::Option* add_store_at_hand(CLI::App& verb, std::string& file) {
+  return verb.add_option("--store", file, "Where a MODEL that is no path is looked up by its name, if it is there")
+      ->type_name("F.db")
+      ->capture_default_str();
+}
+
 CLI::Option* add_models(CLI::App& verb, ModelArguments& models, const std::string& beside) {
   const auto read = [&models](const std::string& text) { models.options.shard = parse_shard(text); };
   verb.add_option_function<std::string>("--shard", read, "Only item k, from 0, where k mod n = i-1; " + beside)
       ->type_name("i/n");
   add_labels(verb, models.options.labels_file, models.options.label_pattern, "path");
+  verb.add_flag("--recursive", models.options.recursive,
+                "Of a folder of models, those deeper than in its own folders too");
   return verb
-      .add_option("MODEL", models.typed, "Directory, file, hub id, label=MODEL, or @list.txt with one MODEL a line")
+      .add_option(
+          "MODEL", models.typed,
+          "Directory, folder of models, file, name in the store, hub id, quoted pattern, label=MODEL, @list.txt "
+          "with one MODEL a line, or @list.jsonl with {\"model\",\"name\",\"label\"}")
       ->type_name("");
 }
 

@@ -17,6 +17,9 @@ void add_memory(CLI::App& verb, std::size_t& bytes, const std::string& help = kB
 void add_threads(CLI::App& verb, int& threads);
 void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const std::string& searched);
 
+// --store of a verb that looks names of variants up in it, without a need for one.
+CLI::Option* add_store_at_hand(CLI::App& verb, std::string& file);
+
 // What a user names as MODEL…, with its labels, and which shard of it this run takes.
 struct ModelArguments {
   std::vector<std::string> typed;

@@ -55,6 +55,8 @@ void print_report(const EmbedResults& results, const EmbedReport& report, const 
 int run_embed(EmbedVerb verb, const Console& console) {
   if (verb.targets.npz_file.empty() && verb.targets.store_file.empty()) verb.targets.store_file = kDefaultStore;
 
+  verb.models.options.store_file = verb.targets.store_file.empty() ? kDefaultStore : verb.targets.store_file;
+  verb.models.options.store_named = !verb.targets.store_file.empty();
   const std::vector<ModelRef> models = expand(verb.models, console);
   if (models.empty()) {
     const Shard& shard = verb.models.options.shard;
@@ -114,6 +116,7 @@ void add_targets(CLI::App& verb, EmbedVerb& v) {
   verb.add_option("--store", v.targets.store_file, "Store to add to; deltascape.db when --out is not given either")
       ->type_name("F.db");
   verb.add_option("--out", v.targets.npz_file, "Write the embeddings of this run as npz")->type_name("F.npz");
+  verb.add_option("--name", v.models.options.name, "What the one MODEL is called in the store")->type_name("NAME");
   add_models(verb, v.models, "stores add up with `import`")->required();
 }
 

@@ -50,7 +50,10 @@ void check_store_target(const std::string& file) {
 EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console)
     : targets_(std::move(targets)), console_(console) {
   if (!targets_.npz_file.empty()) check_npz_target(targets_.npz_file);
-  for (std::size_t i = 0; i < models.size(); ++i) place_of_.emplace(models[i].path, i);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    place_of_.emplace(models[i].path, i);
+    if (models[i].name_chosen) chosen_.emplace(models[i].path, models[i].name);
+  }
   if (targets_.store_file.empty()) return;
   // A shard without models succeeds: whoever adds the shards up finds its store.
   if (models.empty() || io::exists(targets_.store_file)) open_store();
@@ -60,13 +63,27 @@ EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& mo
 void EmbedResults::open_store() {
   store_ = store::Store::open(targets_.store_file, store::Store::Mode::kCreate);
   for (std::string& name : store_->names()) taken_.insert(std::move(name));
+  check_chosen_names();
+}
+
+// Where the store's row of that name was read from the same place, it is the model's own: replaced, or left to the
+// contract of names when it is known that the content is another.
+void EmbedResults::check_chosen_names() const {
+  for (const auto& [path, name] : chosen_) {
+    if (!taken_.contains(name)) continue;
+    const std::string other = store_->get(name).path;
+    if (store::stored_path(other) != store::stored_path(path))
+      throw Error(ErrorCode::kUsage,
+                  "the store has another variant of this name: choose another, or `deltascape rm` it",
+                  {.path = targets_.store_file, .field = name, .expected = path, .found = other});
+  }
 }
 
 void EmbedResults::add(store::Record record) {
   require_one_base(record);
   if (!store_ && !targets_.store_file.empty()) open_store();
   const auto place = place_of_.find(record.path);
-  const std::string given = record.name;
+  const std::string given = record.name, path = record.path;
   // A store holds a content once; an npz alone has a row for every path that was given.
   const std::string content = content_key(record) + (store_ ? "" : record.path);
   const auto twin = name_of_run_.find(content);
@@ -76,6 +93,9 @@ void EmbedResults::add(store::Record record) {
   if ((again || stored) && given != record.name) record.aliases.push_back(given);
   record.path = store::stored_path(record.path);
   if (store_) put_in_store(record);
+  if (const auto wanted = chosen_.find(path); wanted != chosen_.end() && wanted->second != record.name)
+    console_.note(path + " is called " + record.name + ", not " + wanted->second +
+                  ": its content has that name already, or other content has the chosen one");
   if (again) console_.note(given + " (" + record.path + ") has the same content as " + record.name + ": one row");
   taken_.insert(record.name);
   name_of_run_[content] = record.name;

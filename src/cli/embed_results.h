@@ -22,8 +22,8 @@ struct EmbedTargets {
 class EmbedResults {
  public:
   // Opens the store that is there; another is made with the first record, so that a run that fails leaves none behind.
-  // Error(kUsage) for an npz that does not end in .npz, kNotFound for a folder that is not there, kIo for a store that
-  // cannot be written: all before hours of work.
+  // Error(kUsage) for an npz that does not end in .npz and for a chosen name that the store has for another path,
+  // kNotFound for a folder that is not there, kIo for a store that cannot be written: all before hours of work.
   EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console);
   // Gives the record its final name and keeps it. Same content keeps the name it has (DESIGN §4); a model that was
   // trained again in place takes its row over.
@@ -34,6 +34,7 @@ class EmbedResults {
   std::vector<Summary> rows() const;
 
  private:
+  void check_chosen_names() const;
   std::string choose_name(const store::Record& record) const;
   void open_store();
   void put_in_store(store::Record& record);
@@ -51,6 +52,7 @@ class EmbedResults {
   EmbedTargets targets_;
   const Console& console_;
   std::map<std::string, std::size_t> place_of_;  // path as the user gave it -> its first place
+  std::map<std::string, std::string> chosen_;    // path as the user gave it -> the name that the user chose
   std::unique_ptr<store::Store> store_;
   std::set<std::string> taken_;                     // names that hold content
   std::map<std::string, std::string> name_of_run_;  // content -> name, of this run

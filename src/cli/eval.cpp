@@ -6,6 +6,7 @@
 #include "cli/common_options.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
+#include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "deltascape/evaluate.h"
 #include "io/file.h"
@@ -17,6 +18,7 @@ struct EvalVerb {
   EvaluateOptions options;
   std::string predictions;
   ModelArguments models;
+  CLI::Option* store = nullptr;
 };
 
 Json prediction_json(const Prediction& p, const std::string& metric) {
@@ -98,6 +100,7 @@ report::Table table_of(const std::vector<Evaluation>& results, const std::string
 }
 
 int run_eval(EvalVerb verb, const Console& console) {
+  verb.models.options.store_named = verb.store->count() > 0;
   const std::vector<ModelRef> models = expand(verb.models, console);
   std::optional<io::AtomicFile> predictions;
   if (!verb.predictions.empty()) predictions.emplace(verb.predictions);
@@ -163,6 +166,8 @@ void add_how(CLI::App& verb, EvalVerb& v) {
       ->capture_default_str();
   add_memory(verb, o.memory);
   add_threads(verb, o.threads);
+  v.models.options.store_file = kDefaultStore;
+  v.store = add_store_at_hand(verb, v.models.options.store_file);
   add_models(verb, v.models, "the base is in every shard");
 }
 

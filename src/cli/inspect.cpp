@@ -1,12 +1,15 @@
 // Owns `deltascape inspect`: what paths hold, whether the program computes it exactly, and whether it fits its base.
 #include "deltascape/inspect.h"
 
+#include "cli/common_options.h"
 #include "cli/inspection_table.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
+#include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "hub/find_models.h"
 #include "hub/resolve.h"
+#include "store/model_words.h"
 
 namespace deltascape::cli {
 namespace {
@@ -14,6 +17,8 @@ namespace {
 struct InspectVerb {
   std::vector<std::string> paths;
   InspectOptions options;
+  std::string store_file = kDefaultStore;
+  CLI::Option* store = nullptr;
 };
 
 // What the words stand for: models, and a row at once for each word that stands for none.
@@ -23,8 +28,8 @@ struct Expanded {
   std::size_t failures = 0;
 };
 
-void expand(const std::string& word, const Console& console, Expanded& out) {
-  const hub::Resolved found = hub::resolve(word);
+void expand(const std::string& word, store::StoreAtHand& store, const Console& console, Expanded& out) {
+  const hub::Resolved found = hub::resolve(store::model_path(word, store));
   if (!found.note.empty()) console.note(found.note);
   hub::FoundModels below = hub::find_models(found.path);
   for (const std::string& problem : below.problems) {
@@ -41,11 +46,12 @@ void expand(const std::string& word, const Console& console, Expanded& out) {
   }
 }
 
-Expanded expand_all(const std::vector<std::string>& words, const Console& console) {
+Expanded expand_all(const InspectVerb& verb, const Console& console) {
+  store::StoreAtHand store(verb.store_file, verb.store->count() > 0);
   Expanded out;
-  for (const std::string& word : words) {
+  for (const std::string& word : verb.paths) {
     try {
-      expand(word, console, out);
+      expand(word, store, console, out);
     } catch (const Error& e) {
       Inspection row;
       row.path = word;
@@ -61,7 +67,7 @@ Expanded expand_all(const std::vector<std::string>& words, const Console& consol
 }
 
 int inspect_paths(const InspectVerb& verb, const Console& console) {
-  Expanded expanded = expand_all(verb.paths, console);
+  Expanded expanded = expand_all(verb, console);
   std::vector<Inspection> found;
   {
     ProgressBar progress(console);
@@ -98,10 +104,12 @@ void add_inspect(CLI::App& app, Session& session) {
                             "deltascape inspect --base SmolLM2-135M adapters");
   const auto run = std::make_shared<InspectVerb>();
   verb->add_option("PATH", run->paths,
-                   "Models, or folders with models below them: directories, files or hub ids; -q prints those that are "
+                   "Models, or folders with models below them: directories, files, names in the store or hub ids; -q "
+                   "prints those that are "
                    "not refused")
       ->required()
       ->type_name("");
+  run->store = add_store_at_hand(*verb, run->store_file);
   verb->add_option("--base", run->options.base, "Compare with this base; by default each adapter with the one it names")
       ->type_name("BASE");
   verb->add_flag("--strict", run->options.strict, "Refuse adapters with options that PEFT does not know");

@@ -10,7 +10,8 @@
 namespace deltascape::cli {
 namespace {
 
-constexpr std::size_t kMaxLabelsBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxLabelsBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxRows = 2'000'000;  // a row of two letters takes a hundred bytes of memory
 
 bool is_blank(const std::vector<std::string>& row) {
   return std::all_of(row.begin(), row.end(),
@@ -26,6 +27,9 @@ std::vector<std::vector<std::string>> parse_csv(std::string_view text, const std
   std::string field;
   std::size_t line = 1;
   const auto end_row = [&] {
+    if (rows.size() == kMaxRows)
+      throw Error(ErrorCode::kBadFile, "more rows than are read",
+                  {.path = file, .field = "", .expected = std::to_string(kMaxRows), .found = ""});
     row.push_back(std::move(field));
     rows.push_back(std::move(row));
     field.clear();

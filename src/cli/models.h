@@ -1,4 +1,4 @@
-// Owns what MODEL… on the command line stands for (DESIGN §4): paths, hub ids, label=MODEL, @lists, labels, shards.
+// Owns the models of a verb: what the words stand for (store/model_words.h), with labels and shards (DESIGN §4).
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "deltascape/embed.h"
+#include "store/model_words.h"
 
 namespace deltascape::cli {
 
@@ -14,6 +15,10 @@ struct ExpandOptions {
   std::string labels_file;    // CSV of name,label; empty: none
   std::string label_pattern;  // regular expression on the path; empty: none
   Shard shard;
+  std::string store_file{};  // where names are looked up; empty: nowhere
+  bool store_named = false;  // by the user, not by default
+  bool recursive = false;    // models deeper than in the folders of a folder
+  std::string name{};        // what the one MODEL is called; empty: its own name
 };
 
 struct Expansion {
@@ -21,14 +26,11 @@ struct Expansion {
   std::vector<std::string> notes;  // one line each: rows of the labels file that name no model
 };
 
-// "What exists as a path is a path; else it splits at the first `=`." What is left and starts with '@' is a file with
-// one MODEL a line, read as if its lines stood on the command line (relative to the working directory); blank lines
-// and lines that start with '#' are skipped, and a label before the '@' holds for lines without one.
-// A label typed wins over the labels file (by name, else by path), which wins over the pattern.
-// A model that is not there is kept: it fails later, by itself. Error for a list or labels file that cannot be read.
+// store::expand_words(), then the labels, then the shard. A label typed wins over the labels file (by name, else by
+// path), which wins over the pattern. Error for a list or labels file that cannot be read, and for ExpandOptions::name
+// with another number of models than one.
 Expansion expand_models(const std::vector<std::string>& arguments, const ExpandOptions& options);
 
-// What a model is called before collisions are looked at: last component of its path, or its hub id.
-std::string first_name(const std::string& path);
+using store::first_name;
 
 }  // namespace deltascape::cli

@@ -8,6 +8,7 @@
 #include <ranges>
 #include <set>
 
+#include "core/closest.h"
 #include "core/layer_choice.h"
 #include "core/text.h"
 #include "deltascape/error.h"
@@ -44,7 +45,7 @@ const Field& field_of(const std::string& condition) {
   if (condition.find('=') != std::string::npos && known != fields().end()) return *known;
   std::vector<std::string> names;
   for (const Field& field : fields()) names.push_back(field.first);
-  const std::vector<std::string> close = store::similar_names(name, names);
+  const std::vector<std::string> close = near_names(name, names);
   throw Error(ErrorCode::kUsage,
               "--where takes FIELD=VALUE with one of these fields: " + listed(names) +
                   (close.empty() || close.front() == name ? "" : "; did you mean " + close.front() + "?"),
@@ -67,7 +68,7 @@ std::string none_has(const std::vector<store::Record>& records, const Field& fie
   std::vector<std::string> shown;
   for (const std::string& own : values)
     if (shown.size() < kMost) shown.push_back(own.empty() ? "\"\"" : one_line(own, 60));
-  const std::vector<std::string> close = store::similar_names(value, {values.begin(), values.end()});
+  const std::vector<std::string> close = near_names(value, {values.begin(), values.end()});
   return "no record has " + field.first + "=" + one_line(value, 60) + "; its values are " + listed(shown) +
          (values.size() > kMost ? ", … (" + std::to_string(values.size()) + ")" : "") +
          (close.empty() || value.empty() ? "" : "; did you mean " + one_line(close.front(), 60) + "?");

@@ -7,7 +7,7 @@
 namespace deltascape::cli {
 namespace {
 
-constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
 
 struct TokenizeOptions {
   std::string base, file;

@@ -3,10 +3,26 @@
 
 #include "cli/common_options.h"
 #include "cli/progress_bar.h"
+#include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "store/model_words.h"
 
 namespace deltascape::cli {
 namespace {
+
+struct TrainVerb {
+  TrainOptions options;
+  std::string store_file = kDefaultStore;
+  CLI::Option* store = nullptr;
+};
+
+// --init may be a name of the store.
+TrainOptions resolved(const TrainVerb& verb) {
+  TrainOptions options = verb.options;
+  store::StoreAtHand store(verb.store_file, verb.store->count() > 0);
+  options.init = store::model_path(options.init, store);
+  return options;
+}
 
 int run_train(const TrainOptions& options, const Console& console) {
   TrainReport report;
@@ -35,7 +51,9 @@ int run_train(const TrainOptions& options, const Console& console) {
 
 void add_what(CLI::App& verb, TrainOptions& o) {
   verb.add_option("--base", o.base, "HF directory, .gguf file or hub id")->required()->type_name("BASE");
-  verb.add_option("--data", o.data, "{\"prompt\",\"completion\"} a line; of dpo {\"prompt\",\"chosen\",\"rejected\"}")
+  verb.add_option("--data", o.data,
+                  "{\"prompt\",\"completion\"} a line, Alpaca's columns, or a JSON list of such; of dpo "
+                  "{\"prompt\",\"chosen\",\"rejected\"}")
       ->required()
       ->type_name("F.jsonl");
   verb.add_option("--out", o.out, "A directory that is not there yet")->required()->type_name("DIR");
@@ -45,8 +63,10 @@ void add_what(CLI::App& verb, TrainOptions& o) {
   verb.add_option("--loss", o.loss, "sft: completions alone count; dpo: chosen against rejected")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--init", o.init, "An adapter of the same method to start from; its rank, alpha and targets hold")
-      ->type_name("DIR");
+  verb.add_option("--init", o.init,
+                  "An adapter of the same method to start from (a path, or a name in the store); its rank, alpha and "
+                  "targets hold")
+      ->type_name("MODEL");
   verb.add_option("--base-name", o.base_name, "What the adapter says it is for; left out: BASE")->type_name("NAME");
 }
 
@@ -115,14 +135,16 @@ void add_train(CLI::App& app, Session& session) {
       app, session, "train", "Finetune a base; an adapter in PEFT's layout, or a full model, out",
       "deltascape train --base SmolLM2-135M --data math.jsonl --out adapters/math\n"
       "  deltascape train --base SmolLM2-135M --data pairs.jsonl --loss dpo --learning-rate 1e-5 --out adapters/dpo");
-  const auto options = std::make_shared<TrainOptions>();
+  const auto given = std::make_shared<TrainVerb>();
+  TrainOptions* const options = &given->options;
+  given->store = add_store_at_hand(*verb, given->store_file);
   add_what(*verb, *options);
   add_method(*verb, *options);
   add_optimiser(*verb, *options);
   add_data(*verb, *options);
   add_how(*verb, *options);
   verb->callback(
-      [&session, options] { session.run = [&session, options] { return run_train(*options, session.console); }; });
+      [&session, given] { session.run = [&session, given] { return run_train(resolved(*given), session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace deltascape {
 
@@ -29,6 +30,27 @@ std::string closest(const std::string& typed, const std::vector<std::string>& kn
   for (const std::string& name : known)
     if (const std::size_t count = edits(typed, name); count < fewest) fewest = count, best = name;
   return best;
+}
+
+std::vector<std::string> near_names(const std::string& typed, const std::vector<std::string>& known, std::size_t most) {
+  constexpr std::size_t kLongest = 200;  // letters that are compared
+  const std::string wanted = typed.substr(0, kLongest);
+  std::vector<std::pair<std::size_t, std::string>> scored;
+  for (const std::string& name : known) {
+    const bool holds = name.find(wanted) != std::string::npos;
+    const std::string other = name.substr(0, kLongest);
+    const std::size_t longer = std::max(wanted.size(), other.size()), shorter = std::min(wanted.size(), other.size());
+    if (!holds && longer - shorter > most) continue;
+    if (const std::size_t count = holds ? 1 : edits(wanted, other); count <= most) scored.emplace_back(count, name);
+  }
+  std::sort(scored.begin(), scored.end());
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < scored.size() && i < 3; ++i) out.push_back(scored[i].second);
+  return out;
+}
+
+std::vector<std::string> near_names(const std::string& typed, const std::vector<std::string>& known) {
+  return near_names(typed, known, std::max<std::size_t>(2, std::min<std::size_t>(typed.size(), 200) / 3));
 }
 
 }  // namespace deltascape

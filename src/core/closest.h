@@ -14,4 +14,9 @@ std::size_t edits(const std::string& a, const std::string& b);
 // (at least one edit is allowed).
 std::string closest(const std::string& typed, const std::vector<std::string>& known);
 
+// At most three of `known`, the nearest first: those that hold `typed` or are at most `most` edits() from it.
+std::vector<std::string> near_names(const std::string& typed, const std::vector<std::string>& known, std::size_t most);
+// With as many edits as a name of this length may have: two, or a third of it.
+std::vector<std::string> near_names(const std::string& typed, const std::vector<std::string>& known);
+
 }  // namespace deltascape

@@ -22,7 +22,7 @@ class Download {
     listing_ = client_.list(id_);
     std::vector<std::string> names;
     for (const RemoteFile& file : listing_.files) names.push_back(file.name);
-    const Needed needed = needed_files(names, id_.repository);
+    const Needed needed = needed_files(names, id_.repository, id_.inside);
     const fs::path snapshot = entry_.snapshot(listing_.commit);
     fetch_all(configurations(needed.files));
     if (check_) check_(snapshot);

@@ -78,6 +78,12 @@ fs::path cache_root() {
   return home() / "hub";
 }
 
+std::string endpoint_or_empty() {
+  std::string endpoint = environment("HF_ENDPOINT").value_or("");
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return endpoint;
+}
+
 Settings settings_from_environment() {
   Settings out;
   out.cache = cache_root();

@@ -17,6 +17,9 @@ struct Settings {
 // Throws Error(kUsage) for an endpoint that is no http(s) URL and for a token that cannot be one.
 Settings settings_from_environment();
 
+// HF_ENDPOINT as it is set, without slashes at its end; empty where it is not.
+std::string endpoint_or_empty();
+
 // HF_HUB_CACHE > $HF_HOME/hub > $XDG_CACHE_HOME/huggingface/hub > ~/.cache/huggingface/hub; "~" is expanded.
 std::filesystem::path cache_root();
 

@@ -12,6 +12,7 @@
 #include "hub/needed.h"
 #include "hub/resolve.h"
 #include "io/file.h"
+#include "io/gguf.h"
 #include "io/json.h"
 
 namespace deltascape::hub {
@@ -27,17 +28,8 @@ bool describes_model(const fs::path& config) try {
   return false;
 }
 
-bool is_digits(std::string_view text) {
-  return text.size() == 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// "name-00002-of-00003.gguf": part of a model whose first file stands for it.
-bool is_later_part(std::string_view name) {
-  constexpr std::size_t kTail = std::string_view("-00002-of-00003.gguf").size();
-  if (name.size() <= kTail) return false;
-  const std::string_view tail = name.substr(name.size() - kTail);
-  return tail[0] == '-' && is_digits(tail.substr(1, 5)) && tail.substr(6, 4) == "-of-" &&
-         is_digits(tail.substr(10, 5)) && tail.substr(1, 5) != "00001";
+bool is_gguf_blob(const fs::path& file) try { return io::is_gguf(file); } catch (const Error&) {
+  return false;
 }
 
 // models--ORG--NAME of the cache.
@@ -53,7 +45,7 @@ class Search {
 
  private:
   struct Listing {
-    std::vector<std::string> gguf, folders;
+    std::vector<std::string> gguf, blobs, folders;
     bool is_model = false, has_config = false;
   };
   std::optional<Listing> list(const fs::path& path);
@@ -76,6 +68,10 @@ bool Search::is_new(const fs::path& path) {
 bool Search::is_over(const fs::path& path, int depth) {
   const bool many = entries_ > limits_.entries;
   if (!many && depth <= limits_.depth) return false;
+  if (!many && !limits_.tell_depth) {
+    found_.deeper = true;
+    return true;
+  }
   bool& told = many ? told_many_ : told_deep_;
   if (!std::exchange(told, true))
     found_.problems.push_back(
@@ -98,14 +94,18 @@ std::optional<Search::Listing> Search::list(const fs::path& path) {
     out.has_config = out.has_config || name == "config.json";
     if (name.starts_with('.')) continue;
     if (it->is_directory(ignored)) out.folders.push_back(name);
-    else if (it->path().extension() == ".gguf" && !is_later_part(name)) out.gguf.push_back(name);
+    else if (io::ends_in_gguf(name)) out.gguf.push_back(name);
+    // Ollama keeps models under the hash of their content; other blobs lie beside them.
+    else if (name.starts_with("sha256-") && is_gguf_blob(it->path())) out.blobs.push_back(name);
   }
   if (failed) {
     found_.problems.push_back(
         Error(ErrorCode::kIo, "cannot be looked into: " + failed.message(), {.path = path.string()}).what());
     return std::nullopt;
   }
-  std::sort(out.gguf.begin(), out.gguf.end());
+  out.gguf = io::gguf_models(out.gguf);
+  std::sort(out.blobs.begin(), out.blobs.end());
+  out.gguf.insert(out.gguf.end(), out.blobs.begin(), out.blobs.end());
   std::sort(out.folders.begin(), out.folders.end());
   return out;
 }
@@ -123,7 +123,7 @@ std::optional<std::string> Search::main_snapshot(const fs::path& repository) try
 void Search::folder(const fs::path& path, int depth) {
   if (is_over(path, depth) || !is_new(path)) return;
   if (is_repository(path))
-    if (const auto main = main_snapshot(path)) return folder(path / "snapshots" / *main, depth + 2);
+    if (const auto main = main_snapshot(path)) return folder(path / "snapshots" / *main, depth);
   const auto here = list(path);
   if (!here) return;
   if (here->is_model || (here->has_config && describes_model(path / "config.json"))) {
@@ -142,7 +142,8 @@ FoundModels find_models(const fs::path& path, const FindLimits& limits) {
   search.folder(path, 0);
   FoundModels found = search.take();
   // A folder with one GGUF is that model.
-  if (found.models.size() == 1 && found.models[0].extension() == ".gguf" && found.models[0].parent_path() == path)
+  if (found.models.size() == 1 && io::ends_in_gguf(found.models[0].filename().string()) &&
+      found.models[0].parent_path() == path)
     found.models[0] = path;
   return found;
 }

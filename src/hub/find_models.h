@@ -10,11 +10,13 @@ namespace deltascape::hub {
 struct FoundModels {
   std::vector<std::filesystem::path> models;  // folders and GGUF files, in the order of their names
   std::vector<std::string> problems;          // one line each: what could not be looked into
+  bool deeper = false;                        // folders below FindLimits::depth were left out untold
 };
 
 struct FindLimits {
   std::size_t entries = 1'000'000;  // files and folders that are looked at
   int depth = 32;                   // folders below the first
+  bool tell_depth = true;           // deeper folders are a problem; else they set FoundModels::deeper
 };
 
 // `path` itself when it is a file or a model's folder, else the models below it. A model's folder is not searched.

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/client.h"
+#include "io/gguf.h"
 #include "io/json.h"
 
 namespace deltascape::hub {
@@ -34,12 +35,31 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
-bool is_gguf(const std::string& name) { return name.ends_with(".gguf"); }
+bool is_here(const std::vector<std::string>& files, std::string_view name) {
+  return std::ranges::find(files, name) != files.end();
+}
+
+Needed one_gguf(const std::vector<std::string>& files, const std::string& repository, const std::string& gguf) {
+  Needed out{.files = parts_of(gguf), .index = ""};
+  for (const std::string& part : out.files)
+    if (!is_here(files, part))
+      throw Error(ErrorCode::kNotFound, "the repository has no such file", {.path = repository, .field = part});
+  return out;
+}
 
 }  // namespace
 
-Needed needed_files(const std::vector<std::string>& files, const std::string& repository) {
-  const auto has = [&](std::string_view name) { return std::find(files.begin(), files.end(), name) != files.end(); };
+std::vector<std::string> parts_of(const std::string& gguf) {
+  const auto part = io::gguf_part(gguf);
+  if (!part) return {gguf};
+  std::vector<std::string> out;
+  for (int number = 1; number <= part->count; ++number) out.push_back(part->name_of(number));
+  return out;
+}
+
+Needed needed_files(const std::vector<std::string>& files, const std::string& repository, const std::string& inside) {
+  if (!inside.empty()) return one_gguf(files, repository, inside);
+  const auto has = [&](std::string_view name) { return is_here(files, name); };
   Needed out;
   const auto take = [&](std::string_view name) {
     if (has(name)) out.files.emplace_back(name);
@@ -66,13 +86,14 @@ Needed needed_files(const std::vector<std::string>& files, const std::string& re
       return out;
     }
   }
-  const auto count = std::count_if(files.begin(), files.end(), is_gguf);
-  if (count == 1) return {.files = {*std::find_if(files.begin(), files.end(), is_gguf)}, .index = ""};
-  if (count > 1)
-    throw Error(
-        ErrorCode::kUsage,
-        "the repository has several GGUF files: fetch one (hf download " + repository + " FILE) and give its path",
-        {.path = repository, .found = listed(files | std::views::filter(is_gguf))});
+  const std::vector<std::string> gguf = io::gguf_models(files);
+  if (gguf.size() == 1) return one_gguf(files, repository, gguf.front());
+  if (gguf.size() > 1)
+    throw Error(ErrorCode::kUsage,
+                "the repository has several GGUF files: give the address of one "
+                "(https://huggingface.co/" +
+                    repository + "/blob/main/FILE), or fetch it (hf download " + repository + " FILE)",
+                {.path = repository, .found = listed(gguf)});
   throw Error(ErrorCode::kNotFound, "the repository has no weights that this program reads",
               {.path = repository,
                .expected = "config.json with model.safetensors or pytorch_model.bin, an adapter, or a GGUF file"});
@@ -113,10 +134,13 @@ bool holds_adapter_files(const fs::path& snapshot) {
 
 bool holds_weights(const fs::path& snapshot) {
   if (!is_file(snapshot / "config.json")) {
+    std::vector<std::string> names;
     std::error_code failed;
     for (fs::directory_iterator it(snapshot, failed), end; !failed && it != end; it.increment(failed))
-      if (it->path().extension() == ".gguf" && is_file(it->path())) return true;
-    return false;
+      names.push_back(it->path().filename().string());
+    return std::ranges::any_of(io::gguf_models(names), [&](const std::string& gguf) {
+      return std::ranges::all_of(parts_of(gguf), [&](const std::string& part) { return is_file(snapshot / part); });
+    });
   }
   for (const std::string_view name : kWeights) {
     if (!is_file(snapshot / name)) continue;

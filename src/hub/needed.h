@@ -15,8 +15,13 @@ struct Needed {
 
 // Of an adapter: its configuration and weights. Of a model: configuration, tokenizer and weights, safetensors before
 // torch files. Of a repository with one GGUF file and nothing of these: that file. Throws Error(kNotFound) when there
-// is no weights file that this program reads, Error(kUsage) when there are several GGUF files to choose from.
-Needed needed_files(const std::vector<std::string>& files, const std::string& repository);
+// is no weights file that this program reads, Error(kUsage) when there are several GGUF files to choose from (parts of
+// one are one, and a projector beside a model is none). `inside`: the GGUF file that was chosen; empty: none was.
+Needed needed_files(const std::vector<std::string>& files, const std::string& repository,
+                    const std::string& inside = "");
+
+// All files of the split GGUF that this one is a part of; else the file alone.
+std::vector<std::string> parts_of(const std::string& gguf);
 
 // The shards that an index names, each once. Throws Error(kBadFile) for a name that leaves the folder.
 std::vector<std::string> shards_of(const std::filesystem::path& index);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -10,7 +11,9 @@
 #include "deltascape/error.h"
 #include "hub/cache_entry.h"
 #include "hub/environment.h"
+#include "hub/near_path.h"
 #include "io/file.h"
+#include "io/gguf.h"
 
 namespace deltascape::hub {
 namespace {
@@ -27,6 +30,13 @@ bool is_name(std::string_view part) {
   return !part.empty() && std::all_of(part.begin(), part.end(), is_word) && part.find("--") == part.npos &&
          part.find("..") == part.npos && part.front() != '.' && part.back() != '.' && part.front() != '-' &&
          part.back() != '-';
+}
+
+// "org/name", or a name alone.
+bool is_repository(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == text.npos) return is_name(text);
+  return is_name(text.substr(0, slash)) && is_name(text.substr(slash + 1));
 }
 
 // Git reference names, less what could leave the cache's folder.
@@ -51,6 +61,83 @@ std::vector<std::string> snapshot_names(const fs::path& snapshots) {
   return names;
 }
 
+// An address is matched without its scheme, and hosts are.
+std::string_view without_scheme(std::string_view text) {
+  for (const std::string_view scheme : {"https://", "http://", "hf://"})
+    if (text.starts_with(scheme)) return text.substr(scheme.size());
+  return text;
+}
+
+// What stands behind the host of a hub; nothing where the text is no address of one.
+std::optional<std::string> path_on_hub(const std::string& text) {
+  if (text.starts_with("hf://")) return text.substr(5);
+  std::vector<std::string> hosts{"huggingface.co", "www.huggingface.co", "hf.co"};
+  if (const std::string own = endpoint_or_empty(); !own.empty()) hosts.emplace_back(without_scheme(own));
+  const std::string_view rest = without_scheme(text);
+  for (const std::string& host : hosts)
+    if (rest.starts_with(host) && rest.substr(host.size()).starts_with('/'))
+      return std::string(rest.substr(host.size() + 1));
+  return std::nullopt;
+}
+
+bool is_address(const std::string& text) {
+  return text.starts_with("https://") || text.starts_with("http://") || path_on_hub(text).has_value();
+}
+
+// The components of an address's path, "%2F" and the like decoded; what follows '?' or '#' is left out.
+std::vector<std::string> components_of(std::string_view path) {
+  std::vector<std::string> out(1);
+  path = path.substr(0, path.find_first_of("?#"));
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '/') {
+      if (!out.back().empty()) out.emplace_back();
+      continue;
+    }
+    unsigned value = 0;
+    const bool escaped =
+        path[i] == '%' && i + 2 < path.size() &&
+        std::from_chars(path.data() + i + 1, path.data() + i + 3, value, 16).ptr == path.data() + i + 3;
+    out.back() += escaped ? static_cast<char>(value) : path[i];
+    if (escaped) i += 2;
+  }
+  if (out.back().empty()) out.pop_back();
+  return out;
+}
+
+// ORG/NAME[@REVISION][/tree|blob|resolve|raw/REVISION[/PATH]]
+std::optional<HubId> hub_id_of_address(const std::string& text) {
+  const auto path = path_on_hub(text);
+  if (!path) return std::nullopt;
+  std::vector<std::string> parts = components_of(*path);
+  const auto is_view = [](const std::string& part) {
+    return part == "tree" || part == "blob" || part == "resolve" || part == "raw" || part == "commit";
+  };
+  if (parts.empty() || parts[0] == "datasets" || parts[0] == "spaces") return std::nullopt;
+  std::size_t next = parts.size() == 1 || (parts.size() > 2 && is_view(parts[1])) ? 1 : 2;
+  HubId id{next == 1 ? parts[0] : parts[0] + "/" + parts[1], ""};
+  if (const std::size_t at = id.repository.find('@'); at != std::string::npos) {
+    id.revision = id.repository.substr(at + 1);
+    id.repository.resize(at);
+  }
+  if (next + 1 < parts.size() && is_view(parts[next])) {
+    id.revision = parts[next + 1];
+    next += 2;
+    if (id.revision == "refs" && next + 1 < parts.size()) {
+      id.revision += "/" + parts[next] + "/" + parts[next + 1];
+      next += 2;
+    }
+    for (; next < parts.size(); ++next) id.inside += (id.inside.empty() ? "" : "/") + parts[next];
+  }
+  // A page beside the model (discussions, the list of files) is the model's too; so is one of its files at the top.
+  if (id.inside.find('/') == std::string::npos && id.inside.find('.') != std::string::npos &&
+      !io::ends_in_gguf(id.inside))
+    id.inside.clear();
+  if (id.revision == "main") id.revision.clear();
+  const bool sound = id.repository.size() <= kMaxId && is_repository(id.repository) &&
+                     (id.revision.empty() || is_revision(id.revision));
+  return sound ? std::optional(id) : std::nullopt;
+}
+
 [[noreturn]] void fail_not_cached(const fs::path& looked_at, const std::string& what, const std::string& remedy) {
   throw Error(ErrorCode::kNotFound,
               what + " (looked for " + looked_at.string() + ")" + (remedy.empty() ? "" : "; " + remedy));
@@ -59,15 +146,22 @@ std::vector<std::string> snapshot_names(const fs::path& snapshots) {
 }  // namespace
 
 std::optional<HubId> parse_hub_id(const std::string& text) {
-  if (text.size() > kMaxId) return std::nullopt;
-  const std::size_t at = text.find('@');
-  const HubId id{text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1)};
+  if (is_address(text)) return hub_id_of_address(text);
+  std::string bare = text;
+  while (bare.ends_with('/')) bare.pop_back();
+  if (bare.size() > kMaxId) return std::nullopt;
+  const std::size_t at = bare.find('@');
+  HubId id{bare.substr(0, at), at == std::string::npos ? "" : bare.substr(at + 1)};
   if (at != std::string::npos && !is_revision(id.revision)) return std::nullopt;
-  const std::size_t slash = id.repository.find('/');
-  const std::string_view whole = id.repository;
-  if (slash == std::string::npos) return is_name(whole) ? std::optional(id) : std::nullopt;
-  if (!is_name(whole.substr(0, slash)) || !is_name(whole.substr(slash + 1))) return std::nullopt;
+  if (!is_repository(id.repository)) return std::nullopt;
   return id;
+}
+
+std::string short_form(const std::string& text) {
+  if (exists_here(text)) return text;
+  const auto id = parse_hub_id(text);
+  if (!id || !id->inside.empty()) return text;
+  return id->repository + (id->revision.empty() ? "" : "@" + id->revision);
 }
 
 bool is_commit(std::string_view text) {
@@ -129,15 +223,43 @@ fs::path model_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-Resolved resolve(const std::string& model) {
+fs::path inside_of(const fs::path& snapshot, const HubId& id, const std::string& remedy) {
+  if (id.inside.empty()) return snapshot;
+  if (!io::ends_in_gguf(id.inside))
+    throw Error(ErrorCode::kUnsupported,
+                "the address names a part of a repository: fetch it (hf download " + id.repository + " --include '" +
+                    id.inside + "*') and give its path",
+                {.path = id.repository, .expected = "a model at the top, or a .gguf file", .found = id.inside});
+  const fs::path file = io::join_inside(snapshot, id.inside);
+  if (!exists_here(file.string()))
+    fail_not_cached(file, "'" + id.repository + "' is in the cache, but not its file '" + id.inside + "'", remedy);
+  return file;
+}
+
+namespace {
+
+Resolved resolve_as_given(const std::string& model) {
   if (model.empty()) throw Error(ErrorCode::kUsage, "an empty text names no model: give a path or a hub id org/name");
   if (exists_here(model)) return {model_of(model), "", "", ""};
-  if (const auto id = parse_hub_id(model))
-    return find_cached(*id, cache_root(),
-                       "download it first: hf download " + id->repository +
-                           (id->revision.empty() ? "" : " --revision " + id->revision));
+  if (const auto id = parse_hub_id(model)) {
+    const std::string remedy = "download it first: hf download " + id->repository +
+                               (id->inside.empty() ? "" : " " + id->inside) +
+                               (id->revision.empty() ? "" : " --revision " + id->revision);
+    Resolved found = find_cached(*id, cache_root(), remedy);
+    found.path = inside_of(found.path, *id, remedy);
+    return found;
+  }
+  if (is_address(model))
+    throw Error(ErrorCode::kNotFound, "this address is no model's page on the hub",
+                {.path = model, .expected = "https://huggingface.co/ORG/NAME[/tree/REVISION]"});
   throw Error(ErrorCode::kNotFound, "no such file or folder (and it cannot be a hub id org/name[@revision])",
               {.path = model, .field = "", .expected = "", .found = ""});
+}
+
+}  // namespace
+
+Resolved resolve(const std::string& model) try { return resolve_as_given(model); } catch (const Error& e) {
+  rethrow_with_near_path(e, model);
 }
 
 }  // namespace deltascape::hub

@@ -13,9 +13,16 @@ namespace deltascape::hub {
 struct HubId {
   std::string repository;
   std::string revision;  // branch, tag, "refs/pr/N" or commit; empty: main
+  std::string inside{};  // file or folder that an address names in the repository; empty: the model it holds
 };
-// Empty when the text cannot be a hub id (other characters than the hub allows, more than one '/').
+// "org/name[@revision]", with slashes at its end or without, or the address of its page: huggingface.co, hf.co or the
+// host of HF_ENDPOINT, with /tree/REVISION, /blob/REVISION/FILE or /resolve/… behind the name. A file at the top that
+// is no GGUF stands for the repository. Empty when the text cannot be one (other characters than the hub allows, more
+// than one '/', a data set).
 std::optional<HubId> parse_hub_id(const std::string& text);
+
+// An address as "org/name[@revision]"; anything else, and an address of a file that matters, as it is.
+std::string short_form(const std::string& text);
 
 // A commit's 40 hexadecimal digits.
 bool is_commit(std::string_view text);
@@ -39,6 +46,10 @@ std::filesystem::path model_of(const std::filesystem::path& path);
 
 // The commit that refs/REVISION names, if that file is there. Throws Error(kBadFile) when it holds no commit.
 std::optional<std::string> read_ref(const std::filesystem::path& ref);
+
+// What an address names inside the repository, in its snapshot; Error(kNotFound) with `remedy` where it is not there.
+// Error(kUnsupported) for what is no GGUF file.
+std::filesystem::path inside_of(const std::filesystem::path& snapshot, const HubId& id, const std::string& remedy);
 
 // There is something under that path (a link that goes nowhere or in a circle is nothing).
 bool exists_here(const std::string& path);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/closest.h"
-
 namespace deltascape::store {
 namespace {
 
@@ -81,19 +79,6 @@ std::string short_base(const std::string& base_name) {
   if (!path.has_filename()) path = path.parent_path();
   if (path.extension() == ".gguf") path.replace_extension();
   return hub_id ? base_name : path.filename().string();
-}
-
-std::vector<std::string> similar_names(const std::string& text, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::size_t, std::string>> scored;
-  const std::string wanted = text.substr(0, 200);
-  for (const std::string& other : names) {
-    const std::size_t distance = other.find(wanted) != std::string::npos ? 1 : edits(wanted, other.substr(0, 200));
-    if (distance <= std::max<std::size_t>(2, wanted.size() / 3)) scored.emplace_back(distance, other);
-  }
-  std::sort(scored.begin(), scored.end());
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < scored.size() && i < 3; ++i) out.push_back(scored[i].second);
-  return out;
 }
 
 }  // namespace deltascape::store

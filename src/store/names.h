@@ -20,7 +20,4 @@ std::string stored_path(const std::string& path_or_id);
 // The base as people call it: of a path its last component without .gguf, a hub id as it is.
 std::string short_base(const std::string& base_name);
 
-// At most three of `names` that `text` may have been meant for, the nearest first.
-std::vector<std::string> similar_names(const std::string& text, const std::vector<std::string>& names);
-
 }  // namespace deltascape::store

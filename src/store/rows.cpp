@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/closest.h"
 #include "deltascape/error.h"
 #include "store/names.h"
 
@@ -135,7 +136,7 @@ Record read_row(const Statement& row, const std::filesystem::path& file, Numbers
 }
 
 void refuse_unknown(const std::string& text, const std::vector<std::string>& names, const std::filesystem::path& file) {
-  const std::vector<std::string> close = similar_names(text, names);
+  const std::vector<std::string> close = near_names(text, names);
   throw Error(ErrorCode::kNotFound,
               "no variant is called " + quoted(text) +
                   (close.empty() ? "; `deltascape ls` lists the names" : "; did you mean " + joined(close) + "?"),

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "cli/working_folder.h"
+#include "message_of.h"
 
 namespace deltascape::cli {
 namespace {
@@ -86,6 +87,54 @@ TEST_F(ModelsTest, ShardsCountAfterExpansion) {
   EXPECT_THAT(expand({"a", "@list.txt", "d"}, {"", "", {1, 2}}), ElementsAre("a||a", "c||c"));
   EXPECT_THAT(expand({"a", "@list.txt", "d"}, {"", "", {2, 2}}), ElementsAre("b||b", "d||d"));
   EXPECT_THAT(expand({"a"}, {"", "", {2, 2}}), ElementsAre());
+}
+
+TEST_F(ModelsTest, FoldersAndPatternsStandForTheModelsBelow) {
+  for (const char* model : {"pool/math-2", "pool/math-1", "pool/code-1", "pool/deep/er/law-1"}) {
+    fs::create_directories(model);
+    write(std::string(model) + "/adapter_config.json", "{}");
+  }
+  write("pool/README.md", "");
+  write("pool/one.GGUF", "");
+  EXPECT_THAT(expand({"x=pool"}), ElementsAre("one.GGUF|x|pool/one.GGUF", "code-1|x|pool/code-1",
+                                              "math-1|x|pool/math-1", "math-2|x|pool/math-2"));
+  EXPECT_THAT(expand({"pool"}, {.recursive = true}), ::testing::Contains("law-1||pool/deep/er/law-1"));
+  EXPECT_THAT(expand({"math=pool/math-*", "pool/code-1"}),
+              ElementsAre("math-1|math|pool/math-1", "math-2|math|pool/math-2", "code-1||pool/code-1"));
+  EXPECT_THAT(expand({"pool/[cR]*"}), ElementsAre("code-1||pool/code-1"));
+  EXPECT_THROW(expand({"x=pool/none-*"}), Error);
+  EXPECT_THAT(expand({"pool/code-1"}), ElementsAre("code-1||pool/code-1"));
+  const auto deep = expand_models({"pool/deep"}, {}).models;
+  ASSERT_EQ(deep.size(), 1u);
+  EXPECT_THAT(deep[0].hint, HasSubstr("--recursive"));
+}
+
+TEST_F(ModelsTest, RowsOfAListNameModels) {
+  fs::create_directories("pool/m1");
+  write("l.jsonl", R"({"model": "pool/m1", "name": "mine", "label": "math"}
+# a comment
+{"model": "org/name"}
+)");
+  EXPECT_THAT(expand({"law=@l.jsonl"}), ElementsAre("mine|math|pool/m1", "org/name|law|org/name"));
+  EXPECT_TRUE(expand_models({"@l.jsonl"}, {}).models[0].name_chosen);
+  write("bad.jsonl", R"({"model": "pool/m1", "nam": "x"})");
+  EXPECT_THAT(message_of([&] { expand({"@bad.jsonl"}); }), HasSubstr("did you mean name?"));
+  write("twice.jsonl", "{\"model\": \"a\", \"name\": \"x\"}\n{\"model\": \"b\", \"name\": \"x\"}\n");
+  EXPECT_THROW(expand({"@twice.jsonl"}), Error);
+  EXPECT_THAT(expand({"pool/m1"}, {.name = "mine"}), ElementsAre("mine||pool/m1"));
+  EXPECT_THROW(expand({"pool/m1", "b"}, {.name = "mine"}), Error);
+}
+
+TEST_F(ModelsTest, AMistypedPathWithAnEqualsIsNoLabel) {
+  fs::create_directories("runs/lr=1e-5");
+  EXPECT_THAT(expand({"runs/lr=1e-4"}), ElementsAre("runs/lr=1e-4||runs/lr=1e-4"));
+  EXPECT_THAT(expand({"runs/x=org/name"}), ElementsAre("name||runs/x=org/name"));
+  EXPECT_THAT(expand({"lr=org/name", "a/b=org/name"}), ElementsAre("org/name|lr|org/name", "org/name|a/b|org/name"));
+}
+
+TEST_F(ModelsTest, AddressesAreHubIds) {
+  EXPECT_THAT(expand({"x=https://huggingface.co/org/name/tree/v2", "https://hf.co/org/other/"}),
+              ElementsAre("org/name|x|org/name@v2", "org/other||org/other"));
 }
 
 TEST_F(ModelsTest, AnEmptyModelIsAUsageError) {

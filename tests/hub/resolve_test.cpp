@@ -56,6 +56,50 @@ class ResolveTest : public testing::FolderTest {
   std::vector<std::pair<std::string, std::optional<std::string>>> saved_;
 };
 
+TEST_F(ResolveTest, AddressesAreHubIds) {
+  const auto id = [](const std::string& text) {
+    const auto found = parse_hub_id(text);
+    return found ? found->repository + "@" + found->revision + ":" + found->inside : std::string("none");
+  };
+  for (const char* host : {"https://huggingface.co/", "http://huggingface.co/", "huggingface.co/", "https://hf.co/",
+                           "hf.co/", "https://www.huggingface.co/", "hf://"}) {
+    EXPECT_EQ(id(std::string(host) + "org/name"), "org/name@:") << host;
+    EXPECT_EQ(id(std::string(host) + "org/name/"), "org/name@:") << host;
+    EXPECT_EQ(id(std::string(host) + "org/name/tree/v2"), "org/name@v2:") << host;
+  }
+  EXPECT_EQ(id("org/name/"), "org/name@:");
+  EXPECT_EQ(id("https://huggingface.co/gpt2"), "gpt2@:");
+  EXPECT_EQ(id("https://huggingface.co/gpt2/tree/main"), "gpt2@:");
+  EXPECT_EQ(id("https://huggingface.co/org/name/tree/main?not-for-all-audiences=true#x"), "org/name@:");
+  EXPECT_EQ(id("https://huggingface.co/org/name/tree/refs%2Fpr%2F1"), "org/name@refs/pr/1:");
+  EXPECT_EQ(id("https://huggingface.co/org/name/blob/main/config.json"), "org/name@:");
+  EXPECT_EQ(id("https://huggingface.co/org/name/blob/" + kCommit + "/q4/m.gguf"), "org/name@" + kCommit + ":q4/m.gguf");
+  EXPECT_EQ(id("https://huggingface.co/org/name/tree/main/checkpoint-5"), "org/name@:checkpoint-5");
+  EXPECT_EQ(id("https://huggingface.co/org/name/discussions/1"), "org/name@:");
+  EXPECT_EQ(id("https://huggingface.co/datasets/org/name"), "none");
+  EXPECT_EQ(id("https://example.com/org/name"), "none");
+  setenv("HF_ENDPOINT", "https://hub.example.com/mirror/", 1);
+  EXPECT_EQ(id("https://hub.example.com/mirror/org/name/tree/v2"), "org/name@v2:");
+  unsetenv("HF_ENDPOINT");
+  EXPECT_EQ(short_form("https://huggingface.co/org/name/tree/v2"), "org/name@v2");
+  add_snapshot("org--name", kCommit);
+  add_ref("org--name", "main", kCommit);
+  EXPECT_EQ(resolve("https://huggingface.co/org/name/tree/main").path, repository("org--name") / "snapshots" / kCommit);
+  EXPECT_THAT(failure("https://huggingface.co/datasets/org/name"), HasSubstr("no model's page"));
+  EXPECT_THAT(failure("https://huggingface.co/org/name/tree/main/checkpoint-5", ErrorCode::kUnsupported),
+              HasSubstr("--include 'checkpoint-5*'"));
+  EXPECT_THAT(failure("https://huggingface.co/org/name/blob/main/m.gguf"), HasSubstr("not its file 'm.gguf'"));
+  std::ofstream(repository("org--name") / "snapshots" / kCommit / "m.gguf") << "GGUF";
+  EXPECT_EQ(resolve("https://huggingface.co/org/name/blob/main/m.gguf").path.filename(), "m.gguf");
+}
+
+TEST_F(ResolveTest, AMistypedPathIsAskedAbout) {
+  fs::create_directories(folder_ / "adapters" / "math=1e-5");
+  EXPECT_THAT(failure((folder_ / "adaptrs" / "math=1e-4").string()),
+              HasSubstr("did you mean the path '" + (folder_ / "adapters" / "math=1e-5").string()));
+  EXPECT_THAT(failure((folder_ / "quite" / "different").string()), ::testing::Not(HasSubstr("did you mean")));
+}
+
 TEST_F(ResolveTest, AnExistingPathWins) {
   const fs::path here = folder_ / "org" / "name";
   fs::create_directories(here);
