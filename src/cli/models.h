@@ -1,4 +1,5 @@
-// Owns what MODEL… on the command line stands for (DESIGN §4): paths, hub ids, label=MODEL, @lists, labels, shards.
+// Owns what MODEL… on the command line stands for (docs/design.md §4.2): paths, hub ids, label=MODEL, @lists,
+// labels, shards.
 #pragma once
 
 #include <optional>

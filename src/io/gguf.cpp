@@ -15,7 +15,7 @@
 namespace deltascape::io {
 namespace {
 
-constexpr std::uint64_t kMaxKey = 65535;     // docs/gguf.md
+constexpr std::uint64_t kMaxKey = 65535;     // ggml docs/gguf.md
 constexpr std::uint32_t kMaxDimensions = 4;  // GGML_MAX_DIMS
 constexpr std::uint64_t kLeastKeyBytes = 8 + 4 + 1, kLeastTensorBytes = 8 + 4 + 4 + 8;
 constexpr std::size_t kUsualHeader = std::size_t{64} << 10;  // of an adapter: no vocabulary in it
