@@ -4,8 +4,8 @@ equal, bit for bit?
 
 repeat.py --program build/release/deltascape --base HF_DIR [--runs 50] [--precisions delta,fp32]
 The variants are of every kind that the engine executes in its own way (bench/make_mixture.py). One JSON and one table;
-exit code 1 when a repeated run differs at all, or another arrangement by more than the contract allows: 1e-3 of the
-embedding in delta, 1e-6 of the base's hidden state in fp32.
+exit code 1 when a repeated run differs at all, or another arrangement by more than docs/design.md §6.3 allows: 1e-3 of
+the embedding in delta, 1e-6 of the base's hidden state in fp32.
 """
 import argparse
 import json

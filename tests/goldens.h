@@ -1,4 +1,4 @@
-// Owns how tests find and read the goldens that tests/make_goldens.py makes, and the tolerances of DESIGN §5.
+// Owns how tests find and read the goldens that tests/make_goldens.py makes, and the bounds of docs/design.md §6.2.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -71,8 +71,7 @@ inline double norm(std::span<const double> v) {
   return std::sqrt(sum);
 }
 
-// Error over tolerance of one row: within where it is at most 1. DESIGN §5: ‖e − ref‖ ≤ max(relative·‖e‖,
-// absolute·‖h‖); in `delta` ≤ 1e-2·‖e‖ and cosine ≥ 0.9999.
+// Error over tolerance of one row: within where it is at most 1 (docs/design.md §6.2).
 inline double parity(std::span<const float> got, std::span<const double> ref, std::span<const double> hidden,
                      const std::string& precision) {
   std::vector<double> difference(ref.size());

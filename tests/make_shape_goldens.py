@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the goldens of what a block may be (DESIGN §3): hidden states, logits and greedy tokens of tiny models, prefix
-tuning, and one step of LoRA training, by transformers and PEFT in float64.
+"""Makes the goldens of what a block may be (docs/design.md §3.2): hidden states, logits and greedy tokens of tiny
+models, prefix tuning, and one step of LoRA training, by transformers and PEFT in float64.
 
 make_shape_goldens.py OUTDIR
 Writes OUTDIR/shape/NAME/{base,golden.npz,prefix,lora} and OUTDIR/shape/index.json. What is up to date is left alone.

@@ -1,4 +1,4 @@
-// What this machine can do, and how close the engine comes to it (DESIGN §4 `bench`).
+// What this machine can do, and how close the engine comes to it (docs/design.md §4.4 `bench`).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// LoRA adapters from PEFT's layout to llama.cpp's GGUF and back (DESIGN §4 `convert`).
+// LoRA adapters from PEFT's layout to llama.cpp's GGUF and back (docs/design.md §4.4 `convert`).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The main job (DESIGN §4 `embed`): a base and finetuned variants on disk -> one Record a variant.
+// The main job (docs/design.md §4.4 `embed`): a base and finetuned variants on disk -> one Record a variant.
 // Method: Delta Activations, arXiv 2509.04442 §3.
 #pragma once
 
@@ -55,7 +55,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
 // What every row of such a run carries, without running it. options.base is given. Throws as embed() does.
 store::Comparable provenance(const EmbedOptions& options);
 
-// The base's token ids of each text, as `embed` would tokenise it, without truncation (DESIGN §4 `tokenize`).
+// The base's token ids of each text, as `embed` would tokenise it, without truncation (docs/design.md §4.4 `tokenize`).
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts);
 
 }  // namespace deltascape

@@ -1,5 +1,5 @@
-// How well variants of one base do a task (DESIGN §4 `eval`): examples in a file -> a number for the base and each
-// variant, with its standard error.
+// How well variants of one base do a task (docs/design.md §4.4 `eval`): examples in a file -> a number for the base and
+// each variant, with its standard error.
 #pragma once
 
 #include <cstddef>

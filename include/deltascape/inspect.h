@@ -1,4 +1,4 @@
-// What a path holds, from headers alone (DESIGN §4 `inspect`).
+// What a path holds, from headers alone (docs/design.md §4.4 `inspect`).
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@
 
 namespace deltascape::store {
 
-// What must match before two rows are compared (DESIGN §6).
+// What must match before two rows are compared (docs/design.md §7.2).
 struct Comparable {
   std::string base;            // identity hash of the base's weights
   std::string base_name;       // for people; not compared

@@ -1,5 +1,5 @@
-// A study of one base (DESIGN §4 `study`): a pool of finetunes of several domains, how well embeddings of each layer
-// tell the domains apart, and whether a few held-out examples find the variants of their domain.
+// A study of one base (docs/design.md §4.4 `study`): a pool of finetunes of several domains, how well embeddings of
+// each layer tell the domains apart, and whether a few held-out examples find the variants of their domain.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A task that a few examples stand for -> which variants are near it (DESIGN §4 `task`, arXiv 2509.04442 §5.3): the
-// base is finetuned on the examples, that finetune is embedded, and its cosines with the variants rank them.
+// A task that a few examples stand for -> which variants are near it (docs/design.md §4.4 `task`, arXiv 2509.04442
+// §5.3): the base is finetuned on the examples, that finetune is embedded, and its cosines with the variants rank them.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Finetuning (DESIGN §4 `train`): a base and examples -> an adapter in PEFT's layout, or a full model.
+// Finetuning (docs/design.md §4.4 `train`): a base and examples -> an adapter in PEFT's layout, or a full model.
 #pragma once
 
 #include <cstddef>

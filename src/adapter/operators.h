@@ -1,4 +1,5 @@
-// Owns what an adapter does to one module: operators beside the base's weights, never a change of them (DESIGN §3).
+// Owns what an adapter does to one module: operators beside the base's weights, never a change of them (docs/design.md
+// §3.3).
 //     y = out_scale ⊙ (W · input(x)) + Σ low_rank(x) + Σ products(x) + bias
 // A table (token embedding) is read as a linear whose x has a one at the row's place.
 #pragma once

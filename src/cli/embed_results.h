@@ -25,8 +25,8 @@ class EmbedResults {
   // Error(kUsage) for an npz that does not end in .npz and for a chosen name that the store has for another path,
   // kNotFound for a folder that is not there, kIo for a store that cannot be written: all before hours of work.
   EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console);
-  // Gives the record its final name and keeps it. Same content keeps the name it has (DESIGN §4); a model that was
-  // trained again in place takes its row over.
+  // Gives the record its final name and keeps it. Same content keeps the name it has (docs/design.md §4.3); a model
+  // that was trained again in place takes its row over.
   void add(store::Record record);
   // Writes the npz, if there is one to write.
   void finish() const;

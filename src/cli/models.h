@@ -1,4 +1,5 @@
-// Owns the models of a verb: what the words stand for (store/model_words.h), with labels and shards (DESIGN §4).
+// Owns the models of a verb: what the words stand for (store/model_words.h), with labels and shards
+// (docs/design.md §4.2).
 #pragma once
 
 #include <optional>

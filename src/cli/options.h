@@ -14,7 +14,7 @@ namespace deltascape::cli {
 // kB, MB … powers of 1000. Error(kUsage) names the option.
 std::size_t parse_size(const std::string& text, const std::string& option);
 
-// "i/n", 1 <= i <= n. Item k (from 0) belongs to it where k mod n == i - 1 (DESIGN §4).
+// "i/n", 1 <= i <= n. Item k (from 0) belongs to it where k mod n == i - 1 (docs/design.md §4.2).
 struct Shard {
   std::uint64_t index = 1, count = 1;
   bool holds(std::uint64_t item) const { return item % count == index - 1; }
@@ -26,7 +26,7 @@ Shard parse_shard(const std::string& text);
 std::vector<std::string> shield(int argc, const char* const* argv);
 std::string unshield(std::string argument);
 
-// The exit codes of DESIGN §4.
+// docs/design.md §4.1.
 constexpr int kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSome = 3;
 inline int exit_code(const Error& error) { return error.code() == ErrorCode::kUsage ? kExitUsage : kExitFailed; }
 inline int exit_code(std::size_t succeeded, std::size_t failed) {

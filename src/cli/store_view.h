@@ -62,7 +62,7 @@ struct Summary {
   bool no_effect = false;
 };
 Summary summarise(const store::Record& record);
-// {name, label, norm, relative_norm, stderr, precision, error}: DESIGN §4.
+// {name, label, norm, relative_norm, stderr, precision, error}: docs/design.md §4.4.
 Json summary_json(const Summary& summary);
 // Everything that is recorded of a variant but its numbers.
 Json record_json(const store::Record& record);

@@ -1,4 +1,5 @@
-// Owns how a layer is written wherever one is chosen: last, all, N, a fraction of the depth, L-pre (DESIGN §5).
+// Owns how a layer is written wherever one is chosen: last, all, N, a fraction of the depth, L-pre (docs/design.md
+// §5.2).
 #pragma once
 
 #include <cstdint>

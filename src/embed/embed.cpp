@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 using engine::Variant;
 using model::Checkpoint;
 
-constexpr double kLargeError = 1e-2;  // of an embedding: DESIGN §5's tolerance of reduced precision
+constexpr double kLargeError = 1e-2;  // of an embedding: docs/design.md §6.1
 
 // A model, and where it lies on this machine.
 struct Member {

@@ -1,4 +1,4 @@
-// Owns the probe prompts: the paper's five, or a user's file (DESIGN §5).
+// Owns the probe prompts: the paper's five, or a user's file (docs/design.md §5.1).
 #pragma once
 
 #include <filesystem>

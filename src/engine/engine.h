@@ -1,5 +1,5 @@
-// Owns the layer-major schedule (DESIGN §3): each layer is read once a group, runs the base's probes and then every
-// variant's, and leaves memory. What a variant gives depends on no other variant, on no order and on no chunk.
+// Owns the layer-major schedule (docs/design.md §3.4): each layer is read once a group, runs the base's probes and then
+// every variant's, and leaves memory. What a variant gives depends on no other variant, on no order and on no chunk.
 #pragma once
 
 #include <memory>

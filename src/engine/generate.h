@@ -1,4 +1,5 @@
-// Owns greedy decoding: many sequences a pass, each with its cached keys and values. It never uses deltas (DESIGN §3).
+// Owns greedy decoding: many sequences a pass, each with its cached keys and values. It never uses deltas
+// (docs/design.md §3.5).
 #pragma once
 
 #include <functional>

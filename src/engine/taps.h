@@ -26,7 +26,7 @@ struct Taps {
   int deepest() const;
 };
 
-// "last", "all", "N", "0.5", "29-pre" (DESIGN §5) of this model's decoder, and "last", "mean" or "weighted";
+// "last", "all", "N", "0.5", "29-pre" (docs/design.md §5.2) of this model's decoder, and "last", "mean" or "weighted";
 // Error(kUsage) otherwise.
 Taps parse_taps(const std::string& layer, const std::string& position, const model::ModelSpec& spec);
 Position parse_position(const std::string& position);

@@ -18,7 +18,7 @@
 namespace deltascape::io {
 namespace {
 
-constexpr std::uint64_t kMaxKey = 65535;     // docs/gguf.md
+constexpr std::uint64_t kMaxKey = 65535;     // ggml docs/gguf.md
 constexpr std::uint64_t kMaxName = 256;      // GGML_MAX_NAME is 64
 constexpr std::uint32_t kMaxDimensions = 4;  // GGML_MAX_DIMS
 constexpr std::uint64_t kLeastKeyBytes = 8 + 4 + 1, kLeastTensorBytes = 8 + 4 + 4 + 8;

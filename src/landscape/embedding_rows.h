@@ -27,7 +27,7 @@ EmbeddingRows centred_rows(const std::vector<store::Record>& records, Row row = 
 void for_each_product_row(const EmbeddingRows& rows,
                           const std::function<void(std::size_t, std::span<const double>)>& use);
 
-// sklearn's cosine distance, within DESIGN §5's bounds.
+// sklearn's cosine distance, clipped to [0, 1] (docs/design.md §5.4).
 inline double cosine_distance(double cosine) { return cosine >= 1 ? 0 : cosine <= 0 ? 1 : 1 - cosine; }
 
 }  // namespace deltascape::landscape

@@ -1,4 +1,4 @@
-// Owns the silhouette (Rousseeuw 1987) over labels as DESIGN §5 fixes it: cosine distance clip(1 - cos, 0, 1), classes
+// Owns the silhouette (Rousseeuw 1987) over labels as docs/design.md §5.4 fixes it: cosine distance in [0, 1], classes
 // of at least two members; equal to sklearn.metrics.silhouette_score(metric="precomputed").
 #pragma once
 

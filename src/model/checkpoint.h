@@ -56,8 +56,8 @@ class Checkpoint {
     return rows(Module::kEmbed, ids, dtype);
   }
   std::unique_ptr<text::Tokenizer> tokenizer() const;
-  // Hash of the configuration's numbers, canonical names, dtypes, shapes and 64 spaced 4 KiB windows a tensor (DESIGN
-  // §6, and the configuration: equal weights under another RoPE base are another model).
+  // Hash of the configuration's numbers (equal weights under another RoPE base are another model), and of each tensor's
+  // canonical name, dtype, shape and 64 spaced 4 KiB windows (docs/design.md §7.2).
   std::string identity() const;
   // The same with every byte of every tensor this model uses. Neither leaves bytes in memory.
   std::string content_hash() const;

@@ -1,4 +1,4 @@
-// Owns the rule which rows may be compared (DESIGN §6).
+// Owns the rule which rows may be compared (docs/design.md §7.2).
 #include <array>
 #include <utility>
 
@@ -47,7 +47,7 @@ void require_comparable(const std::vector<Record>& records) {
     for (const Field& field : kFields)
       if (a.comparable.*field.value != b.comparable.*field.value)
         refuse(a, b, field.name, shown(a.comparable, field), shown(b.comparable, field));
-    // fp64, fp32 and delta agree within the tolerances of DESIGN §5; bf16 rounds too coarsely to mix.
+    // fp64, fp32 and delta agree within the bounds of docs/design.md §6.2; bf16 rounds too coarsely to mix.
     if ((a.precision == "bf16") != (b.precision == "bf16")) refuse(a, b, "precision", a.precision, b.precision);
     if (a.layers != b.layers) refuse(a, b, "layers", std::to_string(a.layers), std::to_string(b.layers));
     if (a.dim != b.dim) refuse(a, b, "width", std::to_string(a.dim), std::to_string(b.dim));

@@ -1,4 +1,4 @@
-// Owns what MODEL… stands for (DESIGN §4): paths, folders of models, patterns, names of a store, label=MODEL, lists,
+// Owns what MODEL… stands for (docs/design.md §4.2): paths, folders of models, patterns, names of a store, label=MODEL, lists,
 // hub ids and their addresses.
 #pragma once
 

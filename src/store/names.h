@@ -1,4 +1,4 @@
-// Owns what a variant is called (DESIGN §4): the last component of its path, or its hub id.
+// Owns what a variant is called (docs/design.md §4.3): the last component of its path, or its hub id.
 #pragma once
 
 #include <functional>

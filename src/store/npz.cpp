@@ -18,7 +18,7 @@ constexpr std::size_t kMostJson = std::size_t{16} << 20;  // or the file's size:
 
 using Arrays = std::map<std::string, io::NpyArray>;
 
-// One npz holds one base (DESIGN §4), and one array has one shape and one meaning.
+// One npz holds one base (docs/design.md §7.1), and one array has one shape and one meaning.
 void require_one_kind(const std::vector<Record>& records, const std::filesystem::path& out) {
   for (const Record& r : records) {
     const Record& first = records.front();

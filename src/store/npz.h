@@ -1,4 +1,4 @@
-// Owns records as the npz of DESIGN §6, both ways.
+// Owns records as the npz of docs/formats.md, both ways.
 #pragma once
 
 #include "store/store.h"

@@ -67,7 +67,7 @@ void require_comparable(const std::vector<Record>& records);
 // The row `row` of a record that was embedded with --layer all as a record of its own; one of a single layer as it is.
 Record one_layer(Record record, std::int64_t row);
 
-// CSV, TSV, JSON (every value) and npz (DESIGN §6) by the target's suffix; npz and stores back in.
+// CSV, TSV, JSON (every value) and npz (docs/formats.md) by the target's suffix; npz and stores back in.
 void export_records(const std::vector<Record>& records, const std::filesystem::path& out);
 // All that another store or an npz holds.
 std::vector<Record> read_records(const std::filesystem::path& source);

@@ -17,7 +17,7 @@ double length(const float* values, std::size_t count) {
   return std::sqrt(squares);
 }
 
-// Mean over probes and its standard error, as DESIGN §5 defines them.
+// Mean over probes and its standard error, as docs/design.md §5.3 defines them.
 void add_probes(Record& record, const Rows& rows) {
   record.probe_count = static_cast<std::int64_t>(rows.size());
   record.dim = static_cast<std::int64_t>(rows.at(0).size());

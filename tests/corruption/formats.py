@@ -47,7 +47,7 @@ def f32(shape, seed=1, scale=0.1):
     return "F32", list(shape), floats(count, seed, scale)
 
 
-# ---- GGUF (ggml, docs/gguf.md) ----
+# ---- GGUF (ggml docs/gguf.md) ----
 
 U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
 PACK = {U8: "<B", I8: "<b", U16: "<H", I16: "<h", U32: "<I", I32: "<i", F32: "<f", BOOL: "<?", U64: "<Q", I64: "<q",

@@ -55,7 +55,7 @@ def names_in(store):
 
 
 def same(a, b):
-    """The same content, and numbers within what company and order may change (docs/HACKING.md, Tolerances)."""
+    """The same content, and numbers within what company and order may change (docs/design.md §6.3)."""
     scale = max(map(abs, b[2]), default=0.0) or 1.0
     return a[0] == b[0] and len(a[1]) == len(b[1]) and len(a[2]) == len(b[2]) and \
         all(abs(x - y) <= 1e-3 * scale for x, y in zip((*a[1], *a[2]), (*b[1], *b[2])))

@@ -2,10 +2,10 @@
 """Runs the corruption suite: hostile files through the real program.
 
 run.py --program P [--only WORD] [--jobs N]
-Every case (cases_*.py) makes its files in a folder of its own and runs one command there. It must end as the contract
-says (DESIGN: 1 failed, 2 usage), with one line of less than 400 characters on stderr that names file and field; without
-a crash; in at most 5 seconds of processor time and 1 GiB of memory; and without running code that a file brought: the
-marker that such code would leave must not be there.
+Every case (cases_*.py) makes its files in a folder of its own and runs one command there. It must end as docs/design.md
+§8 says, with exit code 1 (2 for usage) and one line of less than 400 characters on stderr that names file and field;
+without a crash; in at most 5 seconds of processor time and 1 GiB of memory; and without running code that a file
+brought: the marker that such code would leave must not be there.
 """
 import argparse
 import concurrent.futures

@@ -91,7 +91,7 @@ class Adapters : public testing::FolderTest {
   fs::path golden_;
 };
 
-// DESIGN §5, invariance: ≤ 1e-6 ‖h‖.
+// docs/design.md §6.3: ≤ 1e-6 ‖h‖.
 void expect_same(std::span<const float> a, std::span<const float> b, double hidden_norm, const std::string& what) {
   ASSERT_EQ(a.size(), b.size()) << what;
   double distance = 0;

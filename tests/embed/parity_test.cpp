@@ -24,8 +24,9 @@ std::size_t case_count() {
   }
 }
 
-// DESIGN §5's tolerance of delta is for models of common width. Here a linear sums 64 products of rounded differences,
-// whose errors cancel less: up to ten roundings of bfloat16 (2^-8 each) of an embedding, four times that tolerance.
+// The bound of delta is for models of common width (docs/design.md §6.2). Here a linear sums 64 products of rounded
+// differences, whose errors cancel less: up to ten roundings of bfloat16 (2^-8 each) of an embedding, four times that
+// bound.
 constexpr double kTinyDelta = 4;
 
 // The common kinds are tried on every family: one that is refused by name, not for its shapes, is a line of

@@ -1,4 +1,4 @@
-// Probe files in every format of DESIGN §5, and the five default prompts.
+// Probe files in every format of docs/design.md §5.1, and the five default prompts.
 #include "embed/probes.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// A variant's result depends on no other variant, no order, no group size and no number of threads (DESIGN §5), and
-// equals the oracle's when token ids are given directly.
+// A variant's result depends on no other variant, no order, no group size and no number of threads (docs/design.md
+// §6.3), and equals the oracle's when token ids are given directly.
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
@@ -49,7 +49,7 @@ TEST_P(Oracle, EqualFromTokenIds) {
   }
 }
 
-// DESIGN §5: ≤ 1e-2 ‖e‖ and cosine ≥ 0.9999, row by row; and the error that a run reports is of that size.
+// docs/design.md §6.2: ≤ 1e-2 ‖e‖ and cosine ≥ 0.9999, row by row; and the error that a run reports is of that size.
 TEST_P(Oracle, DeltaIsNearFromTokenIds) {
   const Fixture f = load(GetParam());
   const RunResult r = run_all(f, f.variants, kAmple, Precision::kDelta);
@@ -125,7 +125,8 @@ TEST_P(Invariance, ToTheLastBit) {
           const at::Tensor& got = found.variants[k].delta;
           const at::Tensor& want = expected.variants[which[k]].delta;
           const auto most = (got - want).abs().max().item<float>();
-          // Rows with virtual tokens before them go through products whose sums the company decides: DESIGN §5's bound.
+          // Rows with virtual tokens before them go through products whose sums the company decides: the bound of
+          // docs/design.md §6.3 holds.
           const bool virtual_tokens = f.names[which[k]] == "prompt";
           const float allowed = virtual_tokens ? 1e-6f * expected.base.norm().item<float>() : 0.0f;
           EXPECT_LE(most, allowed) << f.names[which[k]] << ", " << threads << " threads, step " << step << ", memory "

@@ -1,5 +1,5 @@
-// The shape of the block (DESIGN §3): tiny models of every kind of attention, position, MLP and stack, through the
-// differentiable execution, against transformers in float64; and the executions against each other.
+// The shape of the block (docs/design.md §3.2): tiny models of every kind of attention, position, MLP and stack,
+// through the differentiable execution, against transformers in float64; and the executions against each other.
 #include <gmock/gmock.h>
 
 #include <algorithm>

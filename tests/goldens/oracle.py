@@ -1,4 +1,4 @@
-"""Owns the oracle: transformers and PEFT in float64, a fresh base for every variant (DESIGN §5)."""
+"""Owns the oracle: transformers and PEFT in float64, a fresh base for every variant (docs/design.md §6.2)."""
 import json
 from pathlib import Path
 

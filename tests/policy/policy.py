@@ -1,5 +1,6 @@
-"""Owns how a policy test runs: on the tree, and (--self-test) on copies of it with a violation planted in each."""
+"""Owns how a policy test runs: on the tree, and (--self-test) on a copy of it with one violation planted at a time."""
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -31,16 +32,31 @@ def run(check, plants):
 
 def self_test(check, plants, root):
     problems = []
-    for what, additions, words in plants:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "tree"
-            shutil.copytree(root, copy, ignore=lambda _, names: SKIPPED & set(names), symlinks=True)
-            before = check(copy)
-            for file, text in additions.items():
-                (copy / file).parent.mkdir(parents=True, exist_ok=True)
-                with (copy / file).open("a") as planted:
-                    planted.write(text)
-            found = [line for line in check(copy) if line not in before]
-        if not any(all(word in line for word in words) for line in found):
-            problems.append(f"{what}, planted in {list(additions)}, was not found; found instead: {found}")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(root, copy, ignore=lambda _, names: SKIPPED & set(names), symlinks=True)
+        before = check(copy)
+        for what, additions, words in plants:
+            with planted(copy, additions):
+                found = [line for line in check(copy) if line not in before]
+            if not any(all(word in line for word in words) for line in found):
+                problems.append(f"{what}, planted in {list(additions)}, was not found; found instead: {found}")
     return problems
+
+
+@contextlib.contextmanager
+def planted(tree, additions):
+    """The tree with text added to files, for as long as this lasts."""
+    was = {}
+    for file, text in additions.items():
+        path = tree / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        was[path] = path.read_bytes() if path.exists() else None
+        with path.open("a") as target:
+            target.write(text)
+    yield
+    for path, content in was.items():
+        if content is None:
+            path.unlink()
+        else:
+            path.write_bytes(content)
