@@ -3,7 +3,6 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "the fuzz targets need Clang's libFuzzer: cmake --preset fuzz -DCMAKE_CXX_COMPILER=clang++")
 endif()
 find_package(nlohmann_json 3.10 REQUIRED)
-find_package(fmt 8 REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)
@@ -18,7 +17,7 @@ list(APPEND sources src/model/architecture.cpp src/adapter/keys.cpp src/adapter/
   src/adapter/peft_options.cpp src/adapter/targeting.cpp src/adapter/gguf_lora.cpp)
 file(GLOB specs CONFIGURE_DEPENDS src/model/spec*.cpp src/model/families*.cpp)
 add_library(deltascape_readers STATIC ${sources} ${specs})
-target_link_libraries(deltascape_readers PUBLIC deltascape_flags nlohmann_json::nlohmann_json fmt::fmt ZLIB::ZLIB
+target_link_libraries(deltascape_readers PUBLIC deltascape_flags nlohmann_json::nlohmann_json ZLIB::ZLIB
   SQLite::SQLite3 PkgConfig::pcre2 deltascape_oniguruma PkgConfig::utf8proc PkgConfig::xxhash)
 
 file(GLOB targets CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cpp)

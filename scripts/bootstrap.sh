@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(g++ cmake ninja-build ccache mold pkg-config python3-venv libcli11-dev nlohmann-json3-dev libfmt-dev
+packages=(g++ cmake ninja-build ccache mold pkg-config python3-venv libcli11-dev nlohmann-json3-dev
   libpcre2-dev libonig-dev libutf8proc-dev libsqlite3-dev libgtest-dev libgmock-dev libxxhash-dev zlib1g-dev
   libcurl4-openssl-dev libssl-dev)
 torch_minimum=2.11

@@ -24,7 +24,7 @@ constexpr std::int64_t kLargeWeight = 4 << 20;
 constexpr std::int64_t kRowsForSmall = 1024, kRowsForLarge = 8192;
 // The most rows and outputs of a piece where products are cut: 256 rows ran at 0.7 to 1.0 of the whole product's rate
 // on one core (a noisy machine), and one variant alone still keeps several cores busy.
-constexpr std::int64_t kPieceRows = 256, kPieceOutputs = 512;
+constexpr std::int64_t kPieceRows = 256, kPieceOutputs = 512, kTileOutputs = 32;
 
 struct OneDnn {
   c10::OperatorHandle linear, reorder;
@@ -125,14 +125,14 @@ class OneThread {
   int before_;
 };
 
-// Runs of at most kPieceOutputs of a weight's rows: views. A transposed one stays whole: for a part of it oneDNN has
-// nothing but its reference loops.
+// Runs of about equal length, at most kPieceOutputs, of a weight's rows: views. A transposed one stays whole: for a
+// part of it oneDNN has nothing but its reference loops.
 std::vector<at::Tensor> runs_of(const at::Tensor& weight) {
   if (!weight.is_contiguous()) return {weight};
   const std::int64_t out = weight.size(0), count = (out + kPieceOutputs - 1) / kPieceOutputs;
+  const std::int64_t length = (out + count * kTileOutputs - 1) / (count * kTileOutputs) * kTileOutputs;
   std::vector<at::Tensor> runs;
-  for (std::int64_t i = 0; i < count; ++i)
-    runs.push_back(weight.narrow(0, i * kPieceOutputs, std::min(kPieceOutputs, out - i * kPieceOutputs)));
+  for (std::int64_t at = 0; at < out; at += length) runs.push_back(weight.narrow(0, at, std::min(length, out - at)));
   return runs;
 }
 
@@ -142,9 +142,7 @@ at::Tensor in_pieces(const at::Tensor& given, const std::vector<at::Tensor>& run
   const at::Tensor x = given.detach().contiguous();
   const std::int64_t groups = x.size(0) / each, pieces = (each + kPieceRows - 1) / kPieceRows;
   const auto count = static_cast<std::int64_t>(runs.size());
-  const auto weight_width = [&](std::int64_t run) {
-    return count == 1 ? out : std::min(kPieceOutputs, out - run * kPieceOutputs);
-  };
+  const std::int64_t length = runs.front().size(0);
   at::Tensor y = at::empty({x.size(0), out}, x.options());
   auto* to = y.data_ptr<at::BFloat16>();
   at::parallel_for(0, groups * pieces * count, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -154,7 +152,7 @@ at::Tensor in_pieces(const at::Tensor& given, const std::vector<at::Tensor>& run
       const std::int64_t run = i % count, piece = i / count % pieces, group = i / count / pieces;
       const std::int64_t first = piece * each / pieces, rows = (piece + 1) * each / pieces - first;
       const at::Tensor& weight = runs[static_cast<std::size_t>(run)];
-      const std::int64_t at = run * kPieceOutputs, width = weight_width(run);
+      const std::int64_t at = run * length, width = std::min(length, out - at);
       const at::Tensor own_bias = bias.defined() ? bias.narrow(0, at, width) : at::Tensor();
       const at::Tensor part = whole(x.narrow(0, group * each + first, rows), weight, own_bias);
       const auto* from = part.const_data_ptr<at::BFloat16>();
