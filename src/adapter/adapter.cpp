@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 
@@ -13,6 +14,7 @@
 #include "adapter/notes.h"
 #include "adapter/targets.h"
 #include "core/hash.h"
+#include "core/identity.h"
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
@@ -300,23 +302,28 @@ bool Adapter::has_no_effect(const Parts& p) const {
 }
 
 void Adapter::compute_hash() {
-  Hasher h;
+  Identity out("adapter");
   io::BoundedPass pass(*file_);
+  const auto add = [&](const std::string& name, const io::TensorInfo* t) {
+    if (t == nullptr) return;
+    Hasher h;
+    h.update(io::info(t->dtype).name).update(io::shape_text(t->shape));
+    pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });
+    out.add(name, h.hex());
+  };
   for (const auto& [site, p] : parts_) {
-    h.update(std::to_string(model::index(site.module)) + "." + std::to_string(site.layer));
-    if (site.expert >= 0) h.update(".").update(std::to_string(site.expert));
-    for (std::size_t role = 0; role < kRoles; ++role) {
-      const io::TensorInfo* t = p.tensors[role];
-      if (t == nullptr) continue;
-      h.update(std::to_string(role) + io::shape_text(t->shape).append(io::info(t->dtype).name));
-      pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });
-    }
-    h.update(std::as_bytes(std::span(&p.scale, 1)));
+    const std::string module = base_->spec().hf_name(site);
+    for (std::size_t role = 0; role < kRoles; ++role)
+      add(module + "." + std::string(name_of(static_cast<Role>(role))), p.tensors[role]);
+    char scale[40];
+    std::snprintf(scale, sizeof scale, "%.17g", p.scale);
+    if (p.scale != 1) out.add(module + ".scale", scale);
   }
-  for (const io::TensorInfo* t : {vera_a_, vera_b_, virtual_tensor_})
-    if (t != nullptr) pass.read(file_->bytes(*t), [&](io::Bytes bytes) { h.update(bytes); });
-  h.update(config_.computation());
-  hash_ = h.hex();
+  add("vera_A", vera_a_);
+  add("vera_B", vera_b_);
+  add(std::string(kVirtualTokensName), virtual_tensor_);
+  out.add("computation", config_.computation());
+  hash_ = out.text();
 }
 
 std::span<const io::TensorInfo* const> Adapter::tensors_of(int layer) const {

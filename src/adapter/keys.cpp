@@ -1,5 +1,7 @@
 #include "adapter/keys.h"
 
+#include <algorithm>
+
 #include "model/wrapped_names.h"
 
 namespace deltascape::adapter {
@@ -63,6 +65,17 @@ std::optional<Key> parse_gguf_key(std::string_view name) {
 }
 
 }  // namespace
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kWeight: return "weight";
+    case Role::kBias: return "bias";
+    case Role::kLoraBias: return "lora_B.bias";
+    case Role::kTokens: return "trainable_tokens_delta";
+    default: break;
+  }
+  return std::ranges::find(kComponents, role, &Component::weight)->name;
+}
 
 std::optional<Key> parse_key(std::string_view name) {
   if (name.ends_with(".lora_a") || name.ends_with(".lora_b")) return parse_gguf_key(name);

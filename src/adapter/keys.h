@@ -55,6 +55,9 @@ struct Key {
 // nothing for a name of another kind. PEFT's prefix may be missing.
 std::optional<Key> parse_key(std::string_view name);
 
+// PEFT's name of it behind the module's: "lora_A"; "weight" and "bias" for the module's own.
+std::string_view name_of(Role role);
+
 // What an adapter holds for one module; null where there is none.
 struct Parts {
   std::array<const io::TensorInfo*, kRoles> tensors{};

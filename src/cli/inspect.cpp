@@ -31,7 +31,7 @@ struct Expanded {
 void expand(const std::string& word, store::StoreAtHand& store, const Console& console, Expanded& out) {
   const hub::Resolved found = hub::resolve(store::model_path(word, store));
   if (!found.note.empty()) console.note(found.note);
-  hub::FoundModels below = hub::find_models(found.path);
+  hub::FoundModels below = hub::find_models(found.path, {.in_models = true});
   for (const std::string& problem : below.problems) {
     ++out.failures;
     console.failure(problem);

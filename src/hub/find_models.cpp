@@ -49,6 +49,7 @@ class Search {
     bool is_model = false, has_config = false;
   };
   std::optional<Listing> list(const fs::path& path);
+  void adapters_in(const fs::path& model, const Listing& listing);
   std::optional<std::string> main_snapshot(const fs::path& repository);
   bool is_new(const fs::path& path);
   bool is_over(const fs::path& path, int depth);
@@ -120,6 +121,14 @@ std::optional<std::string> Search::main_snapshot(const fs::path& repository) try
   return std::nullopt;
 }
 
+void Search::adapters_in(const fs::path& model, const Listing& listing) {
+  std::error_code ignored;
+  for (const std::string& name : listing.folders)
+    if (!name.starts_with("checkpoint-") && fs::is_regular_file(model / name / "adapter_config.json", ignored) &&
+        is_new(model / name))
+      found_.models.push_back(model / name);
+}
+
 void Search::folder(const fs::path& path, int depth) {
   if (is_over(path, depth) || !is_new(path)) return;
   if (is_repository(path))
@@ -128,6 +137,7 @@ void Search::folder(const fs::path& path, int depth) {
   if (!here) return;
   if (here->is_model || (here->has_config && describes_model(path / "config.json"))) {
     found_.models.push_back(path);
+    if (limits_.in_models) adapters_in(path, *here);
     return;
   }
   for (const std::string& file : here->gguf) found_.models.push_back(path / file);

@@ -17,9 +17,11 @@ struct FindLimits {
   std::size_t entries = 1'000'000;  // files and folders that are looked at
   int depth = 32;                   // folders below the first
   bool tell_depth = true;           // deeper folders are a problem; else they set FoundModels::deeper
+  bool in_models = false;           // adapters in the folders of a model's folder count too, checkpoints apart
 };
 
-// `path` itself when it is a file or a model's folder, else the models below it. A model's folder is not searched.
+// `path` itself when it is a file or a model's folder, else the models below it. A model's folder is not searched, but
+// for other adapters on request: PEFT saves the default one there and those with names in folders of theirs.
 // Links to folders are followed, each folder once; hidden folders are left out. Of a repository in the cache
 // (models--ORG--NAME) the snapshot that refs/main names counts, all of them where it names none. Of a GGUF in parts the
 // first one stands for all. Where the limits end the search, a problem says so.

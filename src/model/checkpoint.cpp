@@ -10,6 +10,7 @@
 #include <ranges>
 
 #include "core/hash.h"
+#include "core/identity.h"
 #include "core/machine.h"
 #include "core/text.h"
 #include "deltascape/error.h"
@@ -318,24 +319,25 @@ std::unique_ptr<text::Tokenizer> Checkpoint::tokenizer() const {
 }
 
 std::string Checkpoint::hash(bool whole) const {
-  Hasher h;
-  h.update(spec_.fingerprint());
+  Identity out(whole ? "checkpoint" : "base");
+  out.add("config", spec_.fingerprint());
   io::BoundedPass pass(*file_, whole ? after_ : io::PageCache::kKeep);
-  const auto update = [&](io::Bytes bytes) { h.update(bytes); };
   for (const auto& [key, t] : tensors_) {
-    h.update(spec_.hf_name(key.first) + (key.second == Param::kBias ? ".bias" : ".weight"));
+    Hasher h;
+    const auto update = [&](io::Bytes bytes) { h.update(bytes); };
     h.update(io::info(t->dtype).name).update(io::shape_text(t->shape));
     const auto bytes = file_->bytes(*t);
     if (whole || bytes.size() <= kWindow * kWindows) {
       pass.read(bytes, update);
-      continue;
+    } else {
+      std::array<io::Bytes, kWindows> windows;
+      for (std::size_t w = 0; w < kWindows; ++w)
+        windows[w] = bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow);
+      pass.read_scattered(windows, update);
     }
-    std::array<io::Bytes, kWindows> windows;
-    for (std::size_t w = 0; w < kWindows; ++w)
-      windows[w] = bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow);
-    pass.read_scattered(windows, update);
+    out.add(spec_.hf_name(key.first) + (key.second == Param::kBias ? ".bias" : ".weight"), h.hex());
   }
-  return h.hex();
+  return out.text();
 }
 
 std::string Checkpoint::identity() const { return hash(false); }

@@ -1,9 +1,8 @@
-// Owns what follows from a model's numbers: which parts it has, their shapes and names, and its fingerprint.
+// Owns what follows from a model's numbers: which parts it has, their shapes and names.
 #include "model/spec.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace deltascape::model {
 
@@ -32,64 +31,6 @@ double rope_attention_factor(const RopeSpec& r) {
     return r.factor <= 1 ? 1 : std::sqrt(1 + std::log(r.factor) / std::log(r.original_positions));
   const auto mscale = [&](double m) { return r.factor <= 1 ? 1.0 : 0.1 * m * std::log(r.factor) + 1.0; };
   return r.mscale != 0 && r.mscale_all_dim != 0 ? mscale(r.mscale) / mscale(r.mscale_all_dim) : mscale(1);
-}
-
-std::string ModelSpec::fingerprint() const {
-  std::string out(architecture->model_type);
-  const auto add = [&](double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, " %.17g", value);
-    out += text;
-  };
-  for (const std::int64_t n : {hidden, heads, kv_heads, head_dim, intermediate}) add(static_cast<double>(n));
-  for (const double x : {static_cast<double>(activation), norm_eps, attention_scale, attention_softcap, final_softcap})
-    add(x);
-  for (const LayerSpec& l : layers) {
-    add(l.window), add(l.rope);
-    if (l.query_scale != 1) add(l.query_scale);
-  }
-  for (const RopeSpec& r : ropes) {
-    out += " " + r.type;
-    for (const double x :
-         {r.theta, static_cast<double>(r.dim), r.factor, r.max_positions, r.original_positions, r.low_freq_factor,
-          r.high_freq_factor, rope_attention_factor(r), r.beta_fast, r.beta_slow, r.truncate ? 1.0 : 0.0})
-      add(x);
-    for (const float d : r.divisors) add(d);
-  }
-  // Only where a family has them, so that the identity of every other stays what it was.
-  for (const RopeSpec& r : ropes)
-    for (const auto& factors : {r.short_factors, r.long_factors})
-      for (const float f : factors) add(f);
-  if (embed_width != hidden) out += " embeddings", add(static_cast<double>(embed_width));
-  if (pre_norms != architecture->pre_norms.otherwise) out += " norms of sums";
-  if (!sum_norms() && !final_norm) out += " no last norm";
-  if (normed_residual) out += " normed residual";
-  if (norm != architecture->norm) out += " bare norms";
-  if (parallel) out += " parallel";
-  if (position != architecture->position) out += " other positions";
-  if (shared_norm != architecture->shared_norm) out += " other norms";
-  if (clip_qkv > 0) out += " clipped", add(clip_qkv);
-  if (residual_scale != 1) add(residual_scale);
-  if (architecture->multipliers) add(embedding_scale);
-  if (positions) add(static_cast<double>(positions));
-  if (latent.kv_rank)
-    for (const std::int64_t n : {latent.q_rank, latent.kv_rank, latent.plain, latent.rotary, value_dim})
-      add(static_cast<double>(n));
-  if (routing.experts) {
-    for (const std::int64_t n : {routing.experts, routing.chosen, routing.groups, routing.chosen_groups,
-                                 routing.intermediate, routing.shared_intermediate})
-      add(static_cast<double>(n));
-    add(routing.scale), add(routing.normalised);
-    if (routing.shared_score) out += " scored";
-    for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
-  }
-  if (relative.buckets) {
-    for (const std::int64_t n : {relative.buckets, relative.max_distance}) add(static_cast<double>(n));
-    add(logit_scale), add(static_cast<double>(start_token));
-    for (const StackSpec& k : stacks) add(k.first), add(k.layers);
-    for (const LayerSpec& l : layers) add(static_cast<double>(l.mlp));
-  }
-  return out;
 }
 
 std::vector<std::int64_t> ModelSpec::shape(Module m) const {

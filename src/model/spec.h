@@ -155,7 +155,7 @@ struct ModelSpec {
   std::string hf_name(Site site) const;
   std::vector<std::string> hf_names(Site site) const;  // all that it goes by, hf_name() first
   std::optional<Site> site_of(std::string_view module_path) const;
-  std::string fingerprint() const;  // every number that decides results, as text
+  std::string fingerprint() const;  // every number that decides results and no tensor tells, by name
 };
 
 // Throw Error(kUnsupported) for a family or option that is not computed exactly, kBadFile for missing or absurd values.

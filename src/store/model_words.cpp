@@ -97,6 +97,7 @@ class Expander {
     std::error_code ignored;
     if (!fs::is_directory(path, ignored)) return push({path, label, first_name(path)});
     hub::FindLimits limits;
+    limits.in_models = options_.recursive;
     if (!options_.recursive) limits.depth = 1, limits.tell_depth = false;
     const hub::FoundModels found = hub::find_models(path, limits);
     for (const std::string& problem : found.problems) out_.notes.push_back(problem);

@@ -44,6 +44,13 @@ TEST_F(FindModels, AModelsFolderIsThatModel) {
   EXPECT_THAT(found("run/adapter_config.json"), ElementsAre("run/adapter_config.json"));
 }
 
+TEST_F(FindModels, NamedAdaptersLieInTheDefaultsFolder) {
+  for (const char* at : {"run", "run/checkpoint-10", "run/style", "run/style/deeper", "run/logs"})
+    add(std::string(at) + (std::string(at) == "run/logs" ? "/events.txt" : "/adapter_config.json"), "{}");
+  EXPECT_THAT(found("run"), ElementsAre("run"));
+  EXPECT_THAT(found("run", {.in_models = true}), ElementsAre("run", "run/style"));
+}
+
 TEST_F(FindModels, NestedFoldersInOrder) {
   add("b/org/two/adapter_model.safetensors");
   add("a/adapter_config.json", "{}");

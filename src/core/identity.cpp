@@ -1,0 +1,22 @@
+#include "core/identity.h"
+
+#include <utility>
+
+#include "core/hash.h"
+#include "deltascape/error.h"
+
+namespace deltascape {
+
+void Identity::add(std::string name, std::string content) {
+  const auto [at, added] = parts_.try_emplace(std::move(name), std::move(content));
+  if (!added) throw Error(ErrorCode::kInternal, "two parts of one identity have the same name", {.field = at->first});
+}
+
+std::string Identity::text() const {
+  Hasher hasher;
+  hasher.update(std::string_view(kind_));
+  for (const auto& [name, content] : parts_) hasher.update(std::string_view(name)).update(std::string_view(content));
+  return "v2-" + hasher.hex();
+}
+
+}  // namespace deltascape
