@@ -63,6 +63,18 @@ function(deltascape_program)
   endif()
 endfunction()
 
+# What kind of test this is, for `ctest -L KIND`, and the seconds after which it hangs (some twenty times what it takes).
+#   unit    one room's own rules, seconds         parity  beside transformers, PEFT and tokenizers, or a training
+#   slow    the program as a whole, many runs     kill    killed in the middle         fuzz    short runs of the targets
+function(deltascape_kind test kind)
+  set(seconds_unit 600)
+  set(seconds_parity 3000)
+  set(seconds_slow 3600)
+  set(seconds_kill 1800)
+  set(seconds_fuzz 1800)
+  set_tests_properties(${test} PROPERTIES LABELS ${kind} TIMEOUT ${seconds_${kind}})
+endfunction()
+
 function(deltascape_tests)
   if(NOT BUILD_TESTING)
     return()
@@ -93,6 +105,11 @@ function(deltascape_tests)
       endif()
     endif()
     add_test(NAME ${room} COMMAND ${room}_test)
+    if(room MATCHES "^(text|engine|embed|train|study)$")
+      deltascape_kind(${room} parity)
+    else()
+      deltascape_kind(${room} unit)
+    endif()
     set_tests_properties(${room} PROPERTIES ENVIRONMENT
       "DELTASCAPE_SOURCE_DIR=${PROJECT_SOURCE_DIR};DELTASCAPE_BINARY_DIR=${PROJECT_BINARY_DIR};DELTASCAPE_COVERAGE=${PROJECT_BINARY_DIR}/coverage;DELTASCAPE_GOLDENS=${PROJECT_BINARY_DIR}/goldens;OMP_WAIT_POLICY=passive;HF_HUB_OFFLINE=1")
   endforeach()
