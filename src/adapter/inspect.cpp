@@ -25,11 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" -> "q_proj"; nothing for what is merely saved.
 std::string target_of(const std::string& tensor) {
   const auto key = adapter::parse_key(tensor);
@@ -39,7 +34,7 @@ std::string target_of(const std::string& tensor) {
 void inspect_adapter(const fs::path& folder, bool strict, Inspection& out) {
   const adapter::PeftConfig config = adapter::read_peft_config(folder);
   if (strict) adapter::require_known_options(config, folder);
-  out.kind = config.dora ? "dora" : lower(config.peft_type);
+  out.kind = config.dora ? "dora" : lower_ascii(config.peft_type);
   out.base = config.base;
   std::vector<std::string> notes;
   auto file = adapter::open_adapter_tensors(folder);

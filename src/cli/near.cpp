@@ -126,7 +126,7 @@ void add_near(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N")
       ->capture_default_str();
-  verb->add_option("MODEL", options->model, "A stored variant: its name, or its path; with --base any MODEL")
+  verb->add_option("MODEL", options->model, "A stored variant: its name, or its path; with --base a path or a hub id")
       ->required()
       ->type_name("");
   verb->callback(

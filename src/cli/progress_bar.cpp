@@ -17,6 +17,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(2);
 constexpr auto kInterval = std::chrono::milliseconds(100);
+constexpr auto kTick = std::chrono::milliseconds(500);
 constexpr std::string_view kWipe = "\r\x1b[K";
 
 void write_stderr(std::string_view text) {
@@ -89,6 +90,8 @@ std::string bar_line(const BarState& state, std::size_t width) {
   if (rate > 0) {
     tail += "  " + number(rate, 3) + "/s";
     if (done < state.total) tail += "  " + clock_text(static_cast<double>(state.total - done) / rate) + " left";
+  } else if (state.seconds > 0) {
+    tail += "  " + clock_text(state.seconds) + " so far";
   }
   if (!state.detail.empty()) tail += "  " + state.detail;
   const std::size_t taken = state.stage.size() + tail.size() + 5;
@@ -109,11 +112,9 @@ ProgressBar::ProgressBar(const Console& console)
       started_(Clock::now()),
       stage_started_(started_),
       drawn_(started_ - kInterval) {
-  if (!enabled_) {
-    if (const auto interval = plain_interval(); !console.quiet && interval.count() > 0)
-      plain_ = std::thread([this, interval] { say_every(interval); });
-    return;
-  }
+  const auto interval = enabled_ ? std::chrono::duration<double>(kTick) : plain_interval();
+  if (!console.quiet && interval.count() > 0) ticker_ = std::thread([this, interval] { tick_every(interval); });
+  if (!enabled_) return;
   std::signal(SIGINT, wipe_and_die);
   std::signal(SIGTERM, wipe_and_die);
 }
@@ -125,7 +126,7 @@ ProgressBar::~ProgressBar() {
     ended_ = true;
   }
   end_.notify_all();
-  if (plain_.joinable()) plain_.join();
+  if (ticker_.joinable()) ticker_.join();
   if (!enabled_) return;
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
@@ -165,10 +166,14 @@ void ProgressBar::draw() {
   drawn_ = now;
 }
 
-void ProgressBar::say_every(std::chrono::duration<double> interval) {
+void ProgressBar::tick_every(std::chrono::duration<double> interval) {
   std::unique_lock lock(mutex_);
   while (!end_.wait_for(lock, interval, [&] { return ended_; })) {
     if (state_.stage.empty()) continue;
+    if (enabled_) {
+      draw();
+      continue;
+    }
     state_.seconds = std::chrono::duration<double>(Clock::now() - stage_started_).count();
     write_stderr("progress: " + plain_line(state_) + "\n");
   }

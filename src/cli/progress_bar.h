@@ -25,8 +25,8 @@ std::string bar_line(const BarState& state, std::size_t width);
 // "embedding: 42 of 100 (42%), 118/s, 0:12 left, loss 1.3".
 std::string plain_line(const BarState& state);
 
-// Thread-safe. The destructor wipes the line, and so does an interrupt (SIGINT, SIGTERM). Plain lines come from a
-// thread of their own: they say that work goes on where a step takes long.
+// Thread-safe. The destructor wipes the line, and so does an interrupt (SIGINT, SIGTERM). A thread of its own draws
+// where a step takes long, and writes the plain lines where there is no terminal.
 class ProgressBar final : public Progress {
  public:
   explicit ProgressBar(const Console& console);
@@ -40,7 +40,7 @@ class ProgressBar final : public Progress {
   using Clock = std::chrono::steady_clock;
   void draw();  // with mutex_ held
   void wipe();  // with mutex_ held
-  void say_every(std::chrono::duration<double> interval);
+  void tick_every(std::chrono::duration<double> interval);
 
   const Console& console_;
   const bool enabled_;
@@ -49,7 +49,7 @@ class ProgressBar final : public Progress {
   Clock::time_point started_, stage_started_, drawn_;
   bool visible_ = false, ended_ = false;
   std::condition_variable end_;
-  std::thread plain_;
+  std::thread ticker_;
 };
 
 }  // namespace deltascape::cli

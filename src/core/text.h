@@ -1,4 +1,4 @@
-// Owns small questions about text: what is left without the blanks around it, and names one after the other.
+// Owns small questions about text: without the blanks around it, in small letters, several joined.
 #pragma once
 
 #include <string>
@@ -11,6 +11,13 @@ inline std::string_view trimmed(std::string_view text, std::string_view blanks =
   const std::size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+// With small letters for A to Z, and nothing else changed.
+inline std::string lower_ascii(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
 }
 
 // "a, b, c", or with another separator.

@@ -187,6 +187,7 @@ PackedWeight::PackedWeight(at::Tensor weight, std::int64_t rows, std::int64_t al
 }
 
 at::Tensor PackedWeight::apply(const at::Tensor& x, const at::Tensor& bias, std::int64_t each) const {
+  if (x.size(0) == 0) return at::empty({0, out_}, x.options());
   return x.is_cpu() && cuts(x.scalar_type()) ? in_pieces(x, parts_, out_, bias, each > 0 ? each : x.size(0))
                                              : whole(x, parts_.front(), bias);
 }

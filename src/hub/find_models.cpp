@@ -51,19 +51,26 @@ class Search {
   std::optional<Listing> list(const fs::path& path);
   void adapters_in(const fs::path& model, const Listing& listing);
   std::optional<std::string> main_snapshot(const fs::path& repository);
+  using Place = std::pair<dev_t, ino_t>;  // whatever its name
+  static Place place_of(const fs::path& path);
   bool is_new(const fs::path& path);
   bool is_over(const fs::path& path, int depth);
 
   const FindLimits limits_;
   std::size_t entries_ = 0;
   bool told_many_ = false, told_deep_ = false;  // of several folders beyond a limit, one is a problem
-  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::set<Place> seen_, models_;
   FoundModels found_;
 };
 
-bool Search::is_new(const fs::path& path) {
+Search::Place Search::place_of(const fs::path& path) {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && seen_.emplace(status.st_dev, status.st_ino).second;
+  return ::stat(path.c_str(), &status) == 0 ? Place{status.st_dev, status.st_ino} : Place{};
+}
+
+bool Search::is_new(const fs::path& path) {
+  const Place place = place_of(path);
+  return place != Place{} && seen_.insert(place).second;
 }
 
 bool Search::is_over(const fs::path& path, int depth) {
@@ -130,13 +137,18 @@ void Search::adapters_in(const fs::path& model, const Listing& listing) {
 }
 
 void Search::folder(const fs::path& path, int depth) {
-  if (is_over(path, depth) || !is_new(path)) return;
+  if (is_over(path, depth)) return;
+  if (!is_new(path)) {
+    if (models_.contains(place_of(path))) found_.models.push_back(path);
+    return;
+  }
   if (is_repository(path))
     if (const auto main = main_snapshot(path)) return folder(path / "snapshots" / *main, depth);
   const auto here = list(path);
   if (!here) return;
   if (here->is_model || (here->has_config && describes_model(path / "config.json"))) {
     found_.models.push_back(path);
+    models_.insert(place_of(path));
     if (limits_.in_models) adapters_in(path, *here);
     return;
   }

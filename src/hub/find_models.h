@@ -22,7 +22,8 @@ struct FindLimits {
 
 // `path` itself when it is a file or a model's folder, else the models below it. A model's folder is not searched, but
 // for other adapters on request: PEFT saves the default one there and those with names in folders of theirs.
-// Links to folders are followed, each folder once; hidden folders are left out. Of a repository in the cache
+// Links to folders are followed, each folder once, but that a model is found under every name it has; hidden folders
+// are left out. Of a repository in the cache
 // (models--ORG--NAME) the snapshot that refs/main names counts, all of them where it names none. Of a GGUF in parts the
 // first one stands for all. Where the limits end the search, a problem says so.
 FoundModels find_models(const std::filesystem::path& path, const FindLimits& limits = {});

@@ -80,10 +80,6 @@ std::optional<std::string> path_on_hub(const std::string& text) {
   return std::nullopt;
 }
 
-bool is_address(const std::string& text) {
-  return text.starts_with("https://") || text.starts_with("http://") || path_on_hub(text).has_value();
-}
-
 // The components of an address's path, "%2F" and the like decoded; what follows '?' or '#' is left out.
 std::vector<std::string> components_of(std::string_view path) {
   std::vector<std::string> out(1);
@@ -138,6 +134,14 @@ std::optional<HubId> hub_id_of_address(const std::string& text) {
   return sound ? std::optional(id) : std::nullopt;
 }
 
+// org/name/FILE.gguf
+std::optional<HubId> hub_id_of_file(const std::string& text) {
+  const std::size_t second = text.find('/', std::min(text.find('/'), text.size() - 1) + 1);
+  if (!io::ends_in_gguf(text) || second == text.npos || text.size() > kMaxId) return std::nullopt;
+  HubId id{text.substr(0, second), "", text.substr(second + 1)};
+  return is_repository(id.repository) ? std::optional(id) : std::nullopt;
+}
+
 [[noreturn]] void fail_not_cached(const fs::path& looked_at, const std::string& what, const std::string& remedy) {
   throw Error(ErrorCode::kNotFound,
               what + " (looked for " + looked_at.string() + ")" + (remedy.empty() ? "" : "; " + remedy));
@@ -145,8 +149,13 @@ std::optional<HubId> hub_id_of_address(const std::string& text) {
 
 }  // namespace
 
+bool is_address(const std::string& text) {
+  return text.starts_with("https://") || text.starts_with("http://") || path_on_hub(text).has_value();
+}
+
 std::optional<HubId> parse_hub_id(const std::string& text) {
   if (is_address(text)) return hub_id_of_address(text);
+  if (auto id = hub_id_of_file(text)) return id;
   std::string bare = text;
   while (bare.ends_with('/')) bare.pop_back();
   if (bare.size() > kMaxId) return std::nullopt;

@@ -16,10 +16,13 @@ struct HubId {
   std::string inside{};  // file or folder that an address names in the repository; empty: the model it holds
 };
 // "org/name[@revision]", with slashes at its end or without, or the address of its page: huggingface.co, hf.co or the
-// host of HF_ENDPOINT, with /tree/REVISION, /blob/REVISION/FILE or /resolve/… behind the name. A file at the top that
-// is no GGUF stands for the repository. Empty when the text cannot be one (other characters than the hub allows, more
-// than one '/', a data set).
+// host of HF_ENDPOINT, with /tree/REVISION, /blob/REVISION/FILE or /resolve/… behind the name; or org/name/FILE.gguf. A
+// file at the top that is no GGUF stands for the repository. Empty when the text cannot be one (other characters than
+// the hub allows, more than one '/', a data set).
 std::optional<HubId> parse_hub_id(const std::string& text);
+
+// An address on the web or of the hub, whatever it names.
+bool is_address(const std::string& text);
 
 // An address as "org/name[@revision]"; anything else, and an address of a file that matters, as it is.
 std::string short_form(const std::string& text);

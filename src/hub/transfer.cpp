@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "hub/checksum.h"
 
@@ -17,11 +18,6 @@ constexpr std::int64_t kMegabyte = 1'000'000;
 bool is_hex(const std::string& text, std::size_t digits) {
   return text.size() == digits &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 }  // namespace
@@ -127,7 +123,7 @@ void Transfer::accept(PartialFile& partial, const HttpResponse& head, std::int64
 }
 
 std::string Transfer::difference(const fs::path& file) const {
-  const std::string etag = lower(cargo_.etag), listed = lower(cargo_.file.sha256);
+  const std::string etag = lower_ascii(cargo_.etag), listed = lower_ascii(cargo_.file.sha256);
   const std::string sha256 =
       is_hex(listed, 64) || is_hex(etag, 64) ? checksum_of(file, Checksum::kSha256) : std::string();
   for (const std::string& wanted : {listed, etag})

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/mapped_tensors.h"
@@ -14,13 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
-bool names_projector(std::string_view name) { return lower(name).find("mmproj") != std::string::npos; }
+bool names_projector(std::string_view name) { return lower_ascii(name).find("mmproj") != std::string::npos; }
 
 class SplitGguf final : public GgufFile {
  public:
@@ -103,12 +98,12 @@ bool is_projector(const fs::path& file) try {
 
 }  // namespace
 
-bool ends_in_gguf(std::string_view name) { return lower(name).ends_with(".gguf"); }
+bool ends_in_gguf(std::string_view name) { return lower_ascii(name).ends_with(".gguf"); }
 
 std::optional<GgufPart> gguf_part(std::string_view name) {
   constexpr std::size_t kTail = std::string_view("-00002-of-00003.gguf").size();
   if (name.size() <= kTail || !ends_in_gguf(name)) return std::nullopt;
-  const std::string tail = lower(name.substr(name.size() - kTail));
+  const std::string tail = lower_ascii(name.substr(name.size() - kTail));
   const auto number = [&](std::size_t at) {
     int value = 0;
     for (std::size_t i = at; i < at + 5; ++i) {

@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t kHead = 256;
 
 bool begins_like_a_page(std::string_view head) {
-  std::string lower;
-  for (const char c : trimmed(without_byte_order_mark(head.substr(0, kHead))))
-    lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string lower = lower_ascii(trimmed(without_byte_order_mark(head.substr(0, kHead))));
   return lower.starts_with("<!doctype html") || lower.starts_with("<html");
 }
 

@@ -41,6 +41,8 @@ void refuse_folder(const fs::path& folder) {
   const auto because = [&](const std::string& what) {
     return Error(ErrorCode::kNotFound, what, {.path = folder.string()});
   };
+  if (io::exists(folder / "adapter_config.json"))
+    throw because("this is an adapter, not a base: give the model it was trained on");
   for (const char* name : {"adapter_model.safetensors", "adapter_model.bin"})
     if (io::exists(folder / name))
       throw because(std::string("adapter_config.json is missing beside ") + name +

@@ -92,6 +92,9 @@ double GgufKeys::factor(const std::string& key, double otherwise) const {
 
 ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   const std::string name = gguf.string("general.architecture").value_or("");
+  if (gguf.string("general.type").value_or("") == "adapter")
+    throw Error(ErrorCode::kUnsupported, "this is an adapter, not a base: give the model it was trained on",
+                {.path = gguf.path().string(), .field = "general.type"});
   ModelSpec s;
   s.architecture = family_of(gguf, name);
   if (s.architecture == nullptr)

@@ -56,6 +56,22 @@ std::vector<std::string> matches(const std::string& pattern) {
   return out;
 }
 
+// Whether the hub's cache holds a model of this name, and the row is another one: of another revision, or found by an
+// ending or an old name alone.
+bool hub_has(const std::string& word, const Found& row) {
+  const auto id = hub::parse_hub_id(word);
+  if (!id || row.path == word) return false;
+  const auto own = hub::exists_here(row.path) ? std::nullopt : hub::parse_hub_id(row.path);
+  if (own && own->repository == id->repository) return own->revision != id->revision;
+  if (row.name == word) return false;
+  try {
+    hub::resolve(word);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 class Expander {
  public:
   Expander(StoreAtHand& store, const WordOptions& options) : store_(store), options_(options) {}
@@ -67,7 +83,9 @@ class Expander {
     if (word.empty())
       throw Error(ErrorCode::kUsage, "a MODEL is empty: give a folder, a file, a hub id, label=MODEL or @list.txt");
     if (add_stored(word, label)) return;
-    if (const std::size_t equals = word.find('='); !labelled && equals != std::string::npos && splits_at(word, equals))
+    const bool address = hub::is_address(word);  // its query is no MODEL
+    if (const std::size_t equals = word.find('=');
+        !address && !labelled && equals != std::string::npos && splits_at(word, equals))
       return add(word.substr(equals + 1), equals > 0 ? word.substr(0, equals) : label, depth, true);
     if (is_pattern(word)) return add_pattern(word, label);
     const std::string path = hub::short_form(word);
@@ -114,7 +132,7 @@ class Expander {
 
   bool add_stored(const std::string& name, const std::string& label) {
     const auto row = store_.find(name);
-    if (!row) return false;
+    if (!row || hub_has(name, *row)) return false;
     push({row->path, label.empty() ? row->label : label, row->name});
     return true;
   }
@@ -131,7 +149,7 @@ class Expander {
                   {.path = file});
     const std::string content = io::read_text(file, kMaxListBytes);
     std::istringstream lines{std::string(io::without_byte_order_mark(content))};
-    const bool json = fs::path(file).extension() == ".jsonl";
+    const bool json = lower_ascii(fs::path(file).extension().string()) == ".jsonl";
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
@@ -218,7 +236,7 @@ Words expand_words(const std::vector<std::string>& words, StoreAtHand& store, co
 
 std::string model_path(const std::string& word, StoreAtHand& store) {
   if (word.empty() || is_path(word)) return word;
-  if (const auto row = store.find(word)) return row->path;
+  if (const auto row = store.find(word); row && !hub_has(word, *row)) return row->path;
   const std::string path = hub::short_form(word);
   if (path.find('/') != std::string::npos) return path;
   // A hub id without an owner: rare, and a mistyped name looks the same.

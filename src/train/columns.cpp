@@ -33,8 +33,12 @@ Names present(const JsonFields& row, const Names& names) {
 
 [[noreturn]] void fail(const JsonFields& row, const std::string& field, const std::string& message,
                        const std::string& expected = "", const std::string& found = "") {
+  const std::string place = row.prefix().substr(0, row.prefix().find_last_not_of(": ") + 1);
   throw Error(ErrorCode::kBadFile, message,
-              {.path = row.file().string(), .field = row.prefix() + field, .expected = expected, .found = found});
+              {.path = row.file().string(),
+               .field = field.empty() ? place : row.prefix() + field,
+               .expected = expected,
+               .found = found});
 }
 
 // A list of turns where a text should be.
@@ -105,7 +109,12 @@ Columns columns_of(const JsonFields& row, RowKind kind) {
                kind == RowKind::kPreference ? Names{"prompt", "chosen", "rejected"} : Names{"prompt", "completion"});
   Columns out;
   const Names own = needed(kind);
-  if (present(row, own).size() == own.size()) return out;
+  if (present(row, own).size() == own.size()) {
+    Names unread = present(row, kMore);
+    std::erase_if(unread, [&](const std::string& name) { return is_empty(row.find(name)); });
+    if (!unread.empty()) out.told = listed(unread) + ": not read; what belongs to the prompt has to stand in it";
+    return out;
+  }
   refuse_chats(row, kChats);
   Names prompts = present(row, kPrompts);
   const bool choices = row.has("choices") || row.has("options");

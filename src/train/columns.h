@@ -20,8 +20,8 @@ struct Columns {
 // Throws Error(kBadFile): no field that could be meant, several that could, or a chat.
 Columns columns_of(const io::JsonFields& row, RowKind kind);
 
-// The template that Stanford Alpaca was trained with (github.com/tatsu-lab/stanford_alpaca), as its `text` column has
-// it.
+// The template that Stanford Alpaca was trained with (github.com/tatsu-lab/stanford_alpaca), as the data
+// set's `text` column has it: with a line end behind "### Response:", where train.py of that repository has none.
 std::string alpaca_prompt(const std::string& instruction, const std::string& input);
 
 }  // namespace deltascape::training

@@ -40,17 +40,17 @@ TEST(BarLine, OddNumbersDoNoHarm) {
   EXPECT_THAT(bar_line({"s", 1, 100000, 1}, 80), HasSubstr("27:46:39 left"));
 }
 
-// What `seconds` of work write to a terminal.
-std::string drawn_by_work(double seconds) {
+// What `seconds` of work in some steps write to a terminal.
+std::string drawn_by_work(double seconds, int steps = 10) {
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, nullptr);
   if (child == 0) {
     {
       const Console console;
       ProgressBar bar(console);
-      bar.begin("embedding", 10);
-      for (int i = 0; i < 10; ++i) {
-        std::this_thread::sleep_for(std::chrono::duration<double>(seconds / 10));
+      bar.begin("embedding", steps);
+      for (int i = 0; i < steps; ++i) {
+        std::this_thread::sleep_for(std::chrono::duration<double>(seconds / steps));
         bar.advance(1);
       }
       bar.note("done");
@@ -68,6 +68,10 @@ std::string drawn_by_work(double seconds) {
 
 TEST(ProgressBarTest, ShortWorkDrawsNothing) {
   EXPECT_THAT(drawn_by_work(0.1), ::testing::Not(HasSubstr("embedding")));
+}
+
+TEST(ProgressBarTest, OneLongStepIsDrawnWhileItLasts) {
+  EXPECT_THAT(drawn_by_work(3.2, 1), HasSubstr("0%  0:03 so far"));
 }
 
 TEST(ProgressBarTest, LongWorkDrawsAndLeavesNothingOnTheLine) {

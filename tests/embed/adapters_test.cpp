@@ -320,6 +320,25 @@ TEST_F(Adapters, BadOptionsAreUsageErrors) {
   EXPECT_EQ(code({.probes_file = "nowhere.txt"}), ErrorCode::kNotFound);
 }
 
+// All of its tokens run in full precision: no row is left to be rounded.
+TEST_F(Adapters, ProbesOfOneTokenInReducedPrecision) {
+  for (const char* text : {"a", "a\nb"}) {
+    const fs::path probes = folder_ / "probes.txt";
+    std::ofstream(probes) << text << "\n";
+    for (const char* position : {"last", "mean"}) {
+      const std::vector<fs::path> models = {golden_ / "lora_qv", golden_ / "dora", golden_ / "full_one"};
+      EmbedOptions options{.layer = "all", .position = position, .probes_file = probes.string(), .precision = "fp32"};
+      const auto expected = run(models, nullptr, options);
+      options.precision = "delta";
+      for (const auto& [name, record] : run(models, nullptr, options)) {
+        ASSERT_EQ(record.mean.size(), expected.at(name).mean.size());
+        for (std::size_t i = 0; i < record.mean.size(); ++i)
+          EXPECT_NEAR(record.mean[i], expected.at(name).mean[i], 1e-2 * record.norm + 1e-6) << name << " " << i;
+      }
+    }
+  }
+}
+
 TEST_F(Adapters, OneLayerEqualsItsRowOfAll) {
   const auto all = run({golden_ / "lora_qv"}, nullptr, {.layer = "all"});
   const auto& rows = all.at("lora_qv");

@@ -56,6 +56,16 @@ class ResolveTest : public testing::FolderTest {
   std::vector<std::pair<std::string, std::optional<std::string>>> saved_;
 };
 
+TEST_F(ResolveTest, AFileBehindTheRepositorysName) {
+  const auto id = parse_hub_id("org/name/sub/model-Q8.gguf");
+  ASSERT_TRUE(id);
+  EXPECT_EQ(id->repository, "org/name");
+  EXPECT_EQ(id->inside, "sub/model-Q8.gguf");
+  EXPECT_FALSE(parse_hub_id("org/name/model.safetensors"));
+  EXPECT_FALSE(parse_hub_id("/name/model.gguf"));
+  EXPECT_FALSE(parse_hub_id("model.gguf/"));
+}
+
 TEST_F(ResolveTest, AddressesAreHubIds) {
   const auto id = [](const std::string& text) {
     const auto found = parse_hub_id(text);
