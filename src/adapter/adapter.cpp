@@ -227,7 +227,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
                     : config_.gguf ? model::gguf_site_of(*base.spec().architecture, key->module_path)
                                    : base.spec().site_of(key->module_path);
   if (!key || !belongs(config_, key->role))
-    throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not computed here",
+    throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not supported",
                 {.path = file_->path().string(), .field = t.name});
   // A tied head has operators of its own beside the table that it shares.
   const bool tied_head =
@@ -244,7 +244,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     if (const auto prefix = site ? std::nullopt : model::unknown_prefix(key->module_path))
       throw Error(
           ErrorCode::kMismatch,
-          "the module's name begins with '" + *prefix + "', which is no known part of a model: rename the tensor",
+          "the module's name begins with '" + *prefix + "', which is not a known part of a model: rename the tensor",
           {.path = file_->path().string(), .field = t.name});
     throw Error(ErrorCode::kMismatch, "the base has no such module: is this adapter for another base?",
                 {.path = file_->path().string(),
@@ -410,7 +410,7 @@ std::vector<Site> Adapter::lora_sites() const {
       const auto role = static_cast<Role>(i);
       const bool pair = role == Role::kA || role == Role::kB || role == Role::kEmbedA || role == Role::kEmbedB;
       const io::TensorInfo* t = parts[role];
-      if (t != nullptr && !pair && !(copy && t == own)) refuse("a part that is no pair of LoRA", t->name);
+      if (t != nullptr && !pair && !(copy && t == own)) refuse("a part that is not a LoRA pair", t->name);
     }
     out.push_back(site);
   }

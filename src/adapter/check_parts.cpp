@@ -132,7 +132,7 @@ void Checker::lora() const {
   }
   const model::Architecture& family = *c_.spec.architecture;
   if (c_.config.gguf && site_.module == Module::kQkv && family.qkv != model::QkvLayout::kBlocks)
-    fail(ErrorCode::kUnsupported, "llama.cpp's order of this family's fused q, k and v is not computed", a);
+    fail(ErrorCode::kUnsupported, "llama.cpp's order of this family's fused q, k and v is not supported", a);
   expect(Role::kA, {r, weight_[1]});
   expect(Role::kB, {weight_[0], r});
   expect(Role::kE, {r, 1});
@@ -152,7 +152,7 @@ void Checker::lora() const {
 void Checker::embedding() const {
   together({Role::kEmbedA, Role::kEmbedB});
   if (has(Role::kEmbedA) && has(Role::kTokens))
-    fail(ErrorCode::kUnsupported, "LoRA and trained rows on one embedding are not computed", *p_[Role::kEmbedA]);
+    fail(ErrorCode::kUnsupported, "LoRA and trained rows on one embedding are not supported", *p_[Role::kEmbedA]);
   const io::TensorInfo* own = p_[Role::kWeight];
   const std::int64_t rows = own != nullptr && own->shape.size() == 2 ? own->shape[0] : weight_[0];
   if (has(Role::kEmbedA)) {
@@ -245,7 +245,7 @@ void Checker::run() const {
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
     if (model::is_table(site_.module))
-      fail(ErrorCode::kUnsupported, "not computed on the token embedding and other tables", *t);
+      fail(ErrorCode::kUnsupported, "not supported on the token embedding and other tables", *t);
     if (model::of_expert(site_.module) &&
         (c_.config.peft_type != "LORA" || c_.config.dora || c_.config.start != Start::kPlain || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);

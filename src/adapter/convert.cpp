@@ -53,7 +53,7 @@ Converted convert(const ConvertOptions& options, Progress& progress) {
   const std::optional<io::DType> dtype = dtype_named(options.dtype);
   const fs::path in = adapter::fetch_model(options.in, progress);
   if (!adapter::holds_adapter(in))
-    throw Error(ErrorCode::kUsage, "this is no adapter: a folder with adapter_config.json or a GGUF adapter is one",
+    throw Error(ErrorCode::kUsage, "not an adapter: a folder with adapter_config.json or a GGUF adapter is one",
                 {.path = options.in});
   const adapter::PeftConfig config = adapter::read_peft_config(in);
   Converted out;

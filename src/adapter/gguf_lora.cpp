@@ -39,9 +39,9 @@ PeftConfig read_gguf_config(const io::GgufFile& file) {
   if (!std::isfinite(out.alpha))
     throw Error(ErrorCode::kBadFile, "no number", {.path = file.path().string(), .field = "adapter.lora.alpha"});
   const std::string type = file.string("adapter.type").value_or("");
-  if (type != "lora") out.refusal = "GGUF adapters of type " + (type.empty() ? "none" : type) + " are not computed";
+  if (type != "lora") out.refusal = "GGUF adapters of type " + (type.empty() ? "none" : type) + " are not supported";
   else if (file.metadata().contains("adapter.alora.invocation_tokens"))
-    out.refusal = "aLoRA (adapter.alora.invocation_tokens), which begins in the middle of a text, is not computed";
+    out.refusal = "aLoRA (adapter.alora.invocation_tokens), which begins in the middle of a text, is not supported";
   return out;
 }
 

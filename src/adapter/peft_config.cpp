@@ -33,8 +33,8 @@ std::string refusal_of_start(const JsonFields& c, const std::string& type, bool 
   if (kind.starts_with("pissa_niter_"))
     return "init_lora_weights " + kind + " takes a random part of the base's weights, which cannot be recomputed";
   if (type != "LORA" || (kind != "pissa" && kind != "olora"))
-    return "init_lora_weights " + kind + " changes the base's weights, which is not recomputed here";
-  return dora ? "DoRA with init_lora_weights " + kind + " is not computed" : "";
+    return "init_lora_weights " + kind + " changes the base's weights, which cannot be undone";
+  return dora ? "DoRA with init_lora_weights " + kind + " is not supported" : "";
 }
 
 std::string refusal_of(const JsonFields& c, const std::string& name) {
@@ -44,11 +44,11 @@ std::string refusal_of(const JsonFields& c, const std::string& name) {
       return "the option " + key + " is not supported";
   if (name == "LORA" || name == "ADALORA") return refusal_of_start(c, name, c.boolean("use_dora").value_or(false));
   if (c.integer("num_transformer_submodules").value_or(1) != 1)
-    return "virtual tokens for an encoder and a decoder are not computed";
+    return "virtual tokens for an encoder and a decoder are not supported";
   if (name == "VERA" && !c.boolean("save_projection").value_or(true))
-    return "VeRA without its projections (save_projection false) is not computed";
+    return "VeRA without its projections (save_projection false) is not supported";
   if (const Json* start = c.find("init_weights"); name == "MISS" && start && start->is_string())
-    return "MiSS with init_weights " + start->get<std::string>() + " is not computed";
+    return "MiSS with init_weights " + start->get<std::string>() + " is not supported";
   return "";
 }
 
@@ -65,7 +65,7 @@ std::vector<std::pair<ModulePattern, T>> pattern(const JsonFields& c, const nloh
     try {
       out.emplace_back(ModulePattern(name), value.template get<T>());
     } catch (const Error&) {
-      throw Error(ErrorCode::kBadFile, "a key is no regular expression",
+      throw Error(ErrorCode::kBadFile, "a key is not a regular expression",
                   {.path = c.file().string(), .field = key, .found = one_line(name, 80)});
     }
   }

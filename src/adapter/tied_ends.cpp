@@ -43,8 +43,7 @@ void Adapter::tie_ends() {
                                 : has(head, Role::kA) && !base_->spec().tied_head     ? head->second[Role::kA]
                                                                                       : nullptr;
   if (rows_tied_ && other != nullptr)
-    throw Error(ErrorCode::kUnsupported,
-                "a head that takes the token embedding's rows and has this too is not computed",
+    throw Error(ErrorCode::kUnsupported, "not supported on a head that shares the token embedding's rows",
                 {.path = file_->path().string(), .field = other->name});
   if (rows_tied_ || head_rows == nullptr) head->second[Role::kTokens] = nullptr;  // nobody reads them
 }

@@ -23,7 +23,7 @@ VirtualTokens virtual_tokens(const PeftConfig& config, const io::TensorFile& fil
     throw Error(ErrorCode::kUnsupported, what, {.path = file.path().string(), .field = t.name});
   };
   if (spec.architecture->stacks != model::StackKind::kDecoder)
-    unsupported("virtual tokens are computed for decoders alone");
+    unsupported("virtual tokens are supported for decoders only");
   const std::int64_t count = config.virtual_tokens;
   if (config.peft_type != "PREFIX_TUNING") {
     expect_shape(file, t, {count, spec.embed_width});

@@ -10,7 +10,7 @@ void add_memory(CLI::App& verb, std::size_t& bytes, const std::string& help) {
 }
 
 void add_threads(CLI::App& verb, int& threads) {
-  verb.add_option("--threads", threads, "Left out: all cores this process may use")
+  verb.add_option("--threads", threads, "Number of threads; default: all cores this process may use")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
 }
@@ -22,7 +22,7 @@ void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const s
 }
 
 CLI::Option* add_store_at_hand(CLI::App& verb, std::string& file) {
-  return verb.add_option("--store", file, "Where a MODEL that is no path is looked up by its name, if it is there")
+  return verb.add_option("--store", file, "Where a MODEL that is not a path is looked up by its name, if it is there")
       ->type_name("F.db")
       ->capture_default_str();
 }

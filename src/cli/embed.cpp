@@ -89,12 +89,12 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
       ->type_name("LAYER")
       ->capture_default_str();
   verb.add_option("--position", o.position,
-                  "Token that is read: last, mean or weighted; of an encoder-decoder: the decoder's first")
+                  "Tokens to read: last, mean or weighted; of an encoder-decoder always the decoder's first")
       ->check(CLI::IsMember({"last", "mean", "weighted"}))
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--probes", o.probes_file,
-                  "Prompts: .json (a list of texts), .jsonl with {\"text\"} or .txt; left out: the paper's five")
+                  "Probe prompts: .json (a list of texts), .jsonl with {\"text\"} or .txt; left out: the paper's five")
       ->type_name("F");
 }
 

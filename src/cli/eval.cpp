@@ -139,16 +139,17 @@ void add_what(CLI::App& verb, EvalVerb& v) {
       ->required()
       ->check(CLI::IsMember({"exact", "choice", "loss"}))
       ->type_name("NAME");
-  verb.add_option("--match", o.match, "How exact compares: text (but for space around it), contains or last-number")
+  verb.add_option("--match", o.match,
+                  "How --metric exact compares: text (ignoring surrounding space), contains or last-number")
       ->check(CLI::IsMember({"text", "contains", "last-number"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--tokens", o.tokens, "The longest answer")
+  verb.add_option("--tokens", o.tokens, "Maximum length of a generated answer")
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str();
-  verb.add_option("--stop", o.stops, "An answer ends before this text; may be given again")->type_name("TEXT");
-  verb.add_option("--limit", o.limit, "The first so many examples; left out: all")
+  verb.add_option("--stop", o.stops, "Stop generation before this text; repeatable")->type_name("TEXT");
+  verb.add_option("--limit", o.limit, "Use only the first N examples; default: all")
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("N");
   verb.add_option("--predictions", v.predictions, "Write what each model made of each example")->type_name("F.jsonl");
@@ -156,7 +157,7 @@ void add_what(CLI::App& verb, EvalVerb& v) {
 
 void add_how(CLI::App& verb, EvalVerb& v) {
   EvaluateOptions& o = v.options;
-  verb.add_option("--batch", o.batch, "Examples a pass, where memory allows")
+  verb.add_option("--batch", o.batch, "Examples per forward pass, where memory allows")
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str();

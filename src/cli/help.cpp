@@ -15,7 +15,7 @@ std::string unknown_verb(const CLI::App& app, const std::string& typed) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
     verbs.push_back(verb->get_name());
   const std::string meant = closest(typed, verbs);
-  return "'" + typed + "' is no verb or option" + (meant.empty() ? "" : "; did you mean " + meant + "?") +
+  return "unknown command or option '" + typed + "'" + (meant.empty() ? "" : "; did you mean " + meant + "?") +
          " (see deltascape " + (meant.empty() ? "" : meant + " ") + "--help)";
 }
 

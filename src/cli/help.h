@@ -6,7 +6,7 @@
 
 namespace deltascape::cli {
 
-// "'emebd' is no verb or option; did you mean embed? (see deltascape embed --help)".
+// "unknown command or option 'emebd'; did you mean embed? (see deltascape embed --help)".
 std::string unknown_verb(const CLI::App& app, const std::string& typed);
 
 }  // namespace deltascape::cli

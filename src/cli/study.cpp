@@ -87,7 +87,7 @@ void add_study(CLI::App& app, Session& session) {
   verb->add_option("FILE", options->file, "JSON: base, out, domains, splits, training … (docs/tasks.md)")
       ->required()
       ->type_name("");
-  verb->add_option("--base", options->base, "In place of the file's base")->type_name("BASE");
+  verb->add_option("--base", options->base, "Overrides the base named in the file")->type_name("BASE");
   verb->add_option("--out", options->out, "In place of the file's out")->type_name("DIR");
   add_memory(*verb, options->memory);
   add_threads(*verb, options->threads);

@@ -56,76 +56,93 @@ void add_what(CLI::App& verb, TrainOptions& o) {
                   "{\"prompt\",\"chosen\",\"rejected\"}")
       ->required()
       ->type_name("F.jsonl");
-  verb.add_option("--out", o.out, "A directory that is not there yet")->required()->type_name("DIR");
-  verb.add_option("--method", o.method, "What is trained: lora, ia3, prefix or full")
+  verb.add_option("--out", o.out, "Output directory; it must not exist yet")->required()->type_name("DIR");
+  verb.add_option("--method", o.method, "What to train: lora, ia3, prefix or full")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--loss", o.loss, "sft: completions alone count; dpo: chosen against rejected")
+  verb.add_option("--loss", o.loss, "sft: cross-entropy on the completion; dpo: chosen against rejected")
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--init", o.init,
                   "An adapter of the same method to start from (a path, or a name in the store); its rank, alpha and "
                   "targets hold")
       ->type_name("MODEL");
-  verb.add_option("--base-name", o.base_name, "What the adapter says it is for; left out: BASE")->type_name("NAME");
+  verb.add_option("--base-name", o.base_name, "Base model name to write into the adapter; default: BASE")
+      ->type_name("NAME");
 }
 
 void add_method(CLI::App& verb, TrainOptions& o) {
-  verb.add_option("--rank", o.rank, "Of LoRA")->type_name("N")->capture_default_str();
-  verb.add_option("--alpha", o.alpha, "Of LoRA")->type_name("X")->capture_default_str();
-  verb.add_option("--dropout", o.dropout, "Of what LoRA reads")->type_name("SHARE")->capture_default_str();
+  verb.add_option("--rank", o.rank, "LoRA rank")->type_name("N")->capture_default_str();
+  verb.add_option("--alpha", o.alpha, "LoRA alpha: the update is scaled by alpha / rank")
+      ->type_name("X")
+      ->capture_default_str();
+  verb.add_option("--dropout", o.dropout, "Dropout on the input of each LoRA module")
+      ->type_name("SHARE")
+      ->capture_default_str();
   verb.add_option(
           "--targets", o.targets,
           "Last components of module names, as q_proj,v_proj; left out: the family's q, k, v, gate, up and down "
           "of LoRA, k, v and down of ia3")
       ->delimiter(',')
       ->type_name("NAMES");
-  verb.add_option("--virtual-tokens", o.virtual_tokens, "Of prefix")->type_name("N")->capture_default_str();
-  verb.add_option("--beta", o.beta, "Of dpo")->type_name("X")->capture_default_str();
+  verb.add_option("--virtual-tokens", o.virtual_tokens, "Virtual tokens of --method prefix")
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--beta", o.beta, "Beta of --loss dpo")->type_name("X")->capture_default_str();
 }
 
 void add_optimiser(CLI::App& verb, TrainOptions& o) {
-  verb.add_option("--learning-rate,--lr", o.learning_rate, "Of AdamW")->type_name("X")->capture_default_str();
-  verb.add_option("--weight-decay", o.weight_decay, "Of AdamW")->type_name("X")->capture_default_str();
-  verb.add_option("--clip", o.clip, "The gradient's norm is at most this; 0: whatever it is")
+  verb.add_option("--learning-rate,--lr", o.learning_rate, "Peak learning rate of AdamW")
       ->type_name("X")
       ->capture_default_str();
-  verb.add_option("--schedule", o.schedule, "Learning rate: constant, linear or cosine")
+  verb.add_option("--weight-decay", o.weight_decay, "Weight decay of AdamW")->type_name("X")->capture_default_str();
+  verb.add_option("--clip", o.clip, "Maximum gradient norm; 0: no clipping")->type_name("X")->capture_default_str();
+  verb.add_option("--schedule", o.schedule, "Learning rate schedule: constant, linear or cosine")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--warmup", o.warmup, "Share of the steps in which it rises")
+  verb.add_option("--warmup", o.warmup, "Warmup: share of the steps over which the learning rate rises")
       ->type_name("SHARE")
       ->capture_default_str();
-  verb.add_option("--batch,--batch-size", o.batch, "Examples a pass")->type_name("N")->capture_default_str();
-  verb.add_option("--accumulation", o.accumulation, "Passes a step")->type_name("N")->capture_default_str();
-  verb.add_option("--epochs", o.epochs, "Times through the data")->type_name("X")->capture_default_str();
-  verb.add_option("--max-steps", o.max_steps, "Instead of --epochs")->type_name("N");
+  verb.add_option("--batch,--batch-size", o.batch, "Examples per forward pass")->type_name("N")->capture_default_str();
+  verb.add_option("--accumulation", o.accumulation, "Gradient accumulation: forward passes per step")
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--epochs", o.epochs, "Passes over the data")->type_name("X")->capture_default_str();
+  verb.add_option("--max-steps", o.max_steps, "Number of steps, instead of --epochs")->type_name("N");
 }
 
 void add_data(CLI::App& verb, TrainOptions& o) {
-  verb.add_option("--max-examples", o.max_examples, "The first so many; 0: all")->type_name("N")->capture_default_str();
-  verb.add_option("--max-tokens", o.max_tokens, "Of an example; left out: what the base can read, at most 2048")
+  verb.add_option("--max-examples", o.max_examples, "Use only the first N examples; 0: all")
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--max-tokens", o.max_tokens,
+                  "Maximum length of an example; default: what the base can read, at most 2048")
       ->type_name("N");
   verb.add_option("--long-examples", o.long_examples,
-                  "error, skip, or truncate: their ends are cut off, and those go whose prompt alone is too long")
+                  "What to do with examples beyond --max-tokens: error, skip, or truncate (an example whose prompt "
+                  "alone is too "
+                  "long is skipped)")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_flag("--shuffle,!--no-shuffle", o.shuffle, "Another order each epoch, or the file's")
+  verb.add_flag("--shuffle,!--no-shuffle", o.shuffle, "Shuffle the examples in every epoch, or keep the file's order")
       ->default_str("shuffle");
-  verb.add_option("--seed", o.seed, "Of order, start and dropout")->type_name("N")->capture_default_str();
+  verb.add_option("--seed", o.seed, "Seed for shuffling, initialisation and dropout")
+      ->type_name("N")
+      ->capture_default_str();
 }
 
 void add_how(CLI::App& verb, TrainOptions& o) {
-  verb.add_option("--precision", o.precision, "fp32, bf16 (of products alone) or fp64")
+  verb.add_option("--precision", o.precision, "fp32, bf16 (matrix products only) or fp64")
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_flag("--recompute", o.recompute, "Less memory, a third more time (gradient checkpointing)");
-  add_memory(verb, o.memory, "For the base's weights, as 4GiB; left out: all of them");
+  verb.add_flag("--recompute", o.recompute, "Gradient checkpointing: less memory, a third more time");
+  add_memory(verb, o.memory, "Memory for the base's weights, as 4GiB; default: all of them");
   add_threads(verb, o.threads);
-  verb.add_option("--checkpoint-seconds", o.checkpoint_seconds, "Between the states a killed run goes on from")
+  verb.add_option("--checkpoint-seconds", o.checkpoint_seconds,
+                  "Seconds between the checkpoints from which a killed run resumes")
       ->type_name("X")
       ->capture_default_str();
-  verb.add_flag("--restart", o.restart, "Begin anew where an unfinished run of the same --out lies");
+  verb.add_flag("--restart", o.restart, "Start over instead of resuming an unfinished run of the same --out");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ std::string filled(const std::string& pattern, const std::string& task, const st
       out += input;
       i += 6;
     } else {
-      throw Error(ErrorCode::kBadFile, "a brace that is no field",
+      throw Error(ErrorCode::kBadFile, "a brace that is not a field",
                   {.path = file.string(),
                    .field = "templates",
                    .expected = "{task}, {input}, {{ or }}",

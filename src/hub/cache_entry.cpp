@@ -70,7 +70,7 @@ PartialFile::PartialFile(const fs::path& file) : path_(file) {
   if (descriptor_ < 0) fail(file, "cannot write here", errno);
   if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
-    throw Error(ErrorCode::kIo, "this is no regular file", {.path = file.string()});
+    throw Error(ErrorCode::kIo, "not a regular file", {.path = file.string()});
   }
   size_ = status.st_size;
 }

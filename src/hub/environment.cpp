@@ -55,13 +55,13 @@ std::string read_token() {
   }
   // A line break in it would be a header of its own.
   if (!std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7F; }))
-    throw Error(ErrorCode::kUsage, "this is no token: it holds blanks or control characters", {.field = where});
+    throw Error(ErrorCode::kUsage, "not a token: it holds blanks or control characters", {.field = where});
   return token;
 }
 
 std::string read_endpoint(std::string endpoint) {
   const auto fail = [&](const char* expected) {
-    throw Error(ErrorCode::kUsage, "this is no address of a hub",
+    throw Error(ErrorCode::kUsage, "not the address of a hub",
                 {.field = "HF_ENDPOINT", .expected = expected, .found = endpoint});
   };
   while (endpoint.ends_with('/')) endpoint.pop_back();

@@ -103,7 +103,7 @@ std::vector<std::string> shards_of(const fs::path& index) {
   const io::Json document = io::read_json(index);
   const auto map = io::JsonFields(document, index).object("weight_map");
   if (!map)
-    throw Error(ErrorCode::kBadFile, "this is no index of shards",
+    throw Error(ErrorCode::kBadFile, "not a shard index",
                 {.path = index.string(), .field = "weight_map", .expected = "an object", .found = "nothing"});
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : map->json().items()) {

@@ -259,7 +259,7 @@ Resolved resolve_as_given(const std::string& model) {
     return found;
   }
   if (is_address(model))
-    throw Error(ErrorCode::kNotFound, "this address is no model's page on the hub",
+    throw Error(ErrorCode::kNotFound, "this address is not the page of a model",
                 {.path = model, .expected = "https://huggingface.co/ORG/NAME[/tree/REVISION]"});
   throw Error(ErrorCode::kNotFound, "no such file or folder (and it cannot be a hub id org/name[@revision])",
               {.path = model, .field = "", .expected = "", .found = ""});

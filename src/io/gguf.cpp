@@ -116,7 +116,7 @@ class Gguf final : public GgufFile {
 
   void check_magic(ByteReader& reader) const {
     const auto magic = reader.text(4, "the magic number");
-    if (magic != "GGUF") fail("", "this is no GGUF file: the magic number is wrong", "GGUF", std::string(magic));
+    if (magic != "GGUF") fail("", "not a GGUF file: the magic number is wrong", "GGUF", std::string(magic));
     const auto version = reader.number<std::uint32_t>("the version");
     if ((version & 0xFFFF) == 0 && version != 0)
       fail("", "this is a big-endian GGUF file; convert it to little-endian (gguf-convert-endian)", "", "",

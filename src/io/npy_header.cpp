@@ -54,7 +54,7 @@ class Parser {
     return true;
   }
   void expect(char c) {
-    if (!accept(c)) fail(std::string("its header is no dict literal: '") + c + "' is missing");
+    if (!accept(c)) fail(std::string("its header is not a dict literal: '") + c + "' is missing");
   }
   std::string quoted() {
     skip();
@@ -88,7 +88,7 @@ class Parser {
       std::int64_t size = -1;
       const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), size);
       if (error != std::errc() || size < 0 || out.size() >= kMaxDimensions)
-        fail("its header's shape is no tuple of sizes");
+        fail("its header's shape is not a tuple of sizes");
       rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
       if (rest_.starts_with('L')) rest_.remove_prefix(1);  // Python 2 wrote long integers so
       out.push_back(size);

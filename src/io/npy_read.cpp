@@ -150,7 +150,7 @@ std::uint64_t memory_of(const Type& type, const Source& in) {
 }
 
 NpyHeader read_header(ByteReader& reader, const Source& in) {
-  if (reader.left() < 10 || reader.text(6, "an array") != "\x93NUMPY") in.fail("this entry is no numpy array");
+  if (reader.left() < 10 || reader.text(6, "an array") != "\x93NUMPY") in.fail("this entry is not a numpy array");
   const auto major = reader.number<std::uint8_t>("an array's version");
   reader.number<std::uint8_t>("an array's version");
   if (major < 1 || major > 3) in.fail("unknown version of the npy format", "1 to 3", std::to_string(major));

@@ -93,7 +93,7 @@ std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file) {
   std::uint64_t left = bytes_on_disk(file, map->bytes().size()) * kMaxGrowth + kMemorySlack;
   for (const ZipEntry& entry : zip.entries()) {
     if (!entry.name.ends_with(".npy"))
-      throw Error(ErrorCode::kBadFile, "an entry that is no array; is this an .npz file?",
+      throw Error(ErrorCode::kBadFile, "an entry that is not an array; is this an .npz file?",
                   {.path = file.string(), .field = entry.name, .expected = {}, .found = {}});
     const std::string name = entry.name.substr(0, entry.name.size() - 4);
     if (entry.size > left)

@@ -106,7 +106,7 @@ class HeaderReader : public JsonSax {
     return refuse("the negative number " + std::to_string(value) + " in a shape or offset", name_);
   }
   bool number_float(double, const std::string& text) override {
-    return refuse("the number " + text.substr(0, 40) + " is no whole number of 64 bits", name_);
+    return refuse("the number " + text.substr(0, 40) + " is not a 64-bit integer", name_);
   }
   bool null() override { return place_ == Place::kTop && name_ == "__metadata__" ? true : unexpected("null"); }
   bool boolean(bool) override { return unexpected("true or false"); }

@@ -65,7 +65,7 @@ void write_safetensors(const std::filesystem::path& file, std::vector<TensorToWr
   try {
     header = header_of(tensors, metadata);
   } catch (const Json::exception&) {
-    throw Error(ErrorCode::kInternal, "a tensor's name or the metadata is no UTF-8", {.path = file.string()});
+    throw Error(ErrorCode::kInternal, "a tensor's name or the metadata is not UTF-8", {.path = file.string()});
   }
   const std::uint64_t length = header.size();
   AtomicFile out(file);

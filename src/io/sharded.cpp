@@ -18,7 +18,7 @@ class Sharded final : public TensorFile {
     const Json document = read_json(index);
     const auto weight_map = JsonFields(document, index).object("weight_map");
     if (!weight_map)
-      throw Error(ErrorCode::kBadFile, "this is no index of shards",
+      throw Error(ErrorCode::kBadFile, "not a shard index",
                   {.path = index.string(), .field = "weight_map", .expected = "an object", .found = "nothing"});
     std::map<std::string, std::vector<std::string>> wanted;  // shard -> its tensors
     for (const auto& [tensor, shard] : weight_map->json().items()) {

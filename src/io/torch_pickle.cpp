@@ -116,7 +116,7 @@ class TorchPickle final : public TensorFile {
       if (program) fail(path(), "", "the archive holds two pickles");
       program = &entry;
     }
-    if (!program) fail(path(), "", "this zip archive is no torch.save file: it holds no data.pkl");
+    if (!program) fail(path(), "", "this zip archive was not written by torch.save: it holds no data.pkl");
     const std::string prefix = program->name.substr(0, program->name.size() - std::string_view("data.pkl").size());
     check_byte_order(zip, prefix);
     const std::uint64_t limit = program->deflated ? kMaxDeflatedPickle : kMaxPickle;
@@ -160,7 +160,7 @@ class TorchPickle final : public TensorFile {
     const auto all = map_->bytes();
     if (all.size() < sizeof kMagic || !std::equal(std::begin(kMagic), std::end(kMagic), all.begin(),
                                                   [](unsigned char a, std::byte b) { return std::byte{a} == b; }))
-      fail(path(), "", "this is no torch.save file", "a zip archive or torch's older stream");
+      fail(path(), "", "not a torch.save file", "a zip archive or torch's older stream");
     Unpickler pickle(all.subspan(sizeof kMagic), path());
     pickle.load();
     pickle.load();
@@ -186,7 +186,7 @@ class TorchPickle final : public TensorFile {
   void index_tensors(const Unpickler& pickle, PickledValue top) {
     for (const auto& [key, value] : pickle.items(state_dict(pickle, top, path()))) {
       if (value.kind != Kind::kTensor) continue;  // versions, names, configuration
-      if (key.kind != Kind::kText) fail(path(), "", "a tensor whose name is no text");
+      if (key.kind != Kind::kText) fail(path(), "", "a tensor whose name is not a text");
       const PickledTensor& tensor = pickle.tensor(value);
       const std::string& name = pickle.text(key);
       TensorInfo made{name, tensor.dtype, tensor.shape, 0};

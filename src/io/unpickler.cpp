@@ -84,7 +84,7 @@ void Unpickler::step(std::uint8_t opcode) {
     }
     case 0x93: {  // STACK_GLOBAL
       const Value name = pop(), module = pop();
-      if (name.kind != Kind::kText || module.kind != Kind::kText) fail("a global whose name is no text");
+      if (name.kind != Kind::kText || module.kind != Kind::kText) fail("a global whose name is not a text");
       return push_global(text(module) + "." + text(name));
     }
     case 'R': return reduce();

@@ -72,7 +72,7 @@ void Unpickler::push_global(const std::string& name) {
 void Unpickler::reduce() {
   const Value arguments = pop(), callee = pop();
   if (arguments.kind != Kind::kTuple) fail("arguments that are no tuple");
-  if (callee.kind != Kind::kGlobal) fail("a call of something that is no function");
+  if (callee.kind != Kind::kGlobal) fail("a call of something that is not a function");
   const auto& given = sequence(arguments);
   switch (allowed(callee).role) {
     case Role::kOrderedDict:
@@ -83,7 +83,7 @@ void Unpickler::reduce() {
     case Role::kTensorV2: return push(make_tensor(given, true));
     case Role::kTensorV3: return push(make_tensor(given, false));
     case Role::kParameter:
-      if (given.empty() || given[0].kind != Kind::kTensor) fail("a parameter that is no tensor");
+      if (given.empty() || given[0].kind != Kind::kTensor) fail("a parameter that is not a tensor");
       return push(given[0]);
     case Role::kSize: return push({Kind::kOther, 0});
     default: fail("a call of " + std::string(allowed(callee).name) + ", which is refused");
@@ -99,7 +99,7 @@ void Unpickler::build() {
 // ("storage", torch.FloatStorage, "0", "cpu", count[, None])
 void Unpickler::resolve_persistent_id() {
   const Value id = pop();
-  if (id.kind != Kind::kTuple) fail("a persistent id that is no tuple");
+  if (id.kind != Kind::kTuple) fail("a persistent id that is not a tuple");
   const auto& parts = sequence(id);
   if (parts.size() < 5 || parts.size() > 6 || parts[0].kind != Kind::kText || text(parts[0]) != "storage" ||
       parts[1].kind != Kind::kGlobal || parts[2].kind != Kind::kText || parts[4].kind != Kind::kInt ||

@@ -41,7 +41,7 @@ struct Directory {
 
 // The end record lies in the last 64 KiB; a comment may follow it.
 std::size_t find_end(std::span<const std::byte> all, const std::filesystem::path& file) {
-  if (all.size() < kEndBytes) fail(file, "", "this is no zip archive, or it is truncated");
+  if (all.size() < kEndBytes) fail(file, "", "not a zip archive, or it is truncated");
   ask_for(all.last(std::min(all.size(), kUsualDirectory)));
   const std::size_t stop = all.size() - kEndBytes - std::min<std::size_t>(all.size() - kEndBytes, 65535);
   for (std::size_t at = all.size() - kEndBytes + 1; at-- > stop;)

@@ -103,7 +103,7 @@ at::Tensor decode_rows(const io::TensorFile& file, const io::TensorInfo& t, std:
   std::vector<io::Bytes> used;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || static_cast<std::uint64_t>(ids[i]) >= rows)
-      throw Error(ErrorCode::kMismatch, "the tokenizer gives a token there is no embedding for",
+      throw Error(ErrorCode::kMismatch, "the tokenizer has a token id beyond the token embedding",
                   {.path = file.path().string(),
                    .field = t.name,
                    .expected = "ids below " + std::to_string(rows),
@@ -159,7 +159,7 @@ std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
   const Architecture &of_base = *base.spec().architecture, &own = *variant.spec().architecture;
   if (expected == found && own.stacks == of_base.stacks && variant.spec().final_norm == base.spec().final_norm)
     return std::nullopt;
-  return Error(ErrorCode::kMismatch, "this model is no finetune of the base",
+  return Error(ErrorCode::kMismatch, "this model is not a finetune of the base",
                {.path = variant.path().string(),
                 .expected = std::string(of_base.model_type) + ", " + expected,
                 .found = std::string(own.model_type) + ", " + found});
@@ -212,7 +212,7 @@ void Checkpoint::require(Site site, Param param) {
     throw Error(ErrorCode::kBadFile, "missing tensor", {.path = path_.string(), .field = name});
   }
   if (!is_real(found->dtype))  // quantised weights whose scales lie in other tensors
-    throw Error(ErrorCode::kUnsupported, "weights of this type are not computed: give the model in BF16, F16 or F32",
+    throw Error(ErrorCode::kUnsupported, "weights of this type are not supported: give the model in BF16, F16 or F32",
                 {.path = path_.string(), .field = found->name, .found = std::string(io::info(found->dtype).name)});
   require_shape(site, param, *found);
   tensors_.emplace(std::pair(site, param), found);

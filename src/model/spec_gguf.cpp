@@ -54,7 +54,7 @@ void GgufKeys::fail(const std::string& key, const std::string& expected) const {
 }
 
 void GgufKeys::unsupported(const std::string& key, const std::string& found) const {
-  throw Error(ErrorCode::kUnsupported, "a model with this option is not computed",
+  throw Error(ErrorCode::kUnsupported, "this option is not supported",
               {.path = file_.path().string(), .field = prefix_ + key, .found = found});
 }
 
@@ -98,7 +98,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   ModelSpec s;
   s.architecture = family_of(gguf, name);
   if (s.architecture == nullptr)
-    throw Error(ErrorCode::kUnsupported, "this model family is not computed",
+    throw Error(ErrorCode::kUnsupported, "this model family is not supported",
                 {.path = gguf.path().string(),
                  .field = "general.architecture",
                  .expected = architecture_list(),

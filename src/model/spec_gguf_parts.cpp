@@ -51,13 +51,13 @@ RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
   const std::string type = k.string("rope.scaling.type").value_or(r.factor != 1 ? "linear" : "none");
   if (type == "linear" || type == "yarn" || type == "longrope") r.type = type;
   else if (type != "none")
-    throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
+    throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not supported",
                 {.path = k.file().path().string(),
                  .field = "rope.scaling.type",
                  .expected = "none, linear, yarn or longrope",
                  .found = type});
   if (r.dim != s.head_dim && !a.partial_rope)
-    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
+    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not supported for this family",
                 {.path = k.file().path().string(),
                  .field = "rope.dimension_count",
                  .expected = std::to_string(s.head_dim),

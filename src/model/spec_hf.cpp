@@ -21,7 +21,7 @@ constexpr std::string_view kRefused[] = {"use_bidirectional_attention", "qk_laye
 void refuse_options(const JsonFields& c, const Architecture& a) {
   for (const std::string_view key : kRefused)
     if (key != a.qk_norm.key && c.boolean(key).value_or(false))
-      throw Error(ErrorCode::kUnsupported, "a model with this option is not computed",
+      throw Error(ErrorCode::kUnsupported, "this option is not supported",
                   {.path = c.file().string(), .field = std::string(key), .found = "true"});
 }
 
@@ -85,7 +85,7 @@ Activation activation_named(const std::string& name, const std::filesystem::path
   if (name == "gelu_pytorch_tanh" || name == "gelu_new" || name == "gelu_fast") return Activation::kGeluTanh;
   if (name == "relu") return Activation::kRelu;
   if (name == "relu2") return Activation::kReluSquared;
-  throw Error(ErrorCode::kUnsupported, "this activation is not computed",
+  throw Error(ErrorCode::kUnsupported, "this activation is not supported",
               {.path = file.string(),
                .field = "hidden_act",
                .expected = "silu, gelu, gelu_pytorch_tanh, relu or relu2",
@@ -101,7 +101,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   ModelSpec s;
   s.architecture = find_architecture(type);
   if (s.architecture == nullptr)
-    throw Error(ErrorCode::kUnsupported, "this model family is not computed",
+    throw Error(ErrorCode::kUnsupported, "this model family is not supported",
                 {.path = file.string(),
                  .field = "model_type",
                  .expected = architecture_list(),

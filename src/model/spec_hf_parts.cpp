@@ -115,7 +115,7 @@ void read_experts(const JsonFields& c, ModelSpec& s) {
   r.scale = c.real("routed_scaling_factor").value_or(1);
   if (!std::isfinite(r.scale)) c.fail("routed_scaling_factor", "a number");
   if (c.boolean("norm_topk_prob").value_or(false))
-    unsupported(c, "norm_topk_prob", "DeepSeek-V2 with normalised routing weights is not computed");
+    unsupported(c, "norm_topk_prob", "DeepSeek-V2 with normalised routing weights is not supported");
   r.shared_intermediate = r.intermediate * within(c, "n_shared_experts", 0, 64, 2);
   const std::string method = c.string("topk_method").value_or("greedy");
   if (method == "group_limited_greedy") {
@@ -125,7 +125,7 @@ void read_experts(const JsonFields& c, ModelSpec& s) {
     if (r.chosen > r.experts / r.groups * r.chosen_groups)
       c.fail("num_experts_per_tok", "at most the experts of topk_group groups");
   } else if (method != "greedy") {
-    unsupported(c, "topk_method", "this routing is not computed: expected greedy or group_limited_greedy");
+    unsupported(c, "topk_method", "this routing is not supported: expected greedy or group_limited_greedy");
   }
   const std::int64_t dense = within(c, "first_k_dense_replace", 0, kMost, 0);
   for (std::size_t i = 0; i < s.layers.size() && static_cast<std::int64_t>(i) < dense; ++i)
@@ -135,7 +135,7 @@ void read_experts(const JsonFields& c, ModelSpec& s) {
 void read_encoder(const JsonFields& c, ModelSpec& s) {
   const auto fixed = [&](std::string_view key, const std::string& found, const std::string& expected) {
     if (found != expected)
-      throw Error(ErrorCode::kUnsupported, "an encoder with this option is not computed",
+      throw Error(ErrorCode::kUnsupported, "this option of an encoder is not supported",
                   {.path = c.file().string(), .field = std::string(key), .expected = expected, .found = found});
   };
   fixed("position_embedding_type", c.string("position_embedding_type").value_or("absolute"), "absolute");

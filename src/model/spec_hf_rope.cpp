@@ -62,7 +62,7 @@ RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields*
     if (r.type == "su" || (r.type == "yarn" && scaling->has("short_factor"))) r.type = "longrope";
     constexpr std::string_view kKinds[] = {"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
     if (std::find(std::begin(kKinds), std::end(kKinds), r.type) == std::end(kKinds))
-      throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not computed",
+      throw Error(ErrorCode::kUnsupported, "this RoPE scaling is not supported",
                   {.path = c.file().string(),
                    .field = "rope_type",
                    .expected = "default, linear, dynamic, llama3, yarn or longrope",
@@ -87,7 +87,7 @@ RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields*
   }
   r.dim = static_cast<int>(static_cast<double>(head_dim) * partial);
   if (partial != 1.0 && !a.partial_rope)
-    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not computed for this family",
+    throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not supported for this family",
                 {.path = c.file().string(), .field = "partial_rotary_factor"});
   if (!(partial > 0) || !(partial <= 1) || r.dim < 2) c.fail(a.keys.rope_part, "a number above 0, at most 1");
   if (r.dim % 2 != 0) c.fail(partial == 1 ? "head_dim" : a.keys.rope_part, "an even number of features that turn");

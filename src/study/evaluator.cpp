@@ -53,7 +53,7 @@ double characters(std::string_view text) {
 
 void require_finite(double value, const training::Row& row) {
   if (!std::isfinite(value))
-    throw Error(ErrorCode::kNumeric, "the variant gives no number for a completion",
+    throw Error(ErrorCode::kNumeric, "the variant's loss on a completion is NaN or Inf",
                 {.field = "line " + std::to_string(row.line)});
 }
 

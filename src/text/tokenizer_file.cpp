@@ -86,12 +86,12 @@ class Reader : public io::JsonSax {
   bool end_object() override { return end(); }
   bool end_array() override {
     if (inside_ == Inside::kMerges && depth_ == 2) {
-      if (parts_.size() != 2) return refuse("a merge that is no pair", "model.merges");
+      if (parts_.size() != 2) return refuse("a merge that is not a pair", "model.merges");
       if (!charge(kMerge + parts_[0].size() + parts_[1].size())) return false;
       file_.merges.add(parts_[0], parts_[1]);
     }
     if (inside_ == Inside::kPieces && depth_ == 2) {
-      if (parts_.size() != 1 || scores_ != 1) return refuse("a piece that is no [text, score]", "model.vocab");
+      if (parts_.size() != 1 || scores_ != 1) return refuse("a piece that is not [text, score]", "model.vocab");
       if (file_.pieces.size() >= kMaxPieces) return refuse("more than 2^21 pieces", "model.vocab");
       file_.pieces.push_back({std::move(parts_[0]), score_});
       file_.rust_scores.push_back(rust_score_);
@@ -149,7 +149,7 @@ class Reader : public io::JsonSax {
   }
   bool merge_text(std::string& text) {
     if (depth_ == 2) {
-      if (parts_.size() == 2) return refuse("a merge that is no pair", "model.merges");
+      if (parts_.size() == 2) return refuse("a merge that is not a pair", "model.merges");
       parts_.push_back(std::move(text));
       return true;
     }

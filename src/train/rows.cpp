@@ -59,7 +59,7 @@ void read_choices(const io::JsonFields& fields, const char* key, const Place& pl
   if (choices == nullptr || !choices->is_array() || choices->empty()) fields.fail(key, "a list of texts");
   for (const io::Json& choice : *choices) {
     if (!choice.is_string() || choice.get_ref<const std::string&>().empty())
-      place.fail(key, "a choice is no text, or empty");
+      place.fail(key, "a choice is empty or not a text");
     row.completions.push_back(choice.get<std::string>());
   }
   const io::Json* answer = fields.find("answer");

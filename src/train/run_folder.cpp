@@ -18,7 +18,7 @@ io::DType dtype_of(const at::Tensor& t) { return t.scalar_type() == at::kDouble 
 
 // With what to do about it.
 [[noreturn]] void broken(const fs::path& file, const std::string& field, const std::string& what) {
-  throw Error(ErrorCode::kBadFile, what + ": this is no state of a run; --restart begins anew",
+  throw Error(ErrorCode::kBadFile, what + ": not the state of a run; --restart starts over",
               {.path = file.string(), .field = field});
 }
 

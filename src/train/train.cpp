@@ -105,7 +105,7 @@ class Run {
     if (options_.restart) folder_.forget();
     if (folder_.resume(settings_, state_)) {
       optimiser_->resume_at(state_.step);
-      progress_.note("goes on behind step " + std::to_string(state_.step) + " of " + std::to_string(plan_.steps()));
+      progress_.note("resuming after step " + std::to_string(state_.step) + " of " + std::to_string(plan_.steps()));
     } else {
       objective_->begin(options_.init.empty() ? t::Variant() : method_->variant(), plan_, progress_);
     }
@@ -129,7 +129,7 @@ class Run {
     const double rate = schedule_.at(state_.step);
     const double norm = optimiser_->step(rate);
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw Error(ErrorCode::kNumeric, "the loss or its gradient is no number any more: lower --learning-rate",
+      throw Error(ErrorCode::kNumeric, "loss or gradient became NaN or Inf: lower --learning-rate",
                   {.path = options_.out, .field = "step " + std::to_string(state_.step + 1)});
     const io::Json line = {{"step", state_.step + 1},
                            {"epoch", plan_.epoch_after(state_.step)},

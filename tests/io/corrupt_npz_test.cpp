@@ -70,7 +70,7 @@ TEST_F(CorruptNpz, BadArraysAreRefused) {
     expect_refusal([&] { read_npz(file); }, file, one.words);
   }
   put_zip(file, {{"readme.txt", "x"}});
-  expect_refusal([&] { read_npz(file); }, file, "an entry that is no array");
+  expect_refusal([&] { read_npz(file); }, file, "an entry that is not an array");
 }
 
 std::string poke(std::string content, std::size_t at, const std::string& bytes) {

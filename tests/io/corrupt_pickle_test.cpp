@@ -68,7 +68,7 @@ std::vector<Case> calls() {
       {"\x80\x04" + short_text("builtins") + short_text("eval") + "\x93.", "the global builtins.eval"},
       {"\x80\x04" + short_text("os") + "\x94" + short_text("system") + "\x94h\x01h\x01\x93.",
        "the global system.system"},
-      {"\x80\x04K\x01K\x02\x93.", "whose name is no text"},
+      {"\x80\x04K\x01K\x02\x93.", "whose name is not a text"},
       {head + global("collections", "OrderedDict") + ")\x81.", "the opcode NEWOBJ"},
       {head + global("collections", "OrderedDict") + ")}\x92.", "the opcode NEWOBJ_EX"},
       {head + "\x82\x01.", "the opcode EXT1"},
@@ -79,7 +79,7 @@ std::vector<Case> calls() {
        "a dict that is given state"},
       {head + global("torch", "FloatStorage") + tuple(integer(1)) + "R.", "a call of torch.FloatStorage"},
       {head + global("torch", "float32") + ")R.", "a call of torch.float32"},
-      {head + text("os.system") + tuple(command) + "R.", "a call of something that is no function"},
+      {head + text("os.system") + tuple(command) + "R.", "a call of something that is not a function"},
       {head + global("collections", "OrderedDict") + text("x") + "R.", "arguments that are no tuple"},
       {head + global("collections", "OrderedDict") + tuple(text("x")) + "R.", "an OrderedDict made from arguments"},
       {head + tuple(text("module") + global("torch", "FloatStorage") + text("0") + text("cpu") + integer(6)) + "Q.",
@@ -168,12 +168,12 @@ std::vector<Case> tensors() {
       {dict(tensor(storage("OrderedDict", 6), 0, sizes({6}), sizes({1}))), "the global torch.OrderedDict"},
       {dict(tensor("N", 0, sizes({6}), sizes({1}))), "impossible arguments"},
       {dict(tensor(six, 0, "]", sizes({1}))), "no short tuple"},
-      {dict(good, integer(3)), "whose name is no text"},
+      {dict(good, integer(3)), "whose name is not a text"},
       {"\x80\x02}" + text("w") + good + "s" + text("w") + good + "s.", "appears twice"},
       {"\x80\x02}" + text("a") + "}" + text("w") + good + "ss" + text("b") + "}" + text("w") + good + "ss.",
        "several dicts"},
       {dict(global("torch._utils", "_rebuild_parameter") + tuple("N\x88" + kHooks) + "R"),
-       "a parameter that is no tensor"},
+       "a parameter that is not a tensor"},
       {dict(global("torch._utils", "_rebuild_tensor_v3") +
             tuple(six + integer(0) + sizes({6}) + sizes({1}) + "\x89" + kHooks + "N") + "R"),
        "without an element type"},
@@ -198,7 +198,7 @@ TEST_F(CorruptPickle, BadArchivesAreRefused) {
   const auto refuse = [&](const std::string& words) { expect_refusal([&] { open_torch_pickle(file); }, file, words); };
   put("bad.bin", "");
   refuse("no torch.save file");
-  put("bad.bin", "hello, this is no checkpoint");
+  put("bad.bin", "hello, this is not a checkpoint");
   refuse("no torch.save file");
   put_zip(file, {{"a/other", "x"}});
   refuse("no data.pkl");

@@ -110,7 +110,7 @@ TEST_F(Rows, RefusesAnswersThatAreNone) {
   EXPECT_THAT(answer(R"(["a","b"])", "null"), HasSubstr("line 1: answer: a field"));
   EXPECT_THAT(answer(R"(["a","b"])", "1.5"), HasSubstr("line 1: answer: a field has a wrong value"));
   EXPECT_THAT(answer("[]", "0"), HasSubstr("line 1: choices"));
-  EXPECT_THAT(answer(R"(["a",""])", "0"), HasSubstr("line 1: choices: a choice is no text, or empty"));
+  EXPECT_THAT(answer(R"(["a",""])", "0"), HasSubstr("line 1: choices: a choice is empty or not a text"));
   EXPECT_THAT(answer(R"("ab")", "0"), HasSubstr("line 1: choices"));
 }
 

@@ -107,7 +107,7 @@ TEST_P(EachMethod, AStoppedRunEndsInTheSameBytes) {
     const TrainReport report = train(o, going_on);
     EXPECT_EQ(report.resumed_at, after);
     EXPECT_EQ(contents(o.out), contents(folder_ / "whole"));
-    const std::string word = "goes on behind step " + std::to_string(after) + " of 4";
+    const std::string word = "resuming after step " + std::to_string(after) + " of 4";
     EXPECT_EQ(going_on.notes.find(word) != std::string::npos, after > 0) << going_on.notes;
     EXPECT_FALSE(std::filesystem::exists(o.out + ".training"));
   }
