@@ -158,7 +158,8 @@ void ProgressBar::note(std::string_view line) {
 
 void ProgressBar::draw() {
   const Clock::time_point now = Clock::now();
-  if (!enabled_ || now - started_ < kPatience || now - drawn_ < kInterval) return;
+  const bool complete = state_.total > 0 && state_.done >= state_.total;  // is seen, however fast it came
+  if (!enabled_ || now - started_ < kPatience || (now - drawn_ < kInterval && !complete)) return;
   state_.seconds = std::chrono::duration<double>(now - stage_started_).count();
   const std::size_t width = std::max<std::size_t>(terminal_width(STDERR_FILENO), 20);
   write_stderr(std::string(kWipe) + bar_line(state_, width));

@@ -143,7 +143,7 @@ Unpickler::Value Unpickler::make_tensor(const std::vector<Value>& arguments, boo
 std::vector<std::int64_t> Unpickler::integers(Value tuple, const char* what) const {
   constexpr std::size_t kMaxDimensions = 64;
   if (tuple.kind != Kind::kTuple || sequence(tuple).size() > kMaxDimensions)
-    fail(std::string(what) + " is no short tuple");
+    fail(std::string(what) + " is not a short tuple");
   std::vector<std::int64_t> out;
   for (const Value& one : sequence(tuple)) {
     if (one.kind != Kind::kInt || one.payload < 0) fail(std::string(what) + " with something else than sizes");

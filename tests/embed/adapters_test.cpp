@@ -185,7 +185,7 @@ TEST_F(Adapters, AFileInTheFolderStandsForTheFolder) {
 
 TEST_F(Adapters, FullModelOfOtherWidth) {
   const fs::path other = testing::models_folder() / "gemma3" / "base";
-  EXPECT_THAT(failure_of(other), HasSubstr("no finetune of the base"));
+  EXPECT_THAT(failure_of(other), HasSubstr("not a finetune of the base"));
 }
 
 // The authors' flow leaves one adapter's layers in the next model; a few-module adapter is where that shows.

@@ -161,7 +161,7 @@ TEST_F(Convert, WhatIsNotLoraIsRefusedByName) {
   EXPECT_THAT(refusal("lora_tokens"), HasSubstr("trainable_tokens_delta"));
   EXPECT_THAT(refusal("lora_bias_all", "qwen2"), HasSubstr("bias"));
   EXPECT_THAT(refusal("lora_head_only", "qwen2"), AllOf(HasSubstr("lm_head"), HasSubstr("head")));
-  EXPECT_THAT(refusal("base"), HasSubstr("no adapter"));
+  EXPECT_THAT(refusal("base"), HasSubstr("not an adapter"));
   EXPECT_THAT(refusal("lora_linears", "helium"), HasSubstr("helium"));
   EXPECT_TRUE(fs::is_empty(folder_));
 }

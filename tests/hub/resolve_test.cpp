@@ -63,7 +63,6 @@ TEST_F(ResolveTest, AFileBehindTheRepositorysName) {
   EXPECT_EQ(id->inside, "sub/model-Q8.gguf");
   EXPECT_FALSE(parse_hub_id("org/name/model.safetensors"));
   EXPECT_FALSE(parse_hub_id("/name/model.gguf"));
-  EXPECT_FALSE(parse_hub_id("model.gguf/"));
 }
 
 TEST_F(ResolveTest, AddressesAreHubIds) {
@@ -95,7 +94,7 @@ TEST_F(ResolveTest, AddressesAreHubIds) {
   add_snapshot("org--name", kCommit);
   add_ref("org--name", "main", kCommit);
   EXPECT_EQ(resolve("https://huggingface.co/org/name/tree/main").path, repository("org--name") / "snapshots" / kCommit);
-  EXPECT_THAT(failure("https://huggingface.co/datasets/org/name"), HasSubstr("no model's page"));
+  EXPECT_THAT(failure("https://huggingface.co/datasets/org/name"), HasSubstr("not the page of a model"));
   EXPECT_THAT(failure("https://huggingface.co/org/name/tree/main/checkpoint-5", ErrorCode::kUnsupported),
               HasSubstr("--include 'checkpoint-5*'"));
   EXPECT_THAT(failure("https://huggingface.co/org/name/blob/main/m.gguf"), HasSubstr("not its file 'm.gguf'"));

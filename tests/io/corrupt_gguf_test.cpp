@@ -37,7 +37,7 @@ std::vector<Case> cases() {
   const U64 huge = ~U64{0};
   return {
       {"", "ends inside the magic number"},
-      {"GGML" + std::string(100, '\0'), "no GGUF file"},
+      {"GGML" + std::string(100, '\0'), "not a GGUF file"},
       {"GGUF", "ends inside the version"},
       {head(0, 0, 1), "unsupported GGUF version"},
       {head(0, 0, 4), "unsupported GGUF version"},

@@ -29,21 +29,21 @@ struct Case {
 
 std::vector<Case> arrays() {
   return {
-      {"", "no numpy array"},
-      {"\x93NUMPX    ", "no numpy array"},
+      {"", "not a numpy array"},
+      {"\x93NUMPX    ", "not a numpy array"},
       {npy("{}", "", 9), "unknown version"},
       {npy("{}", ""), "lacks descr"},
       {std::string("\x93NUMPY\x01\0\xFF\xFF{}", 12), "ends inside an array's header"},
       {npy("", ""), "'{' is missing"},
-      {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1", ""), "no dict literal"},
+      {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1", ""), "not a dict literal"},
       {npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'x': 1}", ""), "unexpected or repeated key"},
       {npy("{'descr': '<f4', 'descr': '<f4'}", ""), "unexpected or repeated key"},
       {npy("{'descr': '<f4', 'fortran_order': 1, 'shape': (1,)}", ""), "neither True nor False"},
       {npy("{'descr': <f4}", ""), "no text where one is expected"},
       {npy("{'descr': '<f4', 'fortran_order': False, 'shape': ()} __import__('os')", "1234"), "goes on after"},
-      {array("<f4", "(-1,)"), "no tuple of sizes"},
+      {array("<f4", "(-1,)"), "not a tuple of sizes"},
       {array("<f4", "(1.5,)"), "')' is missing"},
-      {array("<f4", "(99999999999999999999,)"), "no tuple of sizes"},
+      {array("<f4", "(99999999999999999999,)"), "not a tuple of sizes"},
       {array("<f4", "(4294967296, 4294967296)"), "overflows"},
       {array("<f8", "(4611686018427387904,)"), "overflows"},
       {array("<f4", "(1000000000000,)", "1234"), "does not fit the entry"},
@@ -108,10 +108,10 @@ std::vector<Case> archives() {
   std::string zeros(1 << 20, '\0');
   const std::string twice = local + local + central + plain.central(size(local));
   return {
-      {"", "no zip archive"},
-      {"PK", "no zip archive"},
+      {"", "not a zip archive"},
+      {"PK", "not a zip archive"},
       {std::string(1000, 'x'), "no directory at its end"},
-      {good, "no numpy array"},  // sound as a zip
+      {good, "not a numpy array"},  // sound as a zip
       {good.substr(0, good.size() - 1), "no directory at its end"},
       {local + central + RawZip::end(1, size(central), 1u << 30), "outside the file"},
       {local + central + RawZip::end(1, ~0u, size(local)), "outside the file"},

@@ -84,7 +84,7 @@ std::vector<Case> calls() {
       {head + global("collections", "OrderedDict") + tuple(text("x")) + "R.", "an OrderedDict made from arguments"},
       {head + tuple(text("module") + global("torch", "FloatStorage") + text("0") + text("cpu") + integer(6)) + "Q.",
        "names no storage"},
-      {head + text("0") + "Q.", "no tuple"},
+      {head + text("0") + "Q.", "not a tuple"},
       {head + global("evil\x1b[31m\nx", "y") + ".", "the global evil\\x1b[31m.x"},
       {head + global(std::string(5000, 'm'), "f") + ".", "the global mmm"},
   };
@@ -167,7 +167,7 @@ std::vector<Case> tensors() {
       {dict(tensor(storage("FloatStorage", 6, "../data.pkl"), 0, sizes({6}), sizes({1}))), "missing from the archive"},
       {dict(tensor(storage("OrderedDict", 6), 0, sizes({6}), sizes({1}))), "the global torch.OrderedDict"},
       {dict(tensor("N", 0, sizes({6}), sizes({1}))), "impossible arguments"},
-      {dict(tensor(six, 0, "]", sizes({1}))), "no short tuple"},
+      {dict(tensor(six, 0, "]", sizes({1}))), "not a short tuple"},
       {dict(good, integer(3)), "whose name is not a text"},
       {"\x80\x02}" + text("w") + good + "s" + text("w") + good + "s.", "appears twice"},
       {"\x80\x02}" + text("a") + "}" + text("w") + good + "ss" + text("b") + "}" + text("w") + good + "ss.",
@@ -197,9 +197,9 @@ TEST_F(CorruptPickle, BadArchivesAreRefused) {
   const auto file = folder_ / "bad.bin";
   const auto refuse = [&](const std::string& words) { expect_refusal([&] { open_torch_pickle(file); }, file, words); };
   put("bad.bin", "");
-  refuse("no torch.save file");
+  refuse("not a torch.save file");
   put("bad.bin", "hello, this is not a checkpoint");
-  refuse("no torch.save file");
+  refuse("not a torch.save file");
   put_zip(file, {{"a/other", "x"}});
   refuse("no data.pkl");
   put_zip(file, {{"a/data.pkl", "}."}, {"b/data.pkl", "}."}});
