@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building needs and is not there: Debian/Ubuntu packages, and LibTorch from the pip wheel of torch in
-# the virtual environment .venv. Does nothing, quickly, when nothing is missing.
+# Installs what building needs and is not there: Debian/Ubuntu packages, and in the virtual environment .venv LibTorch
+# from the pip wheel of torch and the headers of assorthead. Does nothing, quickly, when nothing is missing.
 # With --tests: Clang with libFuzzer for the fuzz targets and openssl for certificates too; without them their tests are
 # skipped.
 # DELTASCAPE_PYTHON names a Python that already has torch >= 2.11; the system's python3 is looked at too.
@@ -12,6 +12,7 @@ packages=(g++ cmake ninja-build ccache mold pkg-config python3-venv libcli11-dev
   libcurl4-openssl-dev libssl-dev)
 torch_minimum=2.11
 torch_wanted=2.13.0
+assorthead_wanted=0.2.2
 log=.cache/bootstrap.log
 
 say() { echo "bootstrap: $*" >&2; }
@@ -87,6 +88,18 @@ install_torch() {
   fi
 }
 
+has_assorthead() {
+  .venv/bin/python -c 'import sys; from importlib.metadata import version; sys.exit(version("assorthead") != sys.argv[1])' \
+    "$assorthead_wanted" 2>/dev/null
+}
+
+# Headers alone, packed as source: it takes no compiler.
+install_assorthead() {
+  say "installing assorthead $assorthead_wanted into .venv"
+  logged .venv/bin/python -m pip install --quiet --no-deps "assorthead==$assorthead_wanted" \
+    || die "cannot install assorthead $assorthead_wanted (no network?); connect once; output is in $log"
+}
+
 install_packages "${packages[@]}"
 if [ "${1:-}" = --tests ]; then
   (install_packages openssl) || say "no openssl; TLS is not tested"
@@ -95,3 +108,4 @@ fi
 [ -x .venv/bin/python ] || make_environment
 torch_home .venv/bin/python >/dev/null || install_torch
 torch_home .venv/bin/python >/dev/null || die "torch was installed, but .venv/bin/python does not find torch >= $torch_minimum"
+has_assorthead || install_assorthead

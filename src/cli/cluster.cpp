@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxPrintedMatrix = 24;  // wider does not fit a screen
 constexpr std::size_t kMostStrays = 20;        // lines
-constexpr std::size_t kMaxJsonMatrix = 20000;  // what cosine_matrix() takes
+constexpr std::size_t kMaxJsonMatrix = 2000;   // 80 MB of text
 
 struct ClusterVerb {
   StoreView view;
@@ -87,7 +87,8 @@ void add_agreement(const landscape::Clustering& clustering, const std::vector<st
                         {"adjusted_rand", a->clusters.adjusted_rand},
                         {"mutual_information", a->clusters.mutual_information},
                         {"purity", a->clusters.purity},
-                        {"nearest", json_number(a->nearest)}};
+                        {"nearest", json_number(a->nearest)},
+                        {"nearest_found", json_number(a->nearest_found)}};
     for (const landscape::Surroundings& s : a->strays)
       strays.push_back({{"name", records[s.record].name},
                         {"label", records[s.record].label},
@@ -100,6 +101,14 @@ void add_agreement(const landscape::Clustering& clustering, const std::vector<st
   out["strays"] = std::move(strays);
 }
 
+// Two standard errors of a sampled statistic; null for an exact one.
+Json sampling_error(std::size_t sampled, double error) { return sampled > 0 ? json_number(error) : Json(nullptr); }
+
+// " ± 2e-05 (500 of the variants sampled)"; nothing for an exact one.
+std::string sampling_note(std::size_t sampled, double error) {
+  return sampled > 0 ? " ± " + number(error, 1) + " (sampled at " + std::to_string(sampled) + " variants)" : "";
+}
+
 Json clustering_json(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
                      const landscape::CosineMatrix* matrix) {
   Json classes = Json::array();
@@ -109,14 +118,20 @@ Json clustering_json(const landscape::Clustering& clustering, const std::vector<
   Json names = Json::array();
   for (const auto& record : records) names.push_back(record.name);
   Json out = {{"silhouette", clustering.silhouette ? json_number(clustering.silhouette->average) : Json(nullptr)},
+              {"silhouette_error", clustering.silhouette
+                                       ? sampling_error(clustering.silhouette->sampled, clustering.silhouette->error)
+                                       : Json(nullptr)},
               {"classes", std::move(classes)},
               {"method", method_name(clustering.method)},
               {"fit", json_number(clustering.fit)},
+              {"fit_error", clustering.fit ? sampling_error(clustering.found.fit_sampled, clustering.found.fit_error)
+                                           : Json(nullptr)},
               {"clusters", clusters_json(clustering.clusters)},
               {"found", nullptr}};
   if (clustering.method == landscape::ClusterMethod::kLabels)
     out["found"] = {{"method", method_name(clustering.found.method)},
                     {"fit", json_number(clustering.found.fit)},
+                    {"fit_error", sampling_error(clustering.found.fit_sampled, clustering.found.fit_error)},
                     {"clusters", clusters_json(clustering.found.clusters)}};
   add_agreement(clustering, records, out);
   out["no_effect"] = clustering.no_effect;
@@ -160,7 +175,7 @@ void print_silhouette(const landscape::Clustering& clustering, const Console& co
     return;
   }
   const landscape::Silhouette& s = *clustering.silhouette;
-  console.print_line("silhouette " + ratio(s.average));
+  console.print_line("silhouette " + ratio(s.average) + sampling_note(s.sampled, s.error));
   report::Table table(
       {{"class", report::Align::kLeft}, {"members", report::Align::kRight}, {"silhouette", report::Align::kRight}});
   for (const auto& c : s.classes) table.add({c.label, std::to_string(c.members), ratio(c.average)});
@@ -182,12 +197,11 @@ std::string labels_of(const landscape::Cluster& cluster, const std::map<std::str
   return listed(out);
 }
 
-void print_clusters(const std::string& method, std::optional<double> fit,
-                    const std::vector<landscape::Cluster>& clusters, const std::map<std::string, std::string>* label_of,
-                    const Console& console) {
+void print_clusters(const std::string& title, const std::vector<landscape::Cluster>& clusters,
+                    const std::map<std::string, std::string>* label_of, const Console& console) {
   using report::Align;
   console.print_line("");
-  console.print_line("clusters by " + method + (fit ? ", fit " + ratio(fit) : ""));
+  console.print_line("clusters by " + title);
   std::vector<report::Column> columns = {{"id", Align::kRight}, {"name", Align::kLeft}, {"size", Align::kRight}};
   if (label_of) columns.push_back({"labels", Align::kLeft});
   columns.push_back({"members", Align::kLeft});
@@ -211,7 +225,8 @@ void print_agreement(const landscape::Clustering& clustering, const std::vector<
   console.print_line("labels and vectors: adjusted Rand " + ratio(a.clusters.adjusted_rand) +
                      ", normalised mutual information " + ratio(a.clusters.mutual_information) + ", purity " +
                      ratio(a.clusters.purity) + " of " + std::to_string(a.clusters.members) +
-                     " labelled; nearest neighbour of the same label " + ratio(a.nearest));
+                     " labelled; nearest neighbour of the same label " + ratio(a.nearest) +
+                     (a.nearest_found ? " (" + ratio(a.nearest_found) + " of the nearest found)" : ""));
   if (a.strays.empty()) return;
   console.print_line("among other labels: " + std::to_string(a.strays.size()));
   report::Table table({{"name", Align::kLeft},
@@ -235,11 +250,13 @@ void print_clustering(const landscape::Clustering& clustering, const std::vector
                       const Console& console) {
   print_silhouette(clustering, console);
   const bool by_labels = clustering.method == landscape::ClusterMethod::kLabels;
-  if (by_labels) print_clusters("labels", std::nullopt, clustering.clusters, nullptr, console);
+  if (by_labels) print_clusters("labels", clustering.clusters, nullptr, console);
   std::map<std::string, std::string> label_of;
   for (const auto& record : records) label_of[record.name] = record.label;
-  print_clusters(method_name(clustering.found.method), clustering.found.fit, clustering.found.clusters,
-                 clustering.agreement ? &label_of : nullptr, console);
+  const landscape::FoundClusters& found = clustering.found;
+  std::string title = method_name(found.method);
+  if (found.fit) title += ", fit " + ratio(found.fit) + sampling_note(found.fit_sampled, found.fit_error);
+  print_clusters(title, found.clusters, clustering.agreement ? &label_of : nullptr, console);
   print_agreement(clustering, records, console);
   for (const std::string& name : clustering.no_effect) console.note(name + " has no effect and is in no found cluster");
 }

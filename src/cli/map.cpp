@@ -16,6 +16,7 @@ struct MapVerb {
   StoreView view;
   std::string out, projection = "tsne", colour = "auto", title;
   double perplexity = 30;
+  std::size_t neighbours = 15;
   std::uint64_t seed = 0;
 };
 
@@ -26,10 +27,11 @@ report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
                 {.path = verb.out, .field = "", .expected = "F.html or F.svg", .found = ""});
   report::MapOptions options;
   if (verb.projection == "pca") options.projection.method = landscape::ProjectionMethod::kPca;
+  else if (verb.projection == "umap") options.projection.method = landscape::ProjectionMethod::kUmap;
   else if (verb.projection != "tsne")
-    throw Error(ErrorCode::kUsage,
-                verb.projection == "umap" ? "the umap projection is not there yet" : "--projection is not known",
-                {.path = "", .field = "", .expected = "tsne or pca", .found = verb.projection});
+    throw Error(ErrorCode::kUsage, "--projection is not known",
+                {.path = "", .field = "", .expected = "tsne, umap or pca", .found = verb.projection});
+  options.projection.neighbours = verb.neighbours;
   options.projection.perplexity = verb.perplexity;
   options.projection.seed = verb.seed;
   if (verb.colour == "label") options.colour = report::MapColour::kLabel;
@@ -52,7 +54,8 @@ int map(const MapVerb& verb, const Console& console) {
     console.print_json({{"out", verb.out},
                         {"points", data.points.size()},
                         {"projection", data.projection},
-                        {"silhouette", json_number(data.silhouette)}});
+                        {"silhouette", json_number(data.silhouette)},
+                        {"silhouette_sampled", data.silhouette_sampled}});
   else if (console.quiet) console.print_line(verb.out);
   else
     console.print_line("wrote " + verb.out + ": " + std::to_string(data.points.size()) + " variants, " +
@@ -71,13 +74,18 @@ void add_map(CLI::App& app, Session& session) {
   options->view.add_layer(*verb);
   verb->add_option("--out", options->out, "The file")->required()->type_name("F.html|F.svg");
   verb->add_option("--projection", options->projection, "How the plane is found")
-      ->type_name("tsne|pca")
+      ->type_name("tsne|umap|pca")
       ->capture_default_str();
-  verb->add_option("--perplexity", options->perplexity, "Of t-SNE")
+  verb->add_option("--neighbours,--neighbors", options->neighbours,
+                   "UMAP: how many nearest variants draw each other near")
+      ->check(CLI::Range(2, 1000))
+      ->type_name("N")
+      ->capture_default_str();
+  verb->add_option("--perplexity", options->perplexity, "t-SNE: about how many nearest variants draw each other near")
       ->check(CLI::PositiveNumber)
       ->type_name("P")
       ->capture_default_str();
-  verb->add_option("--seed", options->seed, "Of t-SNE")
+  verb->add_option("--seed", options->seed, "Seed of t-SNE and UMAP")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->capture_default_str();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "landscape/neighbour_lists.h"
+
 namespace deltascape::landscape {
 namespace {
 
@@ -79,7 +81,7 @@ Agreement agreement(std::span<const std::size_t> classes, std::span<const std::s
           .purity = pure / c.members};
 }
 
-std::optional<LabelAgreement> label_agreement(const std::vector<store::Record>& records, const EmbeddingRows& rows,
+std::optional<LabelAgreement> label_agreement(const std::vector<store::Record>& records, const Rows& rows,
                                               const std::vector<std::optional<std::size_t>>& assignment) {
   std::vector<std::size_t> labelled, classes, clusters;
   std::map<std::string, std::size_t> class_of, sizes;
@@ -95,16 +97,14 @@ std::optional<LabelAgreement> label_agreement(const std::vector<store::Record>& 
   out.clusters = agreement(classes, clusters);
   if (labelled.size() < 2) return out;
 
-  std::vector<Surroundings> seen(labelled.size());
-  for_each_product_row(subset(rows, labelled), [&](std::size_t i, std::span<const double> cosines) {
-    std::size_t best = labelled.size();
-    for (std::size_t j = 0; j < cosines.size(); ++j)
-      if (j != i && (best == labelled.size() || cosines[j] > cosines[best])) best = j;
-    seen[i] = {.record = labelled[i],
-               .nearest = labelled[best],
-               .cosine = std::clamp(cosines[best], -1.0, 1.0),
-               .of_cluster = {}};
-  });
+  const NeighbourLists lists = nearest_rows(Subset(rows, labelled).rows(), 1);
+  out.nearest_found = lists.found;
+  std::vector<Surroundings> seen;
+  for (std::size_t i = 0; i < labelled.size(); ++i)
+    seen.push_back({.record = labelled[i],
+                    .nearest = labelled[lists.index[i]],
+                    .cosine = std::clamp(lists.product[i], -1.0, 1.0),
+                    .of_cluster = {}});
   const auto of_cluster = labels_of(records, labelled, assignment);
   std::size_t counted = 0, same = 0;
   for (Surroundings& one : seen) {

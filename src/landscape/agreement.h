@@ -1,7 +1,8 @@
-// Owns how far two groupings agree (labels and what the vectors say), and which variants stand among others' labels.
+// How far two groupings agree (labels and what the vectors say), and which variants stand among others' labels.
 #pragma once
 
-#include "landscape/embedding_rows.h"
+#include "landscape/rows.h"
+#include "landscape/similarity.h"
 
 namespace deltascape::landscape {
 
@@ -26,13 +27,15 @@ struct LabelAgreement {
   Agreement clusters;  // of labels and found clusters, over labelled records with an effect
   // Share of those whose nearest neighbour has their label; classes of one are left out. Empty without any.
   std::optional<double> nearest;
+  // How many of the nearest neighbours were found (neighbour_lists.h); empty: all.
+  std::optional<double> nearest_found;
   // Whose nearest neighbour has another label, or whose cluster is mostly of others; in record order, no class of one.
   std::vector<Surroundings> strays;
 };
 
 // rows: unit rows, one a record; assignment: the found cluster of each record. Empty without a labelled record that has
 // an effect.
-std::optional<LabelAgreement> label_agreement(const std::vector<store::Record>& records, const EmbeddingRows& rows,
+std::optional<LabelAgreement> label_agreement(const std::vector<store::Record>& records, const Rows& rows,
                                               const std::vector<std::optional<std::size_t>>& assignment);
 
 }  // namespace deltascape::landscape

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "deltascape/error.h"
+#include "landscape/embedding_rows.h"
+#include "landscape/lloyd.h"
 #include "landscape/partition.h"
 
 namespace deltascape::landscape {
@@ -12,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostClusters = 20;       // tried when k is not given
 constexpr std::size_t kMostForLinkage = 20000;  // 1.6 GB of distances
-constexpr std::size_t kSample = 5000;           // rows that choose k where all of them would take hours
+constexpr std::size_t kSample = 5000;           // rows that choose k for k-means
 
 std::vector<Cluster> by_label(const std::vector<store::Record>& records) {
   std::map<std::string, std::vector<std::string>> members;
@@ -27,71 +29,60 @@ std::vector<Cluster> by_label(const std::vector<store::Record>& records) {
 
 struct Groups {
   Partition partition;
-  std::optional<double> fit;
+  std::optional<Fit> fit;
 };
 
-// Every n-th row, so that about kSample are left.
-EmbeddingRows sampled(const EmbeddingRows& rows) {
-  std::vector<std::size_t> keep;
-  const std::size_t step = (rows.count + kSample - 1) / kSample;
-  for (std::size_t i = 0; i < rows.count; i += step) keep.push_back(i);
-  return subset(rows, keep);
-}
-
-// The partition into `options.k` groups, or into the number of groups that fits best.
-Groups find_groups(const EmbeddingRows& rows, const ClusterOptions& options) {
-  std::vector<std::size_t> tried;
-  if (options.k > 0) tried = {options.k};
-  for (std::size_t k = 2; options.k == 0 && k < rows.count && k <= kMostClusters; ++k) tried.push_back(k);
-  if (tried.empty()) tried = {1};
-
-  std::vector<Partition> partitions;
-  if (options.method == ClusterMethod::kKMeans) {
-    for (const std::size_t k : tried) partitions.push_back(spherical_kmeans(rows, k, options.seed));
-  } else {
-    const std::vector<Merge> tree = average_linkage(rows);
-    for (const std::size_t k : tried) partitions.push_back(cut(tree, rows.count, k));
-  }
-  const std::vector<std::optional<double>> fit = fits(rows, partitions);
+// The partition that fits best, the first of equals.
+Groups best_of(const Rows& rows, std::vector<Partition> partitions) {
+  const std::vector<std::optional<Fit>> fit = fits(rows, partitions);
+  const auto average = [&](std::size_t p) { return fit[p] ? std::optional(fit[p]->average) : std::nullopt; };
   std::size_t best = 0;
   for (std::size_t p = 1; p < fit.size(); ++p)
-    if (fit[p] > fit[best]) best = p;
-  return {std::move(partitions[best]), fit[best]};
+    if (average(p) > average(best)) best = p;
+  Groups out{std::move(partitions[best]), fit[best]};
+  if (out.fit && out.fit->sampled > 0) out.fit = fits(rows, {out.partition}).front();  // one alone may be exact
+  return out;
 }
 
-// As find_groups(); silhouettes of many rows take N² products, so a sample chooses the number and stands for the fit.
-Groups find_among_many(const EmbeddingRows& rows, ClusterOptions options) {
-  if (rows.count <= kMostForLinkage) return find_groups(rows, options);
-  const EmbeddingRows few = sampled(rows);
-  std::optional<double> fit;
-  if (options.k <= few.count) {
-    const Groups sample = find_groups(few, options);
-    fit = sample.fit;
-    options.k = std::max(options.k, 1 + *std::max_element(sample.partition.begin(), sample.partition.end()));
-  }
-  return {spherical_kmeans(rows, options.k, options.seed), fit};
+std::vector<std::size_t> numbers_tried(std::size_t count) {
+  std::vector<std::size_t> out;
+  for (std::size_t k = 2; k < count && k <= kMostClusters; ++k) out.push_back(k);
+  if (out.empty()) out.push_back(1);
+  return out;
+}
+
+Groups agglomerative(const Rows& rows, std::size_t k) {
+  const std::vector<Merge> tree = average_linkage(rows);
+  std::vector<Partition> partitions;
+  for (const std::size_t n : k > 0 ? std::vector{k} : numbers_tried(rows.count))
+    partitions.push_back(cut(tree, rows.count, n));
+  return best_of(rows, std::move(partitions));
+}
+
+Groups by_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed) {
+  if (k > 0) return best_of(rows, {spherical_kmeans(rows, k, seed)});
+  const Subset few(rows, every_nth(rows.count, kSample));
+  std::vector<Partition> partitions;
+  for (const std::size_t n : numbers_tried(few.rows().count))
+    partitions.push_back(spherical_kmeans(few.rows(), n, seed));
+  Groups best = best_of(few.rows(), std::move(partitions));
+  if (few.rows().count == rows.count) return best;
+  return by_kmeans(rows, 1 + *std::ranges::max_element(best.partition), seed);
 }
 
 // The member nearest to the middle of the group's unit rows.
-std::size_t central(const EmbeddingRows& rows, const std::vector<std::size_t>& members) {
-  std::vector<double> sum(rows.width);
-  for (const std::size_t i : members)
-    for (std::size_t d = 0; d < rows.width; ++d) sum[d] += rows.values[i * rows.width + d];
-  std::size_t best = members.front();
-  double most = -1e300;
-  for (const std::size_t i : members) {
-    double product = 0;
-    for (std::size_t d = 0; d < rows.width; ++d) product += rows.values[i * rows.width + d] * sum[d];
-    if (product > most + 1e-12) {
-      most = product;
-      best = i;
-    }
-  }
-  return best;
+std::size_t central(const Rows& rows, const std::vector<std::size_t>& members) {
+  const std::vector<std::size_t> one_group(members.size(), 0);
+  const Centres middle{.count = 1, .values = group_sums(rows, members, one_group, 1), .offsets = {}};
+  const Assigned to_it = assign(rows, members, middle);
+  std::size_t best = 0;
+  for (std::size_t n = 1; n < members.size(); ++n)
+    if (to_it.product[n] > to_it.product[best] + 1e-12) best = n;
+  return members[best];
 }
 
 // The clusters, and where each record (keep[i] of row i) went.
-void name_clusters(const std::vector<store::Record>& records, const EmbeddingRows& rows, const Partition& partition,
+void name_clusters(const std::vector<store::Record>& records, const Rows& rows, const Partition& partition,
                    const std::vector<std::size_t>& keep, Clustering& out) {
   std::map<std::size_t, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < partition.size(); ++i) groups[partition[i]].push_back(i);
@@ -119,7 +110,7 @@ void number(std::vector<Cluster>& clusters) {
   }
 }
 
-void require_sizes(const EmbeddingRows& rows, const ClusterOptions& options) {
+void require_sizes(const Rows& rows, const ClusterOptions& options) {
   if (options.k > rows.count)
     throw Error(ErrorCode::kUsage, "more clusters than variants that have an effect",
                 {.path = {},
@@ -153,23 +144,29 @@ Clustering cluster(const std::vector<store::Record>& records, const ClusterOptio
   if (asked.method == ClusterMethod::kAuto && asked.k == 0 && mostly_labelled(records))
     out.method = ClusterMethod::kLabels;
 
-  const EmbeddingRows all = unit_rows(records, asked.row);
-  out.silhouette = silhouette(records, asked.row);
+  const Rows all = unit_rows(records, asked.row);
+  out.silhouette = silhouette(records, all);
   out.assignment.resize(records.size());
   std::vector<std::size_t> keep;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (all.zero[i]) out.no_effect.push_back(records[i].name);
+    if (all.is_zero(i)) out.no_effect.push_back(records[i].name);
     else keep.push_back(i);
   }
-  const EmbeddingRows rows = subset(all, keep);
+  const Subset with_effect(all, keep);
+  const Rows& rows = with_effect.rows();
   ClusterOptions options = asked;
   if (options.method != ClusterMethod::kKMeans && options.method != ClusterMethod::kAgglomerative)
     options.method = rows.count > kMostForLinkage ? ClusterMethod::kKMeans : ClusterMethod::kAgglomerative;
   require_sizes(rows, options);
   out.found.method = options.method;
   if (rows.count > 0) {
-    const Groups groups = find_among_many(rows, options);
-    out.found.fit = groups.fit;
+    const Groups groups = options.method == ClusterMethod::kKMeans ? by_kmeans(rows, options.k, options.seed)
+                                                                   : agglomerative(rows, options.k);
+    if (groups.fit) {
+      out.found.fit = groups.fit->average;
+      out.found.fit_error = groups.fit->error;
+      out.found.fit_sampled = groups.fit->sampled;
+    }
     name_clusters(records, rows, groups.partition, keep, out);
   }
   number(out.found.clusters);

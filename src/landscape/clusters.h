@@ -1,4 +1,4 @@
-// Owns grouping variants by their labels and by their vectors, and saying how far the two agree.
+// Groups of variants by their labels and by their vectors, and how far the two agree.
 #pragma once
 
 #include "landscape/agreement.h"
@@ -16,7 +16,7 @@ enum class ClusterMethod {
 
 struct ClusterOptions {
   ClusterMethod method = ClusterMethod::kAuto;
-  std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette (of a sample, above 20000 records)
+  std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette, for k-means of 5000 records at most
   std::uint64_t seed = 0;  // of k-means
   Row row = {};
 };
@@ -31,6 +31,8 @@ struct Cluster {
 struct FoundClusters {
   ClusterMethod method = ClusterMethod::kAgglomerative;  // kKMeans or kAgglomerative
   std::optional<double> fit;                             // average silhouette
+  double fit_error = 0;                                  // two standard errors, where it is sampled; see partition.h
+  std::size_t fit_sampled = 0;                           // records of the sample; 0: exact
   std::vector<Cluster> clusters;                         // largest first, then by name
 };
 

@@ -12,34 +12,40 @@ namespace deltascape::landscape {
 namespace {
 
 typedef double Double4 __attribute__((vector_size(32)));
+typedef float Float4 __attribute__((vector_size(16)));
 typedef float Float8 __attribute__((vector_size(32)));
 
 }  // namespace
 
 DELTASCAPE_CLONES
-void dot_products(Rows a, Rows b, std::size_t width, double* out, std::size_t stride) {
-  for (std::size_t i = 0; i < a.count; i += 2) {
-    const std::size_t is[2] = {i, i + 1 < a.count ? i + 1 : i};  // an odd last row is computed twice
-    for (std::size_t j = 0; j < b.count; j += 4) {
-      Double4 sums[2][4] = {};
-      const double* rows[4];
-      for (std::size_t c = 0; c < 4; ++c) rows[c] = b.data + (j + c < b.count ? j + c : j) * width;
-      for (std::size_t k = 0; k < width; k += kLanes) {
-        Double4 left[2];
-        for (std::size_t r = 0; r < 2; ++r) std::memcpy(&left[r], a.data + is[r] * width + k, sizeof(Double4));
-        for (std::size_t c = 0; c < 4; ++c) {
-          Double4 right;
-          std::memcpy(&right, rows[c] + k, sizeof(Double4));
-          for (std::size_t r = 0; r < 2; ++r) sums[r][c] += left[r] * right;
-        }
-      }
-      for (std::size_t r = 0; r < 2; ++r)
-        for (std::size_t c = 0; c < 4 && j + c < b.count; ++c) {
-          const Double4 s = sums[r][c];
-          out[is[r] * stride + j + c] = (s[0] + s[1]) + (s[2] + s[3]);
-        }
+double dot(const float* row, const double* other, std::size_t width) {
+  Double4 sums[2] = {};
+  for (std::size_t k = 0; k < width; k += 8)
+    for (std::size_t half = 0; half < 2; ++half) {
+      Float4 left;
+      Double4 right;
+      std::memcpy(&left, row + k + 4 * half, sizeof left);
+      std::memcpy(&right, other + k + 4 * half, sizeof right);
+      sums[half] += __builtin_convertvector(left, Double4) * right;
     }
-  }
+  const Double4 s = sums[0] + sums[1];
+  return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+DELTASCAPE_CLONES
+double squared_length(const float* row, double scale, const double* shift, std::size_t width) {
+  Double4 sums[2] = {};
+  for (std::size_t k = 0; k < width; k += 8)
+    for (std::size_t half = 0; half < 2; ++half) {
+      Float4 values;
+      Double4 off;
+      std::memcpy(&values, row + k + 4 * half, sizeof values);
+      std::memcpy(&off, shift + k + 4 * half, sizeof off);
+      const Double4 rest = __builtin_convertvector(values, Double4) * scale - off;
+      sums[half] += rest * rest;
+    }
+  const Double4 s = sums[0] + sums[1];
+  return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 DELTASCAPE_CLONES

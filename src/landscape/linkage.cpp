@@ -1,9 +1,9 @@
-// Owns average linkage by nearest-neighbour chains (Murtagh 1983; Müllner 2011), and how well partitions fit.
+// Average linkage by nearest-neighbour chains (Murtagh 1983; Müllner 2011).
 #include <algorithm>
 #include <numeric>
 
 #include "landscape/partition.h"
-#include "landscape/silhouette_of.h"
+#include "landscape/products.h"
 
 namespace deltascape::landscape {
 namespace {
@@ -11,9 +11,11 @@ namespace {
 // Distances of all pairs, each once.
 class Distances {
  public:
-  explicit Distances(const EmbeddingRows& rows) : count_(rows.count), values_(rows.count * (rows.count - 1) / 2) {
-    for_each_product_row(rows, [this](std::size_t i, std::span<const double> cosines) {
-      for (std::size_t j = 0; j < i; ++j) at(i, j) = cosine_distance(cosines[j]);
+  explicit Distances(const Rows& rows) : count_(rows.count), values_(rows.count * (rows.count - 1) / 2) {
+    for_each_lower_tile(rows, [this](const Tile& tile) {
+      for (std::size_t i = tile.first_row; i < tile.first_row + tile.rows; ++i)
+        for (std::size_t j = tile.first_column; j < std::min(i, tile.first_column + tile.columns); ++j)
+          at(i, j) = cosine_distance(tile.row(i - tile.first_row)[j - tile.first_column]);
     });
   }
   double& at(std::size_t i, std::size_t j) {
@@ -59,7 +61,7 @@ std::size_t root_of(std::vector<std::size_t>& parent, std::size_t i) {
 
 }  // namespace
 
-std::vector<Merge> average_linkage(const EmbeddingRows& rows) {
+std::vector<Merge> average_linkage(const Rows& rows) {
   std::vector<Merge> tree;
   if (rows.count < 2) return tree;
   Distances distances(rows);
@@ -94,32 +96,6 @@ Partition cut(const std::vector<Merge>& tree, std::size_t count, std::size_t k) 
     std::size_t& group = group_of_root[root_of(parent, i)];
     if (group == count) group = groups++;
     out[i] = group;
-  }
-  return out;
-}
-
-std::vector<std::optional<double>> fits(const EmbeddingRows& rows, const std::vector<Partition>& partitions) {
-  std::vector<std::vector<std::size_t>> sizes(partitions.size());
-  for (std::size_t p = 0; p < partitions.size(); ++p)
-    for (const std::size_t group : partitions[p]) {
-      if (group >= sizes[p].size()) sizes[p].resize(group + 1);
-      ++sizes[p][group];
-    }
-  std::vector<double> samples(partitions.size() * rows.count);  // [partition, row]
-  for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
-    for (std::size_t p = 0; p < partitions.size(); ++p) {
-      std::vector<double> sums(sizes[p].size());
-      for (std::size_t j = 0; j < cosines.size(); ++j)
-        if (j != i) sums[partitions[p][j]] += cosine_distance(cosines[j]);
-      samples[p * rows.count + i] = silhouette_sample(sums, sizes[p], partitions[p][i]);
-    }
-  });
-  std::vector<std::optional<double>> out(partitions.size());
-  for (std::size_t p = 0; p < partitions.size(); ++p) {
-    if (sizes[p].size() < 2 || sizes[p].size() >= rows.count) continue;
-    const auto start = samples.begin() + static_cast<std::ptrdiff_t>(p * rows.count);
-    out[p] =
-        std::accumulate(start, start + static_cast<std::ptrdiff_t>(rows.count), 0.0) / static_cast<double>(rows.count);
   }
   return out;
 }

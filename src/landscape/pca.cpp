@@ -1,174 +1,173 @@
-// Owns the two leading principal axes, by block subspace iteration with Rayleigh-Ritz on the rows' Gram matrix, which
-// is never formed: N and d may both be large, and two axes are all a map needs.
+// The two leading principal axes by implicitly restarted Lanczos bidiagonalisation (Baglama and Reichel 2005, the
+// library irlba): N and d may both be large, and two axes are all a map needs. The products with the rows are ours.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <random>
+#include <irlba/irlba.hpp>
+#include <stdexcept>
 
+#include "deltascape/error.h"
+#include "landscape/kernels.h"
+#include "landscape/parallel.h"
 #include "landscape/planar.h"
 
 namespace deltascape::landscape {
 namespace {
 
-constexpr std::size_t kBlock = 16;   // more directions than the two wanted: convergence goes with the 17th eigenvalue
-constexpr double kResidual = 1e-11;  // of the largest eigenvalue
+using Vector = Eigen::VectorXd;
+using Dense = Eigen::MatrixXd;
 
-using Columns = std::vector<double>;  // [n, kBlock]
-using Small = std::array<std::array<double, kBlock>, kBlock>;
+constexpr std::size_t kSmall = 64;  // rows or columns
+constexpr int kMostRestarts = 200;
 
-void centre(EmbeddingRows& rows) {
-  std::vector<double> mean(rows.width);
-  for (std::size_t i = 0; i < rows.values.size(); ++i) mean[i % rows.width] += rows.values[i];
-  for (std::size_t i = 0; i < rows.values.size(); ++i)
-    rows.values[i] -= mean[i % rows.width] / static_cast<double>(rows.count);
-}
-
-// [width, kBlock] = rowsᵀ · left
-Columns times_transposed(const EmbeddingRows& rows, const Columns& left) {
-  Columns out(rows.width * kBlock);
-  for (std::size_t i = 0; i < rows.count; ++i)
-    for (std::size_t d = 0; d < rows.width; ++d) {
-      const double value = rows.values[i * rows.width + d];
-      for (std::size_t b = 0; b < kBlock; ++b) out[d * kBlock + b] += value * left[i * kBlock + b];
+// The rows less their mean, all over the root of the variance: irlba takes lengths below 3e-13 for zero, whatever the
+// matrix. Never written down.
+class Centred final : public irlba::Matrix<Vector, Dense> {
+ public:
+  explicit Centred(const Rows& rows) : rows_(rows), shift_(group_sums(rows, all_of(rows), one_group(rows), 1)) {
+    for (std::size_t k = 0; k < shift_.size(); ++k) {
+      shift_[k] /= static_cast<double>(rows.count);
+      if (!rows.shift.empty()) shift_[k] += rows.shift[k];
     }
-  return out;
-}
+    measure();
+  }
 
-// [count, kBlock] = rows · right
-Columns times(const EmbeddingRows& rows, const Columns& right) {
-  Columns out(rows.count * kBlock);
-  for (std::size_t i = 0; i < rows.count; ++i)
-    for (std::size_t d = 0; d < rows.width; ++d) {
-      const double value = rows.values[i * rows.width + d];
-      for (std::size_t b = 0; b < kBlock; ++b) out[i * kBlock + b] += value * right[d * kBlock + b];
+  Eigen::Index rows() const override { return static_cast<Eigen::Index>(rows_.count); }
+  Eigen::Index cols() const override { return static_cast<Eigen::Index>(rows_.width); }
+  std::unique_ptr<irlba::Workspace<Vector>> new_workspace() const override { return std::make_unique<Times>(*this); }
+  std::unique_ptr<irlba::AdjointWorkspace<Vector>> new_adjoint_workspace() const override {
+    return std::make_unique<TransposedTimes>(*this);
+  }
+  std::unique_ptr<irlba::RealizeWorkspace<Dense>> new_realize_workspace() const override {
+    return std::make_unique<Written>(*this);
+  }
+
+  double variance() const { return variance_; }
+
+ private:
+  static constexpr std::size_t kBlock = 256;  // rows a task
+
+  static std::vector<std::size_t> one_group(const Rows& rows) { return std::vector<std::size_t>(rows.count, 0); }
+
+  void measure() {
+    std::vector<double> squares(rows_.count);
+    parallel_blocks(rows_.count, kBlock, [&](std::size_t first, std::size_t last) {
+      for (std::size_t i = first; i < last; ++i)
+        squares[i] = squared_length(rows_.row(i), rows_.scale[i], shift_.data(), rows_.width);
+    });
+    for (const double square : squares) variance_ += square;
+    if (variance_ > 0) factor_ = 1 / std::sqrt(variance_);
+  }
+
+  struct Times final : irlba::Workspace<Vector> {
+    explicit Times(const Centred& m) : m(m) {}
+    void multiply(const Vector& right, Vector& out) override {
+      const Rows& rows = m.rows_;
+      double off = 0;
+      for (std::size_t k = 0; k < rows.width; ++k) off += m.shift_[k] * right[static_cast<Eigen::Index>(k)];
+      parallel_blocks(rows.count, kBlock, [&](std::size_t first, std::size_t last) {
+        for (std::size_t i = first; i < last; ++i)
+          out[static_cast<Eigen::Index>(i)] =
+              m.factor_ * (rows.scale[i] * dot(rows.row(i), right.data(), rows.width) - off);
+      });
     }
-  return out;
-}
+    const Centred& m;
+  };
 
-// Modified Gram-Schmidt, twice; columns that depend on earlier ones become zero.
-void orthonormalise(Columns& columns) {
-  const std::size_t n = columns.size() / kBlock;
-  for (std::size_t b = 0; b < kBlock; ++b) {
-    const auto product = [&](std::size_t x, std::size_t y) {
-      double sum = 0;
-      for (std::size_t i = 0; i < n; ++i) sum += columns[i * kBlock + x] * columns[i * kBlock + y];
-      return sum;
-    };
-    const double before = std::sqrt(product(b, b));
-    for (int pass = 0; pass < 2; ++pass)
-      for (std::size_t c = 0; c < b; ++c) {
-        const double along = product(b, c);
-        for (std::size_t i = 0; i < n; ++i) columns[i * kBlock + b] -= along * columns[i * kBlock + c];
-      }
-    const double after = std::sqrt(product(b, b));
-    const double scale = after > 1e-12 * before && after > 0 ? 1 / after : 0;
-    for (std::size_t i = 0; i < n; ++i) columns[i * kBlock + b] *= scale;
-  }
-}
-
-// Cyclic Jacobi: eigenvalues of a symmetric matrix on its diagonal, eigenvectors as columns.
-Small jacobi(Small& a) {
-  Small vectors = {};
-  for (std::size_t i = 0; i < kBlock; ++i) vectors[i][i] = 1;
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    double off = 0, on = 0;
-    for (std::size_t i = 0; i < kBlock; ++i)
-      for (std::size_t j = 0; j < kBlock; ++j) (i == j ? on : off) += a[i][j] * a[i][j];
-    if (off <= 1e-30 * on) break;
-    for (std::size_t p = 0; p < kBlock; ++p)
-      for (std::size_t q = p + 1; q < kBlock; ++q) {
-        if (a[p][q] == 0) continue;
-        const double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
-        const double t = (theta >= 0 ? 1 : -1) / (std::fabs(theta) + std::sqrt(theta * theta + 1));
-        const double c = 1 / std::sqrt(t * t + 1), s = t * c;
-        for (std::size_t k = 0; k < kBlock; ++k) {
-          const double kp = a[k][p], kq = a[k][q];
-          a[k][p] = c * kp - s * kq;
-          a[k][q] = s * kp + c * kq;
+  struct TransposedTimes final : irlba::AdjointWorkspace<Vector> {
+    explicit TransposedTimes(const Centred& m) : m(m) {}
+    void multiply(const Vector& left, Vector& out) override {
+      constexpr std::size_t kColumns = 64;  // a task has some columns of all rows, so that every sum keeps its order
+      const Rows& rows = m.rows_;
+      const double sum = left.sum();
+      parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
+        double sums[kColumns] = {};
+        for (std::size_t i = 0; i < rows.count; ++i) {
+          const double factor = rows.scale[i] * left[static_cast<Eigen::Index>(i)];
+          const float* row = rows.row(i);
+          for (std::size_t k = first; k < last; ++k) sums[k - first] += row[k] * factor;
         }
-        for (std::size_t k = 0; k < kBlock; ++k) {
-          const double pk = a[p][k], qk = a[q][k];
-          a[p][k] = c * pk - s * qk;
-          a[q][k] = s * pk + c * qk;
-          const double vp = vectors[k][p], vq = vectors[k][q];
-          vectors[k][p] = c * vp - s * vq;
-          vectors[k][q] = s * vp + c * vq;
+        for (std::size_t k = first; k < last; ++k)
+          out[static_cast<Eigen::Index>(k)] = m.factor_ * (sums[k - first] - m.shift_[k] * sum);
+      });
+    }
+    const Centred& m;
+  };
+
+  struct Written final : irlba::RealizeWorkspace<Dense> {
+    explicit Written(const Centred& m) : m(m) {}
+    const Dense& realize(Dense& buffer) override {
+      buffer.resize(m.rows(), m.cols());
+      for (Eigen::Index i = 0; i < m.rows(); ++i)
+        for (Eigen::Index k = 0; k < m.cols(); ++k) {
+          const auto row = static_cast<std::size_t>(i), column = static_cast<std::size_t>(k);
+          buffer(i, k) = m.factor_ * (m.rows_.row(row)[column] * m.rows_.scale[row] - m.shift_[column]);
         }
-      }
-  }
-  return vectors;
-}
+      return buffer;
+    }
+    const Centred& m;
+  };
 
-// columns · vectors with the vectors in order of falling eigenvalue.
-void rotate(Columns& columns, const Small& vectors, const std::array<std::size_t, kBlock>& order) {
-  for (std::size_t i = 0; i * kBlock < columns.size(); ++i) {
-    std::array<double, kBlock> row = {};
-    for (std::size_t b = 0; b < kBlock; ++b)
-      for (std::size_t c = 0; c < kBlock; ++c) row[b] += columns[i * kBlock + c] * vectors[c][order[b]];
-    std::copy(row.begin(), row.end(), columns.begin() + static_cast<std::ptrdiff_t>(i * kBlock));
-  }
-}
-
-// One round: directions in the plane of `left` of falling variance, and the products that prove them.
-struct Ritz {
-  std::array<double, 2> values = {0, 0};
-  Columns products;     // Gram · left
-  double residual = 0;  // largest of the two, relative to the largest value
+  const Rows& rows_;
+  std::vector<double> shift_;  // the rows' own and their mean
+  double variance_ = 0, factor_ = 1;
 };
-Ritz rayleigh_ritz(const EmbeddingRows& rows, Columns& left) {
-  Columns half = times_transposed(rows, left);
-  Small gram = {};
-  for (std::size_t d = 0; d < rows.width; ++d)
-    for (std::size_t b = 0; b < kBlock; ++b)
-      for (std::size_t c = 0; c < kBlock; ++c) gram[b][c] += half[d * kBlock + b] * half[d * kBlock + c];
-  const Small vectors = jacobi(gram);
-  std::array<std::size_t, kBlock> order;
-  for (std::size_t b = 0; b < kBlock; ++b) order[b] = b;
-  std::stable_sort(order.begin(), order.end(), [&](auto x, auto y) { return gram[x][x] > gram[y][y]; });
-  rotate(left, vectors, order);
-  rotate(half, vectors, order);
-  Ritz out;
-  out.values = {std::max(0.0, gram[order[0]][order[0]]), std::max(0.0, gram[order[1]][order[1]])};
-  out.products = times(rows, half);
-  for (std::size_t b = 0; b < 2; ++b) {
-    double squares = 0;
-    for (std::size_t i = 0; i < rows.count; ++i) {
-      const double rest = out.products[i * kBlock + b] - out.values[b] * left[i * kBlock + b];
-      squares += rest * rest;
-    }
-    if (out.values[0] > 0) out.residual = std::max(out.residual, std::sqrt(squares) / out.values[0]);
-  }
+
+// Scores [rows, 2 or fewer] on the leading directions, and the squares of the singular values.
+struct Leading {
+  Dense scores;
+  Vector squares;
+};
+
+// From the small side's products, where that is small enough.
+Leading by_eigenvectors(const Centred& matrix) {
+  Dense x;
+  matrix.new_realize_workspace()->realize(x);
+  const bool wide = x.rows() <= x.cols();
+  const Eigen::SelfAdjointEigenSolver<Dense> solver(wide ? Dense(x * x.transpose()) : Dense(x.transpose() * x));
+  const Eigen::Index count = std::min<Eigen::Index>(2, solver.eigenvalues().size());
+  Leading out{Dense(), solver.eigenvalues().tail(count).reverse().cwiseMax(0.0)};  // eigenvalues rise
+  const Dense vectors = solver.eigenvectors().rightCols(count).rowwise().reverse();
+  out.scores = wide ? Dense(vectors * out.squares.cwiseSqrt().asDiagonal()) : Dense(x * vectors);
   return out;
+}
+
+// A matrix whose rank is just about the number of directions leaves irlba nothing to start again from, and it throws:
+// another number then.
+Leading by_lanczos(const Centred& matrix, double tolerance) {
+  irlba::Options<Vector> options;
+  options.convergence_tolerance = tolerance;
+  options.max_iterations = kMostRestarts;
+  for (const int extra : {20, 30, 10}) {
+    options.extra_work = extra;
+    try {
+      const auto found = irlba::compute(matrix, 2, options);
+      return {found.U * found.D.asDiagonal(), found.D.cwiseAbs2()};
+    } catch (const std::runtime_error&) {
+    }
+  }
+  throw Error(ErrorCode::kInternal, "the principal axes of these embeddings were not found");
 }
 
 }  // namespace
 
-Principal principal_axes(EmbeddingRows rows, int rounds) {
+Principal principal_axes(const Rows& rows, double tolerance) {
   Principal out;
   out.scores.resize(rows.count);
-  centre(rows);
-  double variance = 0;
-  for (const double value : rows.values) variance += value * value;
-  if (rows.count < 2 || !(variance > 0)) return out;
+  if (rows.count < 2) return out;
+  const Centred centred(rows);
+  if (!(centred.variance() > 0)) return out;
 
-  Columns left(rows.count * kBlock);
-  std::mt19937_64 random(1);
-  for (double& value : left) value = static_cast<double>(random() >> 11) * 0x1.0p-52 - 1;
-  orthonormalise(left);
-  Ritz ritz;
-  for (int round = 0; round < rounds; ++round) {
-    ritz = rayleigh_ritz(rows, left);
-    if (ritz.residual <= kResidual) break;
-    left = std::move(ritz.products);
-    orthonormalise(left);
-  }
-  for (std::size_t axis = 0; axis < 2; ++axis) {
-    out.explained[axis] = ritz.values[axis] / variance;
+  const Leading found =
+      std::min(rows.count, rows.width) <= kSmall ? by_eigenvectors(centred) : by_lanczos(centred, tolerance);
+  const double length = std::sqrt(centred.variance());
+  for (Eigen::Index axis = 0; axis < found.squares.size(); ++axis) {
+    out.explained[axis] = found.squares[axis];
     double Point::*coordinate = axis == 0 ? &Point::x : &Point::y;
     double extreme = 0;
     for (std::size_t i = 0; i < rows.count; ++i) {
-      out.scores[i].*coordinate = left[i * kBlock + axis] * std::sqrt(ritz.values[axis]);
-      if (std::fabs(out.scores[i].*coordinate) > std::fabs(extreme) + 1e-12) extreme = out.scores[i].*coordinate;
+      const double score = found.scores(static_cast<Eigen::Index>(i), axis) * length;
+      out.scores[i].*coordinate = score;
+      if (std::fabs(score) > std::fabs(extreme) + 1e-12 * length) extreme = score;
     }
     if (extreme < 0)
       for (Point& point : out.scores) point.*coordinate = -(point.*coordinate);

@@ -1,19 +1,21 @@
-// Owns placing N embeddings in the plane: PCA, and exact t-SNE (van der Maaten and Hinton 2008).
+// Places N embeddings in the plane: PCA, t-SNE (van der Maaten and Hinton 2008) and UMAP (McInnes et al. 2018).
 #pragma once
 
+#include "landscape/neighbour_lists.h"
 #include "landscape/similarity.h"
 
 namespace deltascape::landscape {
 
-enum class ProjectionMethod { kTsne, kPca };
+enum class ProjectionMethod { kTsne, kPca, kUmap };
 enum class Metric { kCosine, kEuclidean };
 
 struct ProjectionOptions {
   ProjectionMethod method = ProjectionMethod::kTsne;
-  Metric metric = Metric::kCosine;  // what t-SNE keeps: cosine distance, or euclidean
-  double perplexity = 30;           // clipped to (N-1)/3, at least 1
-  int iterations = 1000;
-  std::uint64_t seed = 0;  // breaks ties where PCA gives t-SNE no start
+  Metric metric = Metric::kCosine;  // what t-SNE and UMAP keep: cosine distance, or euclidean
+  double perplexity = 30;           // of t-SNE; clipped to (N-1)/3, at least 1
+  int iterations = 1000;            // of t-SNE
+  std::size_t neighbours = 15;      // of UMAP
+  std::uint64_t seed = 0;           // of ties where PCA gives no start, and of the pairs that UMAP draws
   Row row = {};
 };
 
@@ -24,13 +26,16 @@ struct Point {
 struct Layout {
   std::vector<Point> points;  // one a record, in their order; centred, the larger half-width is 1
   ProjectionMethod method = ProjectionMethod::kTsne;
-  double perplexity = 0;          // used, 0 for PCA
-  std::vector<double> explained;  // PCA: share of the variance on x and on y; empty for t-SNE
+  double perplexity = 0;          // used by t-SNE, else 0
+  std::vector<double> explained;  // PCA: share of the variance on x and on y; else empty
+  // What t-SNE of many records, or UMAP, was made of: the nearest by the metric; else of none. `each` is 0 then.
+  NeighbourLists neighbours;
 };
 
-// Deterministic. Any N ≥ 0; below 5 PCA stands in for t-SNE (method says so); t-SNE is O(N²) a step and refuses
-// N > 10000 with Error(kUsage).
-// Zero embeddings sit at cosine distance 1 from everything.
+// Deterministic. Any N ≥ 0; below 5 PCA stands in for the others (method says so). t-SNE is exact up to 2000 records,
+// and Barnes-Hut's beyond. Zero embeddings sit at cosine distance 1 from everything.
 Layout project(const std::vector<store::Record>& records, const ProjectionOptions& options = {});
+// The same from the records' rows: unit rows for t-SNE and UMAP of cosine distances, else any.
+Layout project(const Rows& rows, const ProjectionOptions& options = {});
 
 }  // namespace deltascape::landscape

@@ -6,6 +6,7 @@
 
 #include "deltascape/error.h"
 #include "landscape/embedding_rows.h"
+#include "landscape/products.h"
 
 namespace deltascape::landscape {
 namespace {
@@ -110,17 +111,20 @@ CosineMatrix cosine_matrix(const std::vector<store::Record>& records, Row row) {
                  .field = {},
                  .expected = "at most " + std::to_string(kMostRecords),
                  .found = std::to_string(records.size())});
-  const EmbeddingRows rows = unit_rows(records, row);
+  const Rows rows = unit_rows(records, row);
   CosineMatrix out;
   out.count = rows.count;
   out.values.resize(rows.count * rows.count);
-  for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
-    for (std::size_t j = 0; j < rows.count; ++j) {
-      const bool null = rows.zero[i] || rows.zero[j];
-      out.values[i * rows.count + j] = null     ? std::numeric_limits<double>::quiet_NaN()
-                                       : i == j ? 1
-                                                : std::clamp(cosines[j], -1.0, 1.0);
-    }
+  for_each_lower_tile(rows, [&](const Tile& tile) {
+    for (std::size_t i = tile.first_row; i < tile.first_row + tile.rows; ++i)
+      for (std::size_t j = tile.first_column; j <= std::min(i, tile.first_column + tile.columns - 1); ++j) {
+        const bool null = rows.is_zero(i) || rows.is_zero(j);
+        const double product = tile.row(i - tile.first_row)[j - tile.first_column];
+        out.values[i * rows.count + j] = out.values[j * rows.count + i] = null
+                                                                              ? std::numeric_limits<double>::quiet_NaN()
+                                                                          : i == j ? 1
+                                                                                   : std::clamp(product, -1.0, 1.0);
+      }
   });
   return out;
 }

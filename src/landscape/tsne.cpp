@@ -1,8 +1,7 @@
-// Owns exact t-SNE (van der Maaten and Hinton 2008), started from the layout it is given, as Kobak and Berens 2019
-// advise. Every sum is taken in a fixed order, so the layout does not depend on the number of threads.
+// Exact t-SNE (van der Maaten and Hinton 2008), started from the layout it is given, as Kobak and Berens 2019 advise.
+// Every sum is taken in a fixed order, so the layout does not depend on the number of threads.
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "landscape/kernels.h"
 #include "landscape/parallel.h"
@@ -87,18 +86,10 @@ struct Axis {
   }
 };
 
-// The start, scaled to a standard deviation of 1e-4; jitter breaks ties between equal places.
-void begin(const std::vector<Point>& start, std::uint64_t seed, Axis& x, Axis& y) {
-  double squares = 0;
-  for (const Point& point : start) squares += point.x * point.x;
-  const double scale = squares > 0 ? 1e-4 / std::sqrt(squares / static_cast<double>(start.size())) : 0;
-  std::mt19937_64 random(seed);
-  const auto jitter = [&] { return (static_cast<double>(random() >> 11) * 0x1.0p-52 - 1) * 1e-6; };
+void begin(const std::vector<Point>& start, Axis& x, Axis& y) {
   for (std::size_t i = 0; i < start.size(); ++i) {
-    x.place[i] = start[i].x * scale + jitter();
-    y.place[i] = start[i].y * scale + jitter();
-    x.at[i] = static_cast<float>(x.place[i]);
-    y.at[i] = static_cast<float>(y.place[i]);
+    x.at[i] = static_cast<float>(x.place[i] = start[i].x);
+    y.at[i] = static_cast<float>(y.place[i] = start[i].y);
   }
 }
 
@@ -124,7 +115,7 @@ std::vector<Point> tsne(const std::vector<float>& squared_distances, const std::
   const std::size_t count = start.size();
   const std::vector<float> p = joint(squared_distances, count, options.perplexity);
   Axis x(count), y(count);
-  begin(start, options.seed, x, y);
+  begin(start, x, y);
   // Belkina et al. 2019: a rate of N / exaggeration; scikit-learn's gradient has the factor 4 outside as well.
   const double rate = std::max(static_cast<double>(count) / kExaggeration / 4, 50.0);
   const int early = std::min(250, options.iterations / 4);

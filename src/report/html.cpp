@@ -43,6 +43,7 @@ nlohmann::json json_of(const MapData& data) {
                         {"representation", printable(data.representation)},
                         {"projection", printable(data.projection)},
                         {"silhouette", nullptr},
+                        {"silhouetteSampled", data.silhouette_sampled},
                         {"colour", data.colour == MapColour::kCluster ? "cluster" : "label"},
                         {"models", std::move(models)}};
   if (data.silhouette) out["silhouette"] = rounded(*data.silhouette, 1e4);

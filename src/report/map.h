@@ -33,6 +33,7 @@ struct MapData {
   std::string representation;  // "activations · last · last"
   std::string projection;      // "t-SNE, perplexity 30, cosine"
   std::optional<double> silhouette;
+  bool silhouette_sampled = false;       // too many variants for all pairs
   MapColour colour = MapColour::kLabel;  // never kAuto
   std::vector<MapPoint> points;
 };

@@ -1,4 +1,4 @@
-// Owns gathering what a map shows.
+// Gathers what a map shows.
 #include <algorithm>
 #include <cstdio>
 
@@ -24,9 +24,14 @@ std::string describe(const store::Comparable& c) {
 }
 
 std::string describe(const landscape::Layout& layout, landscape::Metric metric) {
+  const std::string distance = metric == landscape::Metric::kCosine ? ", cosine" : ", euclidean";
+  // Where not every pair was compared: how many of the nearest were found.
+  const std::string found =
+      layout.neighbours.found ? ", " + short_number(100 * *layout.neighbours.found) + " % of the neighbours found" : "";
   if (layout.method == landscape::ProjectionMethod::kTsne)
-    return "t-SNE, perplexity " + short_number(layout.perplexity) +
-           (metric == landscape::Metric::kCosine ? ", cosine" : ", euclidean");
+    return "t-SNE, perplexity " + short_number(layout.perplexity) + distance + found;
+  if (layout.method == landscape::ProjectionMethod::kUmap)
+    return "UMAP, " + std::to_string(layout.neighbours.each) + " neighbours" + distance + found;
   std::string out = "PCA";
   if (layout.explained.size() == 2 && layout.explained[0] > 0)
     out += ", " + short_number(100 * layout.explained[0]) + " % and " + short_number(100 * layout.explained[1]) +
@@ -34,20 +39,21 @@ std::string describe(const landscape::Layout& layout, landscape::Metric metric) 
   return out;
 }
 
-void find_neighbours(const std::vector<store::Record>& records, const MapOptions& options,
+// Neighbours of those with an effect, from the layout's own where it has enough of them.
+void find_neighbours(const landscape::Rows& rows, const MapOptions& options, const landscape::Layout& layout,
                      std::vector<MapPoint>& points) {
-  const landscape::EmbeddingRows rows = landscape::unit_rows(records, options.projection.row);
-  landscape::for_each_product_row(rows, [&](std::size_t i, std::span<const double> cosines) {
-    if (rows.zero[i]) return;
-    std::vector<std::size_t> order;
-    for (std::size_t j = 0; j < rows.count; ++j)
-      if (j != i && !rows.zero[j]) order.push_back(j);
-    const auto end = order.begin() + static_cast<std::ptrdiff_t>(std::min(options.neighbours, order.size()));
-    std::partial_sort(order.begin(), end, order.end(),
-                      [&](auto a, auto b) { return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b; });
-    for (auto j = order.begin(); j != end; ++j)
-      points[i].neighbours.push_back({*j, std::clamp(cosines[*j], -1.0, 1.0)});
-  });
+  std::vector<std::size_t> keep;
+  for (std::size_t i = 0; i < rows.count; ++i)
+    if (!rows.is_zero(i)) keep.push_back(i);
+  const bool have = keep.size() == rows.count && layout.neighbours.each >= options.neighbours &&
+                    options.projection.metric == landscape::Metric::kCosine;
+  const landscape::NeighbourLists own =
+      have ? landscape::NeighbourLists()
+           : landscape::nearest_rows(landscape::Subset(rows, keep).rows(), options.neighbours);
+  const landscape::NeighbourLists& lists = have ? layout.neighbours : own;
+  for (std::size_t i = 0; i < keep.size(); ++i)
+    for (std::size_t n = i * lists.each; n < i * lists.each + std::min(lists.each, options.neighbours); ++n)
+      points[keep[i]].neighbours.push_back({keep[lists.index[n]], std::clamp(lists.product[n], -1.0, 1.0)});
 }
 
 }  // namespace
@@ -79,7 +85,11 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   out.representation = describe(common);
   out.colour = colour_of(records, options.colour);
   out.projection = describe(layout, options.projection.metric);
-  if (const auto s = landscape::silhouette(records, options.projection.row)) out.silhouette = s->average;
+  const landscape::Rows rows = landscape::unit_rows(records, options.projection.row);
+  if (const auto s = landscape::silhouette(records, rows)) {
+    out.silhouette = s->average;
+    out.silhouette_sampled = s->sampled > 0;
+  }
   for (std::size_t i = 0; i < records.size(); ++i) {
     const store::Record& r = records[i];
     MapPoint point;
@@ -95,7 +105,7 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
     point.no_effect = r.no_effect;
     out.points.push_back(std::move(point));
   }
-  find_neighbours(records, options, out.points);
+  find_neighbours(rows, options, layout, out.points);
   return out;
 }
 

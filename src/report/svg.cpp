@@ -122,7 +122,8 @@ std::string subtitle(const MapData& data) {
   const std::size_t n = data.points.size();
   std::string out = std::to_string(n) + (n == 1 ? " variant" : " variants") + "  ·  " + data.representation + "  ·  " +
                     data.projection;
-  if (data.silhouette) out += "  ·  silhouette " + decimals(*data.silhouette, 3);
+  if (data.silhouette)
+    out += "  ·  silhouette " + decimals(*data.silhouette, 3) + (data.silhouette_sampled ? " (sampled)" : "");
   return out;
 }
 

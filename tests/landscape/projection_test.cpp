@@ -93,7 +93,45 @@ TEST_P(ProjectionGolden, TsneKeepsNeighbourhoodsAsWellAsSklearn) {
     RecordProperty(metric == Metric::kCosine ? "cosine" : "euclidean", std::to_string(ours));
   }
 }
+
+TEST_P(ProjectionGolden, UmapKeepsNeighbourhoods) {
+  if (records_.size() <= 15) GTEST_SKIP() << "all are neighbours of all";
+  const Layout layout = project(records_, {.method = ProjectionMethod::kUmap});
+  expect_normalised(layout.points);
+  EXPECT_EQ(layout.neighbours.each, std::min<std::size_t>(15, records_.size() - 1));
+  const Json& oracle = golden_["tsne_cosine"];
+  EXPECT_GE(trustworthiness(records_, layout.points, oracle["neighbours"].get<std::size_t>(), Metric::kCosine),
+            oracle["trustworthiness"].get<double>() - 0.1);  // UMAP keeps groups before neighbours
+}
 INSTANTIATE_TEST_SUITE_P(Cases, ProjectionGolden, testing::ValuesIn(kCases));
+
+// Rows of `rank` dimensions, more rows and columns than that.
+std::vector<store::Record> records_of_rank(std::size_t rank, float size) {
+  std::vector<store::Record> records;
+  for (std::size_t i = 0; i < 90; ++i) {
+    std::vector<float> values(70, 0.5f * size);
+    values[i % rank] += size * static_cast<float>(1 + i % rank);
+    records.push_back(record("r" + std::to_string(i), "", values));
+  }
+  return records;
+}
+
+TEST(Pca, OfAnyRankAndSize) {
+  for (const float size : {1e-12f, 1.0f, 1e9f})
+    for (std::size_t rank = 1; rank <= 30; ++rank) {
+      const Layout layout = project(records_of_rank(rank, size), {.method = ProjectionMethod::kPca});
+      const double shown = layout.explained[0] + layout.explained[1];
+      if (rank == 1) {
+        EXPECT_EQ(shown, 0);
+        continue;
+      }
+      EXPECT_LE(shown, 1 + 1e-9) << rank;
+      if (rank <= 3) {  // the mean takes one dimension
+        EXPECT_NEAR(shown, 1, 1e-9) << rank;
+      }
+      expect_normalised(layout.points);
+    }
+}
 
 TEST(Tsne, IsTheSameEveryTime) {
   const std::vector<store::Record> records = records_of(golden("clear"));
@@ -112,7 +150,7 @@ TEST(Project, AnyNumberOfRecords) {
     std::vector<float> values(12, 0.1f);
     values[static_cast<std::size_t>(n - 1)] = 1;
     records.push_back(record("r" + std::to_string(n), "", values));
-    for (const ProjectionMethod method : {ProjectionMethod::kTsne, ProjectionMethod::kPca}) {
+    for (const ProjectionMethod method : {ProjectionMethod::kTsne, ProjectionMethod::kUmap, ProjectionMethod::kPca}) {
       const Layout layout = project(records, {.method = method});
       ASSERT_EQ(layout.points.size(), records.size());
       if (n == 1) {
@@ -135,7 +173,9 @@ TEST(Project, TwoLieLeftAndRight) {
 TEST(Project, EqualAndZeroEmbeddingsStayFinite) {
   std::vector<store::Record> records;
   for (int i = 0; i < 7; ++i) records.push_back(record("same" + std::to_string(i), "", {1, 2}));
-  for (const Point& p : project(records).points) EXPECT_TRUE(std::isfinite(p.x) && std::isfinite(p.y));
+  for (const ProjectionMethod method : {ProjectionMethod::kTsne, ProjectionMethod::kUmap})
+    for (const Point& p : project(records, {.method = method}).points)
+      EXPECT_TRUE(std::isfinite(p.x) && std::isfinite(p.y));
   for (const Point& p : project(records, {.method = ProjectionMethod::kPca}).points) EXPECT_EQ(p.x, 0);
   for (store::Record& r : records) r.mean = {0, 0};
   for (const Point& p : project(records).points) EXPECT_TRUE(std::isfinite(p.x) && std::isfinite(p.y));

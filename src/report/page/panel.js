@@ -18,7 +18,7 @@ function fillFacts(list, data) {
   const n = data.models.length;
   const fact = (value, text) => element("li", {}, element("b", {}, value), text);
   list.append(fact(n.toLocaleString("en"), n === 1 ? " variant" : " variants"));
-  if (data.silhouette !== null) list.append(fact(data.silhouette.toFixed(3).replace("-", "−"), " silhouette by label"));
+  if (data.silhouette !== null) list.append(fact(data.silhouette.toFixed(3).replace("-", "−"), " silhouette by label" + (data.silhouetteSampled ? ", sampled" : "")));
   list.append(element("li", {}, data.representation), element("li", {}, data.projection));
 }
 
