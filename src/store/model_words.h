@@ -1,5 +1,5 @@
-// Owns what MODEL… stands for (docs/design.md §4.2): paths, folders of models, patterns, names of a store, label=MODEL, lists,
-// hub ids and their addresses.
+// Owns what MODEL… stands for (docs/design.md §4.2): paths, folders of models, patterns, names of a store, label=MODEL,
+// lists, hub ids and their addresses.
 #pragma once
 
 #include <filesystem>

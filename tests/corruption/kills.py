@@ -37,7 +37,9 @@ def rows_of(store):
         if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'variant'").fetchone()[0]:
             return {}
         return {name: (digest, floats(mean), floats(probes)) for name, digest, mean, probes in
-                db.execute("SELECT name, variant_hash, mean, per_probe FROM variant")}
+                db.execute("SELECT name, content_hash, mean, per_probe FROM variant v JOIN measurement m ON "
+                           "m.variant = v.id JOIN vector n ON n.measurement = m.id JOIN detail d "
+                           "ON d.measurement = m.id")}
     finally:
         db.close()
 
