@@ -81,11 +81,8 @@ class Centred final : public irlba::Matrix<Vector, Dense> {
       const double sum = left.sum();
       parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
         double sums[kColumns] = {};
-        for (std::size_t i = 0; i < rows.count; ++i) {
-          const double factor = rows.scale[i] * left[static_cast<Eigen::Index>(i)];
-          const float* row = rows.row(i);
-          for (std::size_t k = first; k < last; ++k) sums[k - first] += row[k] * factor;
-        }
+        for (std::size_t i = 0; i < rows.count; ++i)
+          add_scaled(rows.row(i) + first, rows.scale[i] * left[static_cast<Eigen::Index>(i)], last - first, sums);
         for (std::size_t k = first; k < last; ++k)
           out[static_cast<Eigen::Index>(k)] = m.factor_ * (sums[k - first] - m.shift_[k] * sum);
       });

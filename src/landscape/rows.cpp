@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "landscape/kernels.h"
 #include "landscape/parallel.h"
 
 namespace deltascape::landscape {
@@ -64,15 +65,14 @@ std::vector<std::size_t> every_nth(std::size_t count, std::size_t most) {
 std::vector<double> group_sums(const Rows& rows, Which which, std::span<const std::size_t> group_of,
                                std::size_t groups) {
   constexpr std::size_t kColumns = 64;  // a task has some columns of all rows, so that every sum keeps its order
-  std::vector<double> sums(groups * rows.width);
-  const double* shift = rows.shift.empty() ? nullptr : rows.shift.data();
+  std::vector<double> sums(groups * rows.width), sizes(groups);
+  for (const std::size_t group : group_of) ++sizes[group];
   parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
-    for (std::size_t n = 0; n < which.size(); ++n) {
-      const float* row = rows.row(which[n]);
-      const double scale = rows.scale[which[n]];
-      double* sum = sums.data() + group_of[n] * rows.width;
-      for (std::size_t k = first; k < last; ++k) sum[k] += row[k] * scale - (shift ? shift[k] : 0);
-    }
+    for (std::size_t n = 0; n < which.size(); ++n)
+      add_scaled(rows.row(which[n]) + first, rows.scale[which[n]], last - first,
+                 sums.data() + group_of[n] * rows.width + first);
+    for (std::size_t g = 0; g < groups && !rows.shift.empty(); ++g)
+      for (std::size_t k = first; k < last; ++k) sums[g * rows.width + k] -= sizes[g] * rows.shift[k];
   });
   return sums;
 }
