@@ -14,11 +14,15 @@ struct Field {
   std::string_view name;
   Value Spec::*member;
 };
+template <class Spec, class Value>
+Field(std::string_view, Value Spec::*) -> Field<Spec, Value>;
 // Tensors, or other fields, tell it.
 template <class Spec, class Value>
 struct LeftOut {
   Value Spec::*member;
 };
+template <class Spec, class Value>
+LeftOut(Value Spec::*) -> LeftOut<Spec, Value>;
 
 constexpr std::tuple kLayer{Field{"window", &LayerSpec::window}, Field{"rope", &LayerSpec::rope},
                             Field{"stack", &LayerSpec::stack}, Field{"query_scale", &LayerSpec::query_scale},
