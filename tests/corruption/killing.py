@@ -20,11 +20,11 @@ def start(command):
 
 
 def to_the_end(command):
-    """What it says on stderr."""
-    done = subprocess.run(command, env=ENVIRONMENT, **SILENT)
+    """What it says on stdout."""
+    done = subprocess.run(command, env=ENVIRONMENT, **{**SILENT, "stdout": subprocess.PIPE})
     if done.returncode != 0:
         raise Failure(f"{command[1]}, run to the end: exit {done.returncode}: {done.stderr.decode()[:400]}")
-    return done.stderr.decode()
+    return done.stdout.decode()
 
 
 def main(work, *more):

@@ -34,7 +34,7 @@ class Run:
         data.write_text("".join(json.dumps({"prompt": f"Count to {i}", **{f: f" {f} {i * 7}." for f in fields}}) + "\n"
                                 for i in range(ROWS)))
         self.command = [program, "train", "--base", base, "--data", str(data), "--out", str(self.out), "--batch", "2",
-                        "--accumulation", "1", "--checkpoint-seconds", "0", "--threads", "1", *RUNS[name]]
+                        "--accumulation", "1", "--checkpoint-seconds", "0", "--threads", "1", "--json", *RUNS[name]]
         began = time.time()
         killing.to_the_end(self.command)
         self.seconds = time.time() - began
@@ -68,7 +68,7 @@ class Run:
             self.remove()
 
     def finish(self):
-        self.resumed += "goes on behind step" in killing.to_the_end(self.command)
+        self.resumed += json.loads(killing.to_the_end(self.command))["resumed_at"] > 0
         self.check()
         if Path(f"{self.out}.training").exists():
             raise Failure(f"{self.name}: the work is left behind")
