@@ -31,7 +31,7 @@ for file in examples/data/*.jsonl; do
   done
 done
 
-rm -f demo/{deltascape,tasks}.db demo/{deltascape,tasks}.db-{shm,wal}
+rm -f demo/*.db demo/*.db-{shm,wal}
 pool=(demo/pool/*)
 step "embed"
 show embed --base "$base" --label-regex '([a-z]+)-[0-9]+$' --store demo/deltascape.db --out demo/embeddings.npz "${pool[@]}"
@@ -40,9 +40,10 @@ show cluster --store demo/deltascape.db
 step "neighbours of ${pool[0]##*/}"
 show near --store demo/deltascape.db "${pool[0]##*/}"
 step "which adapters fit twenty examples of a task"
-# Tasks meet variants best at a third of the depth (docs/tasks.md).
-show embed --base "$base" --layer 0.33 --label-regex '([a-z]+)-[0-9]+$' --store demo/tasks.db -q "${pool[@]}" >/dev/null
-show task --base "$base" --store demo/tasks.db --examples demo/examples/math-task.jsonl -k 3
+# Tasks meet variants best at a third of the depth (docs/tasks.md): a second space in the same store.
+show embed --base "$base" --layer 0.33 --store demo/deltascape.db -q "${pool[@]}" >/dev/null
+show spaces --store demo/deltascape.db
+show task --base "$base" --store demo/deltascape.db --layer 0.33 --examples demo/examples/math-task.jsonl -k 3
 step "map"
-show map --store demo/deltascape.db --out demo/map.html
+show map --store demo/deltascape.db --layer last --out demo/map.html
 printf '\nThe map is %s/demo/map.html: open it in a browser. The pool is in demo/pool, the embeddings in demo/deltascape.db and demo/embeddings.npz.\n' "$PWD"

@@ -6,25 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "deltascape/space.h"
+
 namespace deltascape::store {
 
-// What must match before two rows are compared (docs/design.md §7.2).
-struct Comparable {
-  std::string base;            // identity hash of the base's weights
-  std::string base_name;       // for people; not compared
-  std::string tokenizer;       // identity hash
-  std::string probes;          // hash of the probe texts
-  std::string representation;  // "activations"
-  std::string layer;           // "last", "12", "29-pre", "all"
-  std::string position;        // "last", "mean", "weighted"
-};
-
 struct Record {
-  std::string name;                  // unique in a store
+  std::string name;                  // of the variant, unique in a store
   std::string label;                 // class, or empty
   std::string path;                  // where the variant was read from: absolute, or a hub id
   std::vector<std::string> aliases;  // other names and paths of the same content
-  Comparable comparable;
+  Space space;
   std::string variant_hash;  // content hash
   std::string program_version;
   std::string device;     // "cpu"
@@ -39,7 +30,8 @@ struct Record {
   std::vector<float> mean;
   // Standard error of the mean over probes ("probe sensitivity"), [layers, dim].
   std::vector<float> standard_error;
-  double norm = 0;           // ‖Δ‖ of the last row
+  std::optional<double> spread;  // length of the standard error's last row, as a store keeps it; known_spread()
+  double norm = 0;               // ‖Δ‖ of the last row
   double relative_norm = 0;  // ‖Δ‖ / ‖h‖, h the base's mean hidden state at the same tap; see known_relative_norm()
   double numeric_error = 0;             // measured relative numerical error, 0 when not measured
   bool no_effect = false;               // a zero delta: cosines are null
@@ -56,5 +48,7 @@ inline std::optional<double> known_numeric_error(const Record& r) {
 }
 // One probe has no standard error.
 inline bool knows_standard_error(const Record& r) { return !r.standard_error.empty() && r.probe_count != 1; }
+// The length of the standard error's last row, as norm is the mean's: what it was kept as, where the row is not there.
+std::optional<double> known_spread(const Record& r);
 
 }  // namespace deltascape::store

@@ -154,8 +154,8 @@ void write_assignments(const landscape::Clustering& clustering, const std::vecto
 }
 
 // A store that may only be read keeps nothing; the clusters are printed all the same.
-void keep(const StoreView& view, const landscape::Clustering& clustering, const std::vector<store::Record>& records,
-          const Console& console) {
+void keep(const StoreView& view, std::int64_t space, const landscape::Clustering& clustering,
+          const std::vector<store::Record>& records, const Console& console) {
   std::vector<store::Assignment> assignments;
   for (std::size_t i = 0; i < records.size(); ++i) {
     store::Assignment one{records[i].name, std::nullopt, cluster_name(clustering, i)};
@@ -163,7 +163,7 @@ void keep(const StoreView& view, const landscape::Clustering& clustering, const 
     assignments.push_back(std::move(one));
   }
   try {
-    view.open(store::Store::Mode::kReadWrite)->keep_clusters(assignments);
+    view.open(store::Store::Mode::kReadWrite)->keep_clusters(space, assignments);
   } catch (const Error& e) {
     console.note(std::string("the clusters are not kept for `deltascape map`: ") + e.what());
   }
@@ -286,7 +286,7 @@ int cluster(const ClusterVerb& verb, const Console& console) {
   progress.begin("clustering", 0);
   const landscape::Clustering clustering = landscape::cluster(records, options);
   if (!verb.out.empty()) write_assignments(clustering, records, verb.out);
-  if (!records.empty()) keep(verb.view, clustering, records, console);
+  if (selection.space) keep(verb.view, selection.space->stored.id, clustering, records, console);
 
   const bool small = records.size() <= kMaxPrintedMatrix;
   std::optional<landscape::CosineMatrix> matrix;
@@ -318,6 +318,7 @@ void add_cluster(CLI::App& app, Session& session) {
   const auto options = std::make_shared<ClusterVerb>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
+  options->view.add_space(*verb);
   options->view.add_layer(*verb);
   verb->add_option("-k", options->k, "How many clusters; 0 finds the number by silhouette")
       ->check(CLI::Range(0, 1'000'000'000))

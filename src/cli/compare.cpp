@@ -1,6 +1,8 @@
 // Owns `deltascape compare`: two variants side by side.
 #include "landscape/compare.h"
 
+#include <algorithm>
+
 #include "cli/options.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
@@ -48,12 +50,23 @@ void print_comparison(const store::Record& a, const store::Record& b, const land
   console.print_table(layers);
 }
 
+// The one in which both are measured; empty where there is none: comparing them says what sets them apart.
+std::optional<store::ChosenSpace> common_space(const store::Store& store, const std::string& a, const std::string& b,
+                                               const store::SpaceChoice& choice) {
+  std::vector<store::StoredSpace> common;
+  const std::vector<store::StoredSpace> of_b = store.spaces(store::Query().of(b));
+  for (store::StoredSpace& space : store.spaces(store::Query().of(a)))
+    if (std::ranges::find(of_b, space.id, &store::StoredSpace::id) != of_b.end()) common.push_back(std::move(space));
+  return store::only_one(store::choose(std::move(common), choice));
+}
+
 int compare(const CompareOptions& options, const Console& console) {
   const auto store = options.view.open(store::Store::Mode::kRead);
-  const store::Record a = find_record(*store, options.a);
-  const store::Record b = find_record(*store, options.b);
-  at_layer({b}, options.view.layer);  // says which layers b has
-  const landscape::Comparison comparison = landscape::compare(a, b, at_layer({a}, options.view.layer).row);
+  const std::string name_a = store->resolve(options.a), name_b = store->resolve(options.b);
+  const std::optional<store::ChosenSpace> space = common_space(*store, name_a, name_b, options.view.choice);
+  const store::Query query = space ? *within({}, {*space}) : store::Query();
+  const store::Record a = store->get(name_a, query), b = store->get(name_b, query);
+  const landscape::Comparison comparison = landscape::compare(a, b, space ? space->row : std::nullopt);
   if (console.json) console.print_json(comparison_json(a, b, comparison));
   else if (console.quiet) console.print_line(ratio(comparison.similarity.cosine));
   else print_comparison(a, b, comparison, console);
@@ -67,6 +80,7 @@ void add_compare(CLI::App& app, Session& session) {
                             "deltascape compare math-1 math-2");
   const auto options = std::make_shared<CompareOptions>();
   options->view.add_store(*verb);
+  options->view.add_space(*verb);
   options->view.add_layer(*verb);
   verb->add_option("A", options->a, "A stored variant: its name, or its path")->required()->type_name("");
   verb->add_option("B", options->b, "Another one")->required()->type_name("");

@@ -15,14 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr int kNameAttempts = 5;  // another process may take a name between our look and our write
 
-std::string content_key(const store::Record& record) {
-  const store::Comparable& c = record.comparable;
-  std::string key;
-  for (const std::string* part :
-       {&record.variant_hash, &c.base, &c.tokenizer, &c.probes, &c.representation, &c.layer, &c.position})
-    key += *part + '\0';
-  return key;
-}
+std::string content_key(const store::Record& record) { return record.variant_hash + '\0' + record.space.canonical(); }
 
 void check_npz_target(const std::string& file) {
   if (fs::path(file).extension() != ".npz")
@@ -71,7 +64,7 @@ void EmbedResults::open_store() {
 void EmbedResults::check_chosen_names() const {
   for (const auto& [path, name] : chosen_) {
     if (!taken_.contains(name)) continue;
-    const std::string other = store_->get(name).path;
+    const std::string other = store_->find(name).front().path;
     if (store::stored_path(other) != store::stored_path(path))
       throw Error(ErrorCode::kUsage,
                   "the store has another variant of this name: choose another, or `deltascape rm` it",
@@ -88,7 +81,7 @@ void EmbedResults::add(store::Record record) {
   const std::string content = content_key(record) + (store_ ? "" : record.path);
   const auto twin = name_of_run_.find(content);
   const bool again = twin != name_of_run_.end();
-  const bool stored = !again && store_ && store_->name_of(record.variant_hash, record.comparable);
+  const bool stored = !again && store_ && store_->name_of(record.variant_hash);
   record.name = again ? twin->second : choose_name(record);
   if ((again || stored) && given != record.name) record.aliases.push_back(given);
   record.path = store::stored_path(record.path);
@@ -109,7 +102,7 @@ void EmbedResults::add(store::Record record) {
 
 std::string EmbedResults::choose_name(const store::Record& record) const {
   if (store_)
-    if (auto name = store_->name_of(record.variant_hash, record.comparable)) return *name;
+    if (auto name = store_->name_of(record.variant_hash)) return *name;
   if (!taken_.contains(record.name)) return record.name;
   // A hub id was typed, while the record may come from the cache's folder of a commit.
   const std::string& source = place_of_.contains(record.path) ? record.path : record.name;
@@ -120,7 +113,7 @@ std::string EmbedResults::choose_name(const store::Record& record) const {
 void EmbedResults::put_in_store(store::Record& record) {
   for (int attempt = 1;; ++attempt) {
     try {
-      const std::string name = store_->put(record, store::Store::Replace::kContentOrPath);
+      const std::string name = store_->put(record, store::Store::Replace::kContentOrPath).name;
       if (name != record.name)
         console_.note(name + ": " + record.path + " holds other weights than before; its row is replaced");
       record.name = name;
@@ -137,12 +130,12 @@ void EmbedResults::put_in_store(store::Record& record) {
 void EmbedResults::require_one_base(const store::Record& record) const {
   if (targets_.npz_file.empty() || kept_.empty()) return;
   const store::Record& first = kept_.begin()->second.for_npz;
-  if (first.comparable.base == record.comparable.base) return;
+  if (first.space.base == record.space.base) return;
   throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
               {.path = targets_.npz_file,
                .field = record.name,
-               .expected = first.comparable.base_name,
-               .found = record.comparable.base_name});
+               .expected = first.space.base_name,
+               .found = record.space.base_name});
 }
 
 std::vector<const EmbedResults::Kept*> EmbedResults::in_order() const {

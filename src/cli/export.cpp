@@ -1,6 +1,10 @@
 // Owns `deltascape export`: a store's embeddings as CSV, TSV, JSON or npz.
+#include <filesystem>
+#include <map>
+
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "deltascape/error.h"
 
 namespace deltascape::cli {
 namespace {
@@ -11,42 +15,79 @@ struct ExportOptions {
   std::vector<std::string> names;
 };
 
+// Rows of one base, one shape and one meaning: an npz has no column that would tell them apart.
+void require_one_space(const std::vector<store::ChosenSpace>& spaces) try {
+  store::only_one(spaces);
+} catch (const Error& e) {
+  throw Error(ErrorCode::kUsage, std::string("one npz holds one space; ") + e.what());
+}
+
+std::size_t count_of(const std::vector<store::StoredSpace>& spaces) {
+  std::int64_t out = 0;
+  for (const store::StoredSpace& space : spaces) out += space.variants;
+  return static_cast<std::size_t>(out);
+}
+
+// What is written: the measurements of the chosen spaces, of the named variants in the order in which they are named.
+store::Records records_of(const store::Store& store, const ExportOptions& options,
+                          const std::vector<std::string>& names, const std::vector<store::ChosenSpace>& spaces) {
+  const std::optional<store::Query> query = within(options.view.query(), spaces);
+  std::map<std::string, std::int64_t> rows;  // of spaces of all layers, by what they are
+  for (const store::ChosenSpace& space : spaces)
+    if (space.row) rows[space.stored.space.hash()] = *space.row;
+  return [&store, query, names, rows](const std::function<void(store::Record)>& use) {
+    const auto cut = [&](store::Record record) {
+      const auto row = rows.empty() ? rows.end() : rows.find(record.space.hash());
+      use(row == rows.end() ? std::move(record) : store::one_layer(std::move(record), row->second));
+    };
+    if (query && names.empty()) store.read(*query, store::Numbers::kAll, cut);
+    for (const std::string& name : names)
+      if (query) store.read(query->of(name), store::Numbers::kAll, cut);
+  };
+}
+
 int export_store(const ExportOptions& options, const Console& console) {
-  std::vector<store::Record> records;
-  if (options.names.empty()) {
-    records = options.view.records(&console);
-  } else {
-    const auto store = options.view.open(store::Store::Mode::kRead);
-    for (const std::string& name : options.names) records.push_back(find_record(*store, name));
-    if (const auto none = keep_where(records, options.view.where)) console.note(*none);
-  }
-  if (options.view.layer != "all") {
-    const std::size_t before = records.size();
-    Selection selection = at_layer(std::move(records), options.view.layer);
-    records = std::move(selection.records);
-    if (selection.row)
-      for (store::Record& record : records) record = store::one_layer(std::move(record), *selection.row);
-    if (records.size() < before)
-      console.note(std::to_string(before - records.size()) + " records of other layers are left out");
-  }
-  store::export_records(records, options.out);
-  if (console.json) console.print_json({{"out", options.out}, {"count", records.size()}});
+  const auto store = options.view.open(store::Store::Mode::kRead);
+  std::vector<std::string> names;
+  for (const std::string& name : options.names) names.push_back(store->resolve(name));
+  ExportOptions chosen = options;
+  if (chosen.view.choice.layer == "all") chosen.view.choice.layer.clear();
+  const std::vector<store::ChosenSpace> spaces = chosen.view.spaces(*store, &console);
+  if (std::filesystem::path(options.out).extension() == ".npz") require_one_space(spaces);
+
+  std::vector<std::string> written;
+  const store::Records records = records_of(*store, options, names, spaces);
+  const std::size_t count = store::export_records(
+      [&](const std::function<void(store::Record)>& use) {
+        records([&](store::Record record) {
+          if (console.quiet) written.push_back(record.name);
+          use(std::move(record));
+        });
+      },
+      options.out);
+  std::vector<store::StoredSpace> kept;
+  for (const store::ChosenSpace& space : spaces) kept.push_back(space.stored);
+  const std::size_t left_out = count_of(store->spaces(options.view.query())) - count_of(kept);
+  if (left_out > 0 && names.empty()) console.note(std::to_string(left_out) + " records of other spaces are left out");
+  if (console.json) console.print_json({{"out", options.out}, {"count", count}});
   else if (console.quiet)
-    for (const auto& record : records) console.print_line(record.name);
-  else console.print_line("wrote " + std::to_string(records.size()) + " embeddings to " + options.out);
+    for (const std::string& name : written) console.print_line(name);
+  else console.print_line("wrote " + std::to_string(count) + " embeddings to " + options.out);
   return 0;
 }
 
 }  // namespace
 
 void add_export(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "export", "Write embeddings as CSV, TSV, JSON or npz",
-                            "deltascape export --out embeddings.csv");
+  CLI::App* verb =
+      add_verb(app, session, "export", "Write embeddings as CSV, TSV, JSON or npz",
+               "deltascape export --out embeddings.csv\n  deltascape export --layer 12 --out layer-12.npz");
   const auto options = std::make_shared<ExportOptions>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
+  options->view.add_space(*verb);
   verb->add_option(
-          "--layer", options->view.layer,
+          "--layer", options->view.choice.layer,
           "last, N, a fraction as 0.5, or L-pre: that row of embeddings made with `embed --layer all`; all, or "
           "left out: every row")
       ->type_name("LAYER");

@@ -27,9 +27,9 @@ int import_sources(const ImportOptions& options, const Console& console) {
   std::size_t succeeded = 0;
   for (const std::string& source : options.sources) {
     try {
-      std::vector<store::Record> records = store::read_records(source);
+      const store::Records records = store::records_of(source);
       if (!store) store = options.view.open(store::Store::Mode::kCreate);
-      const store::ImportReport report = store::import_into(*store, std::move(records));
+      const store::ImportReport report = store::import_into(*store, records);
       append(all.added, report.added);
       append(all.replaced, report.replaced);
       append(all.renamed, report.renamed);

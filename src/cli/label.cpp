@@ -1,7 +1,5 @@
 // Owns `deltascape label`: giving stored variants their class.
-#include <algorithm>
 #include <map>
-#include <set>
 
 #include "cli/common_options.h"
 #include "cli/labels.h"
@@ -26,28 +24,26 @@ struct Wanted {
   std::optional<std::string> note;
 };
 
-void add_matches(const LabelOptions& options, const std::vector<store::Record>& records, Wanted& wanted) {
+void add_matches(const LabelOptions& options, const std::map<std::string, std::string>& paths, Wanted& wanted) {
   const Regex pattern(options.pattern);
   std::size_t unmatched = 0;
-  for (const store::Record& record : records) {
-    const auto label = pattern.search(record.path.empty() ? record.name : record.path);
-    if (label) wanted.labels[record.name] = *label;
+  for (const auto& [name, path] : paths) {
+    const auto label = pattern.search(path.empty() ? name : path);
+    if (label) wanted.labels[name] = *label;
     else ++unmatched;
   }
   if (unmatched > 0)
-    wanted.note = "--label-regex does not match " + std::to_string(unmatched) + " of " +
-                  std::to_string(records.size()) + " stored paths; their labels stay";
+    wanted.note = "--label-regex does not match " + std::to_string(unmatched) + " of " + std::to_string(paths.size()) +
+                  " stored paths; their labels stay";
 }
 
-void add_from_file(const LabelOptions& options, const store::Store& store, const std::set<std::string>& names,
-                   Wanted& wanted) {
+void add_from_file(const LabelOptions& options, const store::Store& store,
+                   const std::map<std::string, std::string>& paths, Wanted& wanted) {
   for (const auto& [name, label] : read_labels(options.labels_file)) {
-    std::vector<store::Found> rows = store.find(name);
-    std::erase_if(rows, [&](const store::Found& row) { return !names.contains(row.name); });
-    const auto other = [&](const store::Found& row) { return row.variant_hash != rows.front().variant_hash; };
-    if (rows.empty() || std::ranges::any_of(rows, other)) wanted.unknown.push_back(name);  // which one, nobody knows
-    else
-      for (const store::Found& row : rows) wanted.labels[row.name] = label;
+    std::vector<store::Found> variants = store.find(name);
+    std::erase_if(variants, [&](const store::Found& variant) { return !paths.contains(variant.name); });
+    if (variants.size() != 1) wanted.unknown.push_back(name);  // of several, nobody knows which one
+    else wanted.labels[variants.front().name] = label;
   }
 }
 
@@ -65,25 +61,27 @@ std::string unknown_line(const std::string& file, const std::vector<std::string>
 Wanted wanted_labels(const LabelOptions& options, const store::Store& store) {
   Wanted out;
   const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
-  if (!bulk && options.view.where.empty()) {
-    out.labels[find_record(store, options.words[0]).name] = options.words[1];
+  if (!bulk && options.view.all()) {
+    out.labels[store.resolve(options.words[0])] = options.words[1];
     return out;
   }
-  std::vector<store::Record> records = store.facts();
-  if (const auto none = keep_where(records, options.view.where)) throw Error(ErrorCode::kNotFound, *none);
+  const std::optional<store::Query> query = options.view.all() ? store::Query() : options.view.chosen(store, nullptr);
+  if (!query) {
+    if (const auto none = store.unmet(options.view.query())) throw Error(ErrorCode::kNotFound, *none);
+    return out;
+  }
+  std::map<std::string, std::string> paths;  // by name
+  store.read(*query, store::Numbers::kNone, [&](const store::Record& record) { paths[record.name] = record.path; });
   if (!bulk)
-    for (const store::Record& record : records) out.labels[record.name] = options.words[0];
-  if (!options.pattern.empty()) add_matches(options, records, out);
-  if (options.labels_file.empty()) return out;
-  std::set<std::string> names;
-  for (const store::Record& record : records) names.insert(record.name);
-  add_from_file(options, store, names, out);
+    for (const auto& [name, path] : paths) out.labels[name] = options.words[0];
+  if (!options.pattern.empty()) add_matches(options, paths, out);
+  if (!options.labels_file.empty()) add_from_file(options, store, paths, out);
   return out;
 }
 
 int label(const LabelOptions& options, const Console& console) {
   const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
-  const std::size_t words = bulk ? 0 : options.view.where.empty() ? 2 : 1;
+  const std::size_t words = bulk ? 0 : options.view.all() ? 2 : 1;
   if (options.words.size() != words)
     throw Error(
         ErrorCode::kUsage,
@@ -113,6 +111,7 @@ void add_label(CLI::App& app, Session& session) {
   const auto options = std::make_shared<LabelOptions>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
+  options->view.add_space(*verb);
   add_labels(*verb, options->labels_file, options->pattern, "stored path");
   const auto word = [options](const std::string& text) { options->words.push_back(text); };
   verb->add_option_function<std::string>("NAME", word, "A stored variant: its name, or its path")->type_name("");

@@ -9,21 +9,23 @@ void add_ls(CLI::App& app, Session& session) {
   const auto view = std::make_shared<StoreView>();
   view->add_store(*verb);
   view->add_where(*verb);
+  view->add_space(*verb);
   verb->callback([&session, view] {
     session.run = [&session, view] {
       const Console& console = session.console;
-      const std::vector<store::Record> records = view->records(&console);
-      if (console.json) {
-        Json rows = Json::array();
-        for (const auto& record : records) rows.push_back(record_json(record));
-        console.print_json({{"variants", std::move(rows)}});
-      } else if (console.quiet) {
-        for (const auto& record : records) console.print_line(record.name);
-      } else {
-        std::vector<Summary> rows;
-        for (const auto& record : records) rows.push_back(summarise(record));
-        console.print_table(summary_table(rows));
-      }
+      const auto store = view->open(store::Store::Mode::kRead);
+      const std::optional<store::Query> query = view->all() ? store::Query() : view->chosen(*store, &console);
+      Json json = Json::array();
+      std::vector<Summary> rows;
+      const auto keep = [&](const store::Record& record) {
+        if (console.json) json.push_back(record_json(record));
+        else rows.push_back(summarise(record));
+      };
+      if (query && console.quiet && !console.json)
+        for (const std::string& name : store->names(*query)) console.print_line(name);
+      else if (query) store->read(*query, store::Numbers::kNone, keep);
+      if (console.json) console.print_json({{"variants", std::move(json)}});
+      else if (!console.quiet) console.print_table(summary_table(rows));
       return 0;
     };
   });

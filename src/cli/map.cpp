@@ -71,6 +71,7 @@ void add_map(CLI::App& app, Session& session) {
   const auto options = std::make_shared<MapVerb>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
+  options->view.add_space(*verb);
   options->view.add_layer(*verb);
   verb->add_option("--out", options->out, "The file")->required()->type_name("F.html|F.svg");
   verb->add_option("--projection", options->projection, "How the plane is found")

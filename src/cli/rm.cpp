@@ -15,38 +15,36 @@ struct RmOptions {
   std::vector<std::string> names;
 };
 
-// The one row that `text` stands for. What a path stands for may be several, of other layers or positions: a wrong
-// guess would cost one of them.
-std::string row_of(const store::Store& store, const std::string& text, const std::set<std::string>* among) {
+// The one variant that `text` stands for, among those that may be meant.
+std::string variant_of(const store::Store& store, const std::string& text, const std::set<std::string>* among) {
   std::vector<std::string> names;
-  for (const store::Found& row : store.find(text))
-    if (!among || among->contains(row.name)) names.push_back(row.name);
-  if (names.empty() && !among) return store.get(text).name;  // says what is near
+  for (const store::Found& variant : store.find(text))
+    if (!among || among->contains(variant.name)) names.push_back(variant.name);
+  if (names.empty() && !among) return store.resolve(text);  // says what is near
   if (names.empty())
     throw Error(ErrorCode::kNotFound, "no variant that --where lets through is called \"" + one_line(text, 60) + "\"");
   if (names.size() > 1)
-    throw Error(ErrorCode::kUsage,
-                "\"" + one_line(text, 60) + "\" stands for several rows: give one of the names, or --where",
+    throw Error(ErrorCode::kUsage, "\"" + one_line(text, 60) + "\" stands for several variants: give one of the names",
                 {.path = "", .field = "", .expected = "", .found = listed(names)});
   return names.front();
 }
 
 int remove(const RmOptions& options, const Console& console) {
-  if (options.names.empty() && options.view.where.empty())
-    throw Error(ErrorCode::kUsage, "give the NAMEs to remove, or --where FIELD=VALUE");
+  const bool everywhere = options.view.all();
+  if (options.names.empty() && everywhere)
+    throw Error(ErrorCode::kUsage, "give the NAMEs to remove, --where FIELD=VALUE or --space ID");
   const auto store = options.view.open(store::Store::Mode::kReadWrite);
+  const std::optional<store::Query> query = everywhere ? store::Query() : options.view.chosen(*store, nullptr);
+  if (!query) throw Error(ErrorCode::kNotFound, store->unmet(options.view.query()).value_or("nothing to remove"));
   std::set<std::string> among;
-  if (!options.view.where.empty()) {
-    std::vector<store::Record> records = store->facts();
-    if (const auto none = keep_where(records, options.view.where)) throw Error(ErrorCode::kNotFound, *none);
-    for (const store::Record& record : records) among.insert(record.name);
-  }
+  if (!everywhere)
+    for (std::string& name : store->names(*query)) among.insert(std::move(name));
   std::vector<std::string> removed;
   Json failed = Json::array();
   if (options.names.empty()) removed.assign(among.begin(), among.end());
   for (const std::string& text : options.names) {
     try {
-      const std::string name = row_of(*store, text, options.view.where.empty() ? nullptr : &among);
+      const std::string name = variant_of(*store, text, everywhere ? nullptr : &among);
       if (std::find(removed.begin(), removed.end(), name) == removed.end()) removed.push_back(name);
     } catch (const Error& e) {
       if (e.code() != ErrorCode::kNotFound) throw;
@@ -54,7 +52,11 @@ int remove(const RmOptions& options, const Console& console) {
       failed.push_back({{"name", text}, {"error", e.what()}});
     }
   }
-  store->remove_all(removed);
+  std::vector<store::Query> which;
+  if (options.names.empty()) which.push_back(*query);
+  else
+    for (const std::string& name : removed) which.push_back(query->of(name));
+  store->remove(which);
   const int code = exit_code(removed.size(), failed.size());
   if (console.json) console.print_json({{"removed", removed}, {"failed", failed}});
   else
@@ -66,12 +68,15 @@ int remove(const RmOptions& options, const Console& console) {
 
 void add_rm(CLI::App& app, Session& session) {
   CLI::App* verb = add_verb(app, session, "rm", "Remove variants from a store",
-                            "deltascape rm math-1 code-2\n  deltascape rm --where layer=all");
+                            "deltascape rm math-1 code-2\n  deltascape rm --space layer=all");
   const auto options = std::make_shared<RmOptions>();
   options->view.add_store(*verb);
   options->view.add_where(*verb);
-  verb->add_option("NAME", options->names,
-                   "Names as `ls` lists them, or paths; with --where alone: all it lets through")
+  options->view.add_space(*verb);
+  verb->add_option(
+          "NAME", options->names,
+          "Names as `ls` lists them, or paths; left out: all that --where or --space let through. Without these a "
+          "variant goes from every space")
       ->type_name("");
   verb->callback(
       [&session, options] { session.run = [&session, options] { return remove(*options, session.console); }; });

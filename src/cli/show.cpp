@@ -31,8 +31,17 @@ Json embedding_json(const store::Record& record) {
 
 int show(const ShowOptions& options, const Console& console) {
   const auto store = options.view.open(store::Store::Mode::kRead);
-  const store::Record record = find_record(*store, options.name);
+  const std::string name = store->resolve(options.name);
+  const std::vector<store::StoredSpace> spaces = store->spaces(store::Query().of(name));
+  const std::optional<store::Query> query = within({}, store::choose(spaces, options.view.choice));
+  const store::Record record = store->get(name, query.value_or(store::Query()));
   Json out = record_json(record);
+  out["spaces"] = Json::array();
+  for (const store::StoredSpace& space : spaces) out["spaces"].push_back(store::short_id(space.hash));
+  if (query && query->spaces.size() > 1)
+    console.note(name + " lies in " + std::to_string(query->spaces.size()) +
+                 " spaces; this is what was written last (" + store::short_id(record.space.hash()) +
+                 "); --space shows another");
   if (options.vector) out["embedding"] = embedding_json(record);
   if (console.json) {
     console.print_json(out);
@@ -49,9 +58,11 @@ int show(const ShowOptions& options, const Console& console) {
 }  // namespace
 
 void add_show(CLI::App& app, Session& session) {
-  CLI::App* verb = add_verb(app, session, "show", "Show everything recorded of a variant", "deltascape show math-1");
+  CLI::App* verb = add_verb(app, session, "show", "Show everything recorded of a variant",
+                            "deltascape show math-1\n  deltascape show math-1 --space layer=12 --vector --json");
   const auto options = std::make_shared<ShowOptions>();
   options->view.add_store(*verb);
+  options->view.add_space(*verb);
   verb->add_flag("--vector", options->vector, "Print the embedding too");
   verb->add_option("NAME", options->name, "Its name, an unambiguous ending of it, or its path")
       ->required()

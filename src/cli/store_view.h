@@ -1,4 +1,4 @@
-// Owns how verbs reach a store: --store, --where, --layer, names typed loosely, and records as JSON or table rows.
+// How verbs reach a store: --store, --where, --space, --layer, and records as JSON or table rows.
 #pragma once
 
 #include <memory>
@@ -17,40 +17,38 @@ namespace deltascape::cli {
 
 inline constexpr const char* kDefaultStore = "deltascape.db";
 
-// Records that a verb works on, and which of their rows.
+// What a verb works on: records of one space, and which of their rows.
 struct Selection {
+  std::optional<store::ChosenSpace> space;  // empty where --where lets nothing through
   std::vector<store::Record> records;
-  std::optional<std::int64_t> row;  // of records made with `embed --layer all`; empty: the last, or the only one
+  std::optional<std::int64_t> row;  // of a space of all layers; empty: the last, or the only one
 };
 
 struct StoreView {
   std::string file = kDefaultStore;
   std::vector<std::string> where;  // FIELD=VALUE, all must hold
-  std::string layer;               // empty: last
+  store::SpaceChoice choice;
 
-  // Adds --store, and on request --where and --layer.
+  // Adds --store, and on request --where, --space and --layer.
   void add_store(CLI::App& verb);
   void add_where(CLI::App& verb);
+  void add_space(CLI::App& verb);
   void add_layer(CLI::App& verb);
 
   std::unique_ptr<store::Store> open(store::Store::Mode mode) const;
-  // What the store holds and --where lets through, in name order. Error(kUsage) for a field that does not exist; a
-  // value that no record has is said on `console`, with those there are.
-  std::vector<store::Record> records(const Console* console = nullptr) const;
-  // Those of the layer that --layer picks.
+  // What --where lets through. Error(kUsage) for a field that does not exist.
+  store::Query query() const { return {.spaces = {}, .where = where}; }
+  bool all() const { return where.empty() && choice.space.empty() && choice.layer.empty(); }
+  // The same in the spaces that --space and --layer leave. A condition that no record fulfils is said on `console`,
+  // with the values there are. Empty: none.
+  std::vector<store::ChosenSpace> spaces(const store::Store& store, const Console* console) const;
+  std::optional<store::Query> chosen(const store::Store& store, const Console* console) const;
+  // The embeddings of the one space that is left.
   Selection select(const Console& console) const;
 };
 
-// Keeps the records that --where lets through. Returns a line for the first condition that none of them fulfils: which
-// values there are.
-std::optional<std::string> keep_where(std::vector<store::Record>& records, const std::vector<std::string>& where);
-
-// Records of the layer (as `embed --layer` spells it): those embedded at it alone, else that row of those with all.
-// Error(kUsage) says which layers there are.
-Selection at_layer(std::vector<store::Record> records, const std::string& layer);
-
-// The record that `text` stands for: see Store::find().
-store::Record find_record(const store::Store& store, const std::string& text);
+// A query for some spaces alone; empty for no space.
+std::optional<store::Query> within(const store::Query& query, const std::vector<store::ChosenSpace>& spaces);
 
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {

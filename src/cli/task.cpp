@@ -8,6 +8,7 @@
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "deltascape/spaces_of.h"
 
 namespace deltascape::cli {
 namespace {
@@ -125,16 +126,33 @@ void print_report(const TaskReport& report, const TaskVerb& verb, const Console&
   }
 }
 
+// The variants of the one space that the base embeds a task in.
+std::vector<store::Record> members_of(const StoreView& view, TaskOptions& options, const Console& console) {
+  const auto store = view.open(store::Store::Mode::kRead);
+  std::vector<store::StoredSpace> spaces;
+  for (store::ChosenSpace& one : view.spaces(*store, &console)) spaces.push_back(std::move(one.stored));
+  if (spaces.size() > 1 || (!spaces.empty() && !options.layer.empty())) {
+    // The base's depth says which layer a fraction is.
+    std::vector<store::StoredSpace> own =
+        spaces_of({.base = options.base, .layer = options.layer, .probes_file = options.probes_file}, spaces);
+    if (!own.empty() && own.front().layers == 1 && !options.layer.empty())
+      options.layer = own.front().space.parameter("layer");
+    if (!own.empty()) spaces = std::move(own);
+  }
+  const std::optional<store::ChosenSpace> space = store::only_one(store::choose(std::move(spaces), {}));
+  if (!space) return {};
+  return store->records(*within(view.query(), {*space}));
+}
+
 int run_task(TaskVerb verb, const Console& console) {
   TaskOptions& options = verb.options;
   if (options.controls_file.empty()) options.controls_file = beside(verb.view.file);
-  options.layer = verb.view.layer;
   for (const std::string& file : verb.examples)
     options.tasks.push_back({std::filesystem::path(file).stem().string(), file});
 
   constexpr std::size_t kMostBars = 20;
   options.bars = std::min(verb.k == 0 ? kMostBars : verb.k, kMostBars);
-  const std::vector<store::Record> members = verb.view.records();
+  const std::vector<store::Record> members = members_of(verb.view, options, console);
   TaskReport report;
   {
     ProgressBar progress(console);
@@ -180,7 +198,8 @@ void add_ranking(CLI::App& verb, TaskVerb& v) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->type_name("N")
       ->capture_default_str();
-  verb.add_option("--layer", v.view.layer,
+  v.view.add_space(verb);
+  verb.add_option("--layer", v.options.layer,
                   "Of a store made with `embed --layer all`: last, N, or a fraction; left out: a third of the depth")
       ->type_name("LAYER");
   verb.add_flag("--calibrate", v.options.calibrate,

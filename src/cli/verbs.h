@@ -26,6 +26,7 @@ void add_eval(CLI::App& app, Session& session);
 void add_tokenize(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_ls(CLI::App& app, Session& session);
+void add_spaces(CLI::App& app, Session& session);
 void add_show(CLI::App& app, Session& session);
 void add_rm(CLI::App& app, Session& session);
 void add_label(CLI::App& app, Session& session);

@@ -118,7 +118,7 @@ struct Inputs {
   std::shared_ptr<const Checkpoint> base;
   engine::Layout layout;
   engine::Taps taps;
-  store::Comparable comparable;
+  store::Space space;
   std::vector<std::string> texts;              // of the probes
   std::vector<std::vector<std::int64_t>> ids;  // as the base reads them
 };
@@ -127,7 +127,7 @@ Inputs open_inputs(const std::string& base, const EmbedOptions& options, Progres
   Inputs out{.base = Checkpoint::open(adapter::fetch_model(base, progress)),
              .layout = {},
              .taps = {},
-             .comparable = {},
+             .space = {},
              .texts = {},
              .ids = {}};
   const auto tokenizer = out.base->tokenizer();
@@ -137,13 +137,13 @@ Inputs open_inputs(const std::string& base, const EmbedOptions& options, Progres
   out.ids = embedding::probe_ids(*tokenizer, out.texts);
   out.layout = engine::make_layout(out.ids);
   out.taps = engine::parse_taps(options.layer, options.position, out.base->spec());
-  out.comparable = {.base = out.base->identity(),
-                    .base_name = base,
-                    .tokenizer = tokenizer->identity(),
-                    .probes = hasher.hex(),
-                    .representation = options.representation,
-                    .layer = embedding::layer_name(options.layer, out.taps),
-                    .position = options.position};
+  out.space = {.representation = options.representation,
+               .parameters = {{"layer", embedding::layer_name(options.layer, out.taps)},
+                              {"position", options.position},
+                              {"probes", hasher.hex()}},
+               .base = out.base->identity(),
+               .base_name = base,
+               .tokenizer = tokenizer->identity()};
   return out;
 }
 
@@ -193,7 +193,7 @@ void Job::run(const std::vector<Member>& members, const std::function<void(store
   const auto part = [&](std::size_t first) {
     return std::span(members).subspan(first, std::min(group, members.size() - first));
   };
-  for (const std::string& note : inputs_.base->notes()) progress_.note(inputs_.comparable.base_name + ": " + note);
+  for (const std::string& note : inputs_.base->notes()) progress_.note(inputs_.space.base_name + ": " + note);
   progress_.begin("reading", static_cast<std::int64_t>(std::min(group, members.size())));
   std::vector<Opened> opened = open_all(part(0), *inputs_.base, options_.strict, at::get_num_threads());
   embedding::OwnProbes own(inputs_.base->path(), inputs_.texts, inputs_.ids);
@@ -235,7 +235,7 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
     record.name = o.ref->name;
     record.label = o.ref->label;
     record.path = o.ref->path;
-    record.comparable = inputs_.comparable;
+    record.space = inputs_.space;
     record.variant_hash = o.hash;
     record.precision = name_of(v.precision);
     record.device = device_.str();
@@ -317,9 +317,9 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
   return report;
 }
 
-store::Comparable provenance(const EmbedOptions& options) {
+store::Space provenance(const EmbedOptions& options) {
   check_options(options);
-  return engine::translated([&] { return open_inputs(options.base, options, silent_progress()).comparable; });
+  return engine::translated([&] { return open_inputs(options.base, options, silent_progress()).space; });
 }
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {

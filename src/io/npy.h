@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,14 @@ namespace deltascape::io {
 // `name` is the array's, for messages. Values that take more than `most` bytes of memory are refused.
 NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name,
                     std::uint64_t most = UINT64_MAX);
+
+// The same without a copy: values that are little-endian float32 in C order; empty for others.
+struct NpyFloats {
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> values;
+};
+std::optional<NpyFloats> floats_of_npy(std::span<const std::byte> bytes, const std::filesystem::path& file,
+                                       const std::string& name);
 
 // What is written of an array: the header, and the values as they lie in the file.
 struct EncodedNpy {

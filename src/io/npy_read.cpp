@@ -64,13 +64,13 @@ std::vector<float> halves(const Source& in) {
 // <U: code points of 4 bytes, filled up with zeros.
 std::vector<std::string> unicode_texts(const Source& in) {
   std::vector<std::string> out(in.count);
-  std::vector<std::uint32_t> points;
   for (std::uint64_t i = 0; i < in.count; ++i) {
-    points.clear();
-    for (std::size_t k = 0; k < in.item; k += 4) points.push_back(in.at<std::uint32_t>(i, k));
-    while (!points.empty() && points.back() == 0) points.pop_back();
-    for (const std::uint32_t point : points)
-      if (!append_utf8(out[i], point)) in.fail("a text with the impossible code point " + std::to_string(point));
+    std::size_t end = in.item;
+    while (end > 0 && in.at<std::uint32_t>(i, end - 4) == 0) end -= 4;
+    out[i].reserve(end / 4);
+    for (std::size_t k = 0; k < end; k += 4)
+      if (const auto point = in.at<std::uint32_t>(i, k); !append_utf8(out[i], point))
+        in.fail("a text with the impossible code point " + std::to_string(point));
   }
   return out;
 }
@@ -159,6 +159,19 @@ NpyHeader read_header(ByteReader& reader, const Source& in) {
   return parse_npy_header(reader.text(length, "an array's header"), in.file, in.name);
 }
 
+// The bytes that the values take, which is what the entry has left; sets count and item.
+std::uint64_t take_size(const NpyHeader& header, const Type& type, const ByteReader& reader, Source& in) {
+  const auto count = element_count(header.shape);
+  std::uint64_t total = 0;
+  in.item = static_cast<std::size_t>(type.kind == 'U' ? type.length * 4 : type.length);
+  if (!count || !multiply(*count, in.item, total)) in.fail("the shape overflows", "", shape_text(header.shape));
+  if (total != reader.left())
+    in.fail("shape " + shape_text(header.shape) + " of " + header.descr + " does not fit the entry",
+            std::to_string(total) + " bytes", std::to_string(reader.left()));
+  in.count = *count;
+  return total;
+}
+
 }  // namespace
 
 NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::path& file, const std::string& name,
@@ -167,16 +180,9 @@ NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::pat
   ByteReader reader(bytes, file);
   const NpyHeader header = read_header(reader, in);
   const Type type = parse_type(header.descr, in);
-  const auto count = element_count(header.shape);
-  std::uint64_t total = 0;
-  in.item = static_cast<std::size_t>(type.kind == 'U' ? type.length * 4 : type.length);
-  if (!count || !multiply(*count, in.item, total)) in.fail("the shape overflows", "", shape_text(header.shape));
-  if (total != reader.left())
-    in.fail("shape " + shape_text(header.shape) + " of " + header.descr + " does not fit the entry",
-            std::to_string(total) + " bytes", std::to_string(reader.left()));
+  const std::uint64_t total = take_size(header, type, reader, in);
   // Texts of no bytes take none in the file, and memory all the same.
-  if (in.item == 0 && *count > bytes.size()) in.fail("too many empty texts", "", std::to_string(*count));
-  in.count = *count;
+  if (in.item == 0 && in.count > bytes.size()) in.fail("too many empty texts", "", std::to_string(in.count));
   if (memory_of(type, in) > most)
     in.fail("the array would take far more memory than the file", std::to_string(most) + " bytes at most",
             shape_text(header.shape) + " of " + header.descr);
@@ -186,6 +192,18 @@ NpyArray decode_npy(std::span<const std::byte> bytes, const std::filesystem::pat
   if (header.fortran_order && header.shape.size() > 1 && in.count > 0)
     std::visit([&](auto& values) { values = transposed(values, header.shape); }, out.values);
   return out;
+}
+
+std::optional<NpyFloats> floats_of_npy(std::span<const std::byte> bytes, const std::filesystem::path& file,
+                                       const std::string& name) {
+  Source in{{}, 0, 0, false, file, name};
+  ByteReader reader(bytes, file);
+  NpyHeader header = read_header(reader, in);
+  const Type type = parse_type(header.descr, in);
+  if (type.kind != 'f' || type.length != 4 || type.order == '>' || (header.fortran_order && header.shape.size() > 1))
+    return std::nullopt;
+  const std::uint64_t total = take_size(header, type, reader, in);
+  return NpyFloats{std::move(header.shape), reader.take(total, "an array's values")};
 }
 
 }  // namespace deltascape::io

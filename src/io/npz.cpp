@@ -53,6 +53,18 @@ EncodedNpy texts(const std::vector<std::string>& values, const std::vector<std::
   return with_owned(format_npy_header("<U" + std::to_string(width), shape), std::move(owned));
 }
 
+// What arrays may take in memory, as they come out of the archive and as values. Of a file with holes, what it takes on
+// its disk counts.
+std::uint64_t memory_for(const std::filesystem::path& file, std::uint64_t size) {
+  return bytes_on_disk(file, size) * kMaxGrowth + kMemorySlack;
+}
+
+void refuse_more(std::uint64_t bytes, std::uint64_t left, const std::filesystem::path& file, const std::string& name) {
+  if (bytes > left)
+    throw Error(ErrorCode::kBadFile, "the array would take far more memory than the file",
+                {.path = file.string(), .field = name, .found = std::to_string(bytes) + " bytes"});
+}
+
 }  // namespace
 
 EncodedNpy encode_npy(const NpyArray& array, const std::filesystem::path& file, const std::string& name) {
@@ -83,28 +95,39 @@ void write_npz(const std::filesystem::path& file, const std::map<std::string, Np
   out.commit();
 }
 
-std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file) {
+std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file, std::string_view except) {
   const auto map = MappedFile::open(file);
   refuse_stand_in(map->bytes(), file);
   const ZipReader zip(map->bytes(), file);
   std::map<std::string, NpyArray> out;
-  // What arrays may take in memory, as they come out of the archive and as values. Of a file with holes, what it takes
-  // on its disk counts.
-  std::uint64_t left = bytes_on_disk(file, map->bytes().size()) * kMaxGrowth + kMemorySlack;
+  std::uint64_t left = memory_for(file, map->bytes().size());
   for (const ZipEntry& entry : zip.entries()) {
     if (!entry.name.ends_with(".npy"))
       throw Error(ErrorCode::kBadFile, "an entry that is not an array; is this an .npz file?",
                   {.path = file.string(), .field = entry.name, .expected = {}, .found = {}});
     const std::string name = entry.name.substr(0, entry.name.size() - 4);
-    if (entry.size > left)
-      throw Error(ErrorCode::kBadFile, "the array would take far more memory than the file",
-                  {.path = file.string(), .field = name, .found = std::to_string(entry.size) + " bytes"});
+    if (name == except) continue;
+    refuse_more(entry.size, left, file, name);
     left -= entry.size;
-    const NpyArray& array = out.emplace(name, decode_npy(zip.unpack(entry), file, name, left)).first->second;
+    std::vector<std::byte> owned;
+    const NpyArray& array = out.emplace(name, decode_npy(zip.bytes(entry, owned), file, name, left)).first->second;
     left -=
         std::min(left, std::visit([](const auto& v) { return std::uint64_t{v.size() * sizeof(v[0])}; }, array.values));
   }
   return out;
+}
+
+std::optional<MappedFloats> map_floats(const std::filesystem::path& file, const std::string& name) {
+  const auto map = MappedFile::open(file);
+  refuse_stand_in(map->bytes(), file);
+  const ZipReader zip(map->bytes(), file);
+  const ZipEntry* entry = zip.find(name + ".npy");
+  if (!entry || entry->deflated) return std::nullopt;
+  refuse_more(entry->size, memory_for(file, map->bytes().size()), file, name);
+  std::vector<std::byte> none;
+  std::optional<NpyFloats> floats = floats_of_npy(zip.bytes(*entry, none), file, name);
+  if (!floats) return std::nullopt;
+  return MappedFloats{map, std::move(floats->shape), floats->values};
 }
 
 }  // namespace deltascape::io

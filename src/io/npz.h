@@ -4,11 +4,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "io/file.h"
 
 namespace deltascape::io {
 
@@ -23,6 +27,16 @@ struct NpyArray {
 void write_npz(const std::filesystem::path& file, const std::map<std::string, NpyArray>& arrays);
 // Reads f2/f4/f8, signed and unsigned integers, bool, <U and |S; stored or deflated entries; C or Fortran order.
 // Object arrays are refused. Sizes are checked against the file's before anything is allocated.
-std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file);
+// The array `except` is left out.
+std::map<std::string, NpyArray> read_npz(const std::filesystem::path& file, std::string_view except = {});
+
+// An array that lies in the file as little-endian float32 in C order, uncompressed: nothing of it is copied.
+struct MappedFloats {
+  std::shared_ptr<const MappedFile> file;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> values;  // into `file`, not aligned
+};
+// Empty where the array lies in another way, or there is none.
+std::optional<MappedFloats> map_floats(const std::filesystem::path& file, const std::string& name);
 
 }  // namespace deltascape::io

@@ -30,8 +30,12 @@ class ZipReader {
   const ZipEntry* find(std::string_view name) const;
   // Inflates or copies, checking size and CRC-32. Grows with what really comes out, never by what the file claims.
   std::vector<std::byte> unpack(const ZipEntry& entry) const;
+  // The bytes of a stored entry where they lie, its CRC-32 checked; of a deflated one unpacked into `owned`.
+  std::span<const std::byte> bytes(const ZipEntry& entry, std::vector<std::byte>& owned) const;
 
  private:
+  void check(const ZipEntry& entry, std::span<const std::byte> content) const;
+
   std::vector<ZipEntry> entries_;
   std::filesystem::path path_;
 };

@@ -198,12 +198,23 @@ std::vector<std::byte> ZipReader::unpack(const ZipEntry& entry) const {
   } else {
     out.assign(entry.data.begin(), entry.data.end());
   }
+  check(entry, out);
+  return out;
+}
+
+std::span<const std::byte> ZipReader::bytes(const ZipEntry& entry, std::vector<std::byte>& owned) const {
+  if (entry.deflated) return owned = unpack(entry);
+  ask_for(entry.data);
+  check(entry, entry.data);
+  return entry.data;
+}
+
+void ZipReader::check(const ZipEntry& entry, std::span<const std::byte> content) const {
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION  // a fuzzer's changes to an entry must reach what reads it
-  return out;
+  return;
 #endif
-  if (crc32_z(0, reinterpret_cast<const Bytef*>(out.data()), out.size()) != entry.crc)
+  if (crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size()) != entry.crc)
     fail(path_, entry.name, "the zip entry's checksum does not match its content: the file is damaged");
-  return out;
 }
 
 }  // namespace deltascape::io

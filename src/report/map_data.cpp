@@ -18,9 +18,9 @@ std::string short_number(double value) {
   return text;
 }
 
-std::string describe(const store::Comparable& c) {
-  return c.representation + ", layer " + c.layer + ", " +
-         (c.position == "last" ? std::string("last token") : c.position + " of tokens");
+std::string describe(const store::Space& c) {
+  return c.representation + ", layer " + c.parameter("layer") + ", " +
+         (c.parameter("position") == "last" ? std::string("last token") : c.parameter("position") + " of tokens");
 }
 
 std::string describe(const landscape::Layout& layout, landscape::Metric metric) {
@@ -79,7 +79,7 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   store::require_comparable(records);
   const landscape::Layout layout = landscape::project(records, options.projection);
   MapData out;
-  const store::Comparable& common = records.front().comparable;
+  const store::Space& common = records.front().space;
   out.base = common.base_name.empty() ? common.base : store::short_base(common.base_name);
   out.title = options.title.empty() ? "Landscape of " + out.base : options.title;
   out.representation = describe(common);

@@ -7,28 +7,26 @@
 namespace deltascape::store {
 namespace {
 
-#define DELTASCAPE_FOUND "SELECT v.name, v.label, v.path, v.variant_hash FROM variant v "
-// Of what lies at one path in several spaces, the newest is what lies there now.
-#define DELTASCAPE_NEWEST " ORDER BY v.created DESC, v.id DESC"
+#define DELTASCAPE_FOUND "SELECT v.name, v.label, v.path, v.content_hash FROM variant v "
+// Of what has lain at one path, the newest is what lies there now.
+#define DELTASCAPE_NEWEST " ORDER BY (SELECT max(m.created) FROM measurement m WHERE m.variant = v.id) DESC, v.id DESC"
 
 constexpr const char* kByName = DELTASCAPE_FOUND "WHERE v.name = ?";
 constexpr const char* kByPath = DELTASCAPE_FOUND "WHERE v.path = ?" DELTASCAPE_NEWEST;
 constexpr const char* kById = DELTASCAPE_FOUND "WHERE v.id = ?";
-constexpr const char* kByAlias =
-    DELTASCAPE_FOUND "JOIN alias a ON a.variant_hash = v.variant_hash WHERE a.text = ?" DELTASCAPE_NEWEST;
+constexpr const char* kByAlias = DELTASCAPE_FOUND "JOIN alias a ON a.variant = v.id WHERE a.text = ?" DELTASCAPE_NEWEST;
 #undef DELTASCAPE_FOUND
 #undef DELTASCAPE_NEWEST
 
 }  // namespace
 
-Lookup::Lookup(Database& database, bool aliases)
+Lookup::Lookup(Database& database)
     : database_(database),
       by_name_(database, kByName),
       by_path_(database, kByPath),
       by_id_(database, kById),
-      place_(database, "SELECT id, variant_hash FROM variant WHERE path = ? AND space = ?") {
-  if (aliases) by_alias_.emplace(database, kByAlias);
-}
+      by_alias_(database, kByAlias),
+      place_(database, "SELECT id, content_hash FROM variant WHERE path = ?") {}
 
 std::vector<Found> Lookup::rows(Statement& statement, const std::string& text) {
   const Use use(statement);
@@ -42,7 +40,7 @@ std::vector<Found> Lookup::find(const std::string& text) {
   std::vector<Found> found = rows(by_name_, text);
   if (!found.empty() || text.empty()) return found;
   found = by_path(text);
-  if (found.empty() && by_alias_) found = rows(*by_alias_, text);
+  if (found.empty()) found = rows(by_alias_, text);
   if (found.empty()) found = by_ending(text);
   return found;
 }
@@ -57,13 +55,11 @@ std::vector<Found> Lookup::by_path(const std::string& text) {
   if (here != path && here != text) places.push_back(here);
   for (const std::string& place : places) {
     found = rows(by_path_, place);
-    if (found.empty() && by_alias_ && place.starts_with('/')) found = rows(*by_alias_, place);
+    if (found.empty() && place.starts_with('/')) found = rows(by_alias_, place);
     if (found.empty() && place.starts_with('/')) found = rows_stored_relative(place);
     if (!found.empty()) break;
   }
-  if (found.empty()) return found;
-  const std::string newest = found.front().variant_hash;
-  std::erase_if(found, [&](const Found& row) { return row.variant_hash != newest; });
+  if (found.size() > 1) found.resize(1);
   return found;
 }
 
@@ -113,17 +109,17 @@ const std::vector<std::int64_t>& Lookup::stored_relative(const std::string& path
   return found == relative_->end() ? kNone : found->second;
 }
 
-std::vector<Lookup::Place> Lookup::at_path(const std::string& path, std::int64_t space) {
+std::vector<Lookup::Place> Lookup::at_path(const std::string& path) {
   std::vector<Place> out;
   if (path.empty()) return out;
   const auto take = [&](const std::string& stored) {
     const Use use(place_);
-    place_.bind(stored).bind(space);
+    place_.bind(stored);
     while (place_.step()) out.push_back({place_.integer(0), place_.text(1)});
   };
   take(path);
   if (path.front() != '/') return out;
-  std::vector<std::string> spelled;  // each once: two rows may share a relative path
+  std::vector<std::string> spelled;  // each once: two variants may share a relative path
   for (const Found& row : rows_stored_relative(path))
     if (std::find(spelled.begin(), spelled.end(), row.path) == spelled.end()) spelled.push_back(row.path);
   for (const std::string& stored : spelled) take(stored);

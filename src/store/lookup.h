@@ -1,4 +1,4 @@
-// Owns finding the rows that a typed text stands for: names, paths, aliases, and endings of names.
+// Finding the variants that a typed text stands for: names, paths, aliases, and endings of names.
 #pragma once
 
 #include <unordered_map>
@@ -10,17 +10,16 @@ namespace deltascape::store {
 
 class Lookup {
  public:
-  // `aliases`: the store has that table.
-  Lookup(Database& database, bool aliases);
+  explicit Lookup(Database& database);
 
   // As Store::find().
   std::vector<Found> find(const std::string& text);
-  // Rows of one space at this path, whether it was stored absolute or, by an earlier version, relative.
+  // Variants at this path, whether it was stored absolute or, by an earlier version, relative.
   struct Place {
     std::int64_t id = 0;
     std::string variant_hash;
   };
-  std::vector<Place> at_path(const std::string& path, std::int64_t space);
+  std::vector<Place> at_path(const std::string& path);
 
  private:
   std::vector<Found> rows(Statement& statement, const std::string& text);
@@ -30,9 +29,8 @@ class Lookup {
   const std::vector<std::int64_t>& stored_relative(const std::string& path);
 
   Database& database_;
-  Statement by_name_, by_path_, by_id_, place_;
-  std::optional<Statement> by_alias_;
-  // Rows whose path is relative, by the path it means here. Read once: this version writes none, and each is read
+  Statement by_name_, by_path_, by_id_, by_alias_, place_;
+  // Variants whose path is relative, by the path it means here. Read once: this version writes none, and each is read
   // again when it is used.
   std::optional<std::unordered_map<std::string, std::vector<std::int64_t>>> relative_;
   // Names by each of their endings, for as long as nobody writes.

@@ -20,9 +20,10 @@ Record one_layer(Record record, std::int64_t row) {
   if (!last) {
     record.norm = std::sqrt(squares);
     record.relative_norm = 0;  // not known: the base's hidden state there was not kept
+    record.spread.reset();
   }
   record.no_effect = squares == 0;
-  record.comparable.layer = last ? "last" : std::to_string(row);
+  record.space.parameters["layer"] = last ? "last" : std::to_string(row);
   record.layers = 1;
   return record;
 }

@@ -22,10 +22,13 @@ nlohmann::json number(std::optional<double> value) { return value ? nlohmann::js
 
 }  // namespace
 
-nlohmann::json comparable_json(const Comparable& c) {
-  return {{"base", c.base},        {"base_name", c.base_name},           {"tokenizer", c.tokenizer},
-          {"probes", c.probes},    {"representation", c.representation}, {"layer", c.layer},
-          {"position", c.position}};
+nlohmann::json space_json(const Space& space) {
+  nlohmann::json out = space.parameters;
+  out.update({{"base", space.base},
+              {"base_name", space.base_name},
+              {"tokenizer", space.tokenizer},
+              {"representation", space.representation}});
+  return out;
 }
 
 nlohmann::json facts_json(const Record& r) {
@@ -47,14 +50,15 @@ nlohmann::json facts_json(const Record& r) {
           {"no_effect", r.no_effect}};
 }
 
-void read_comparable(const nlohmann::json& json, Comparable& out) {
-  read(json, "base", out.base);
-  read(json, "base_name", out.base_name);
-  read(json, "tokenizer", out.tokenizer);
-  read(json, "probes", out.probes);
-  read(json, "representation", out.representation);
-  read(json, "layer", out.layer);
-  read(json, "position", out.position);
+void read_space(const nlohmann::json& json, Space& out) {
+  for (const auto& [name, value] : json.items()) {
+    if (!value.is_string()) continue;
+    if (name == "base") out.base = value;
+    else if (name == "base_name") out.base_name = value;
+    else if (name == "tokenizer") out.tokenizer = value;
+    else if (name == "representation") out.representation = value;
+    else out.parameters[name] = value;
+  }
 }
 
 void read_facts(const nlohmann::json& json, Record& out) {

@@ -7,13 +7,14 @@
 
 namespace deltascape::store {
 
-nlohmann::json comparable_json(const Comparable& comparable);
+// Its parameters stand beside base, base_name, tokenizer and representation.
+nlohmann::json space_json(const Space& space);
 // What is known of one record beside its numbers per dimension and what it shares with its neighbours; null for a
 // number that is not known.
 nlohmann::json facts_json(const Record& record);
 
 // Missing or differently typed fields keep what `out` has: an npz may come from an older version.
-void read_comparable(const nlohmann::json& json, Comparable& out);
+void read_space(const nlohmann::json& json, Space& out);
 void read_facts(const nlohmann::json& json, Record& out);
 
 }  // namespace deltascape::store

@@ -3,34 +3,25 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "core/closest.h"
 #include "deltascape/error.h"
-#include "store/names.h"
 
 namespace deltascape::store {
 
-#define DELTASCAPE_FACTS                                                                                    \
-  "SELECT v.name, v.label, v.path, s.base, v.base_name, s.tokenizer, s.probes, s.representation, s.layer, " \
-  "s.position, v.variant_hash, v.program_version, v.device, v.precision, v.created, v.probe_count, v.dim, " \
-  "v.layers, v.norm, v.relative_norm, v.numeric_error, v.no_effect"
-#define DELTASCAPE_NUMBERS ", v.mean, v.per_probe, v.standard_error"
-#define DELTASCAPE_FROM " FROM variant v JOIN space s ON s.id = v.space "
-
-const char* const kSelectRows = DELTASCAPE_FACTS DELTASCAPE_NUMBERS DELTASCAPE_FROM "ORDER BY v.name";
-const char* const kSelectFacts = DELTASCAPE_FACTS DELTASCAPE_FROM "ORDER BY v.name";
-const char* const kSelectRow = DELTASCAPE_FACTS DELTASCAPE_NUMBERS DELTASCAPE_FROM "WHERE v.name = ?";
-#undef DELTASCAPE_FACTS
-#undef DELTASCAPE_NUMBERS
-#undef DELTASCAPE_FROM
-
-const char* const kInsertRow =
-    "INSERT INTO variant (name, label, path, variant_hash, space, base_name, program_version, device, "
-    "precision, created, probe_count, dim, layers, norm, relative_norm, numeric_error, no_effect, "
-    "mean, per_probe, standard_error, id) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
 namespace {
+
+constexpr const char* kFacts =
+    "SELECT m.id, m.variant, m.space, m.kind, v.name, v.label, v.path, v.content_hash, m.program_version, m.device, "
+    "m.precision, m.created, m.base_name, m.probe_count, m.dim, m.layers, m.norm, m.relative_norm, m.numeric_error, "
+    "m.spread, m.no_effect, c.cluster, c.name";
+constexpr const char* kFrom =
+    " FROM measurement m JOIN variant v ON v.id = m.variant LEFT JOIN cluster c ON c.measurement = m.id";
+constexpr const char* kVector = " LEFT JOIN vector n ON n.measurement = m.id";
+constexpr const char* kDetail = " LEFT JOIN detail d ON d.measurement = m.id";
+constexpr std::string_view kVectorKind = "vector";
+constexpr int kFirstBlob = 23;  // columns of kFacts
 
 constexpr const char* kHoldsNan = "the row holds NaN or Inf; remove it with `deltascape rm` and embed it again";
 constexpr std::int64_t kMost = std::int64_t{1} << 28;  // values a blob: SQLite keeps less than 2^30 bytes
@@ -41,38 +32,49 @@ std::int64_t values_of(std::int64_t a, std::int64_t b) {
   return a * b;
 }
 
+// Where numbers lie, for messages: a million rows are read without one.
+struct Field {
+  const Record& record;
+  const char* name;
+  const std::filesystem::path& file;
+  ErrorContext context() const {
+    return {.path = file.string(), .field = record.name + "." + name, .expected = {}, .found = {}};
+  }
+};
+
+[[noreturn]] void refuse_size(std::string_view bytes, std::int64_t expected, const Field& at) {
+  ErrorContext context = at.context();
+  context.expected = expected < 0 ? "possible sizes" : std::to_string(expected * 4) + " bytes";
+  context.found = std::to_string(bytes.size());
+  throw Error(ErrorCode::kBadFile, "the store's row is damaged; remove it with `deltascape rm` and embed it again",
+              context);
+}
+
+void read_finite(std::string_view bytes, float* out, const Field& at) {
+  read_little_endian(std::as_bytes(std::span(bytes)), out);
+  for (std::size_t i = 0; i < bytes.size() / 4; ++i)
+    if (!std::isfinite(out[i])) throw Error(ErrorCode::kNumeric, kHoldsNan, at.context());
+}
+
+std::vector<float> floats_in(std::string_view bytes, std::int64_t expected, const Field& at) {
+  if (expected < 0 || bytes.size() != static_cast<std::size_t>(expected) * 4) refuse_size(bytes, expected, at);
+  std::vector<float> out(static_cast<std::size_t>(expected));
+  read_finite(bytes, out.data(), at);
+  return out;
+}
+
 void check_values(const Record& record, const char* field, const std::vector<float>& values, std::int64_t expected,
                   bool may_be_empty) {
-  const ErrorContext at{.path = record.name,
-                        .field = field,
-                        .expected = std::to_string(expected) + " values",
-                        .found = std::to_string(values.size())};
   if (!(may_be_empty && values.empty()) && static_cast<std::int64_t>(values.size()) != expected)
-    throw Error(ErrorCode::kInternal, "an embedding of the wrong size", at);
+    throw Error(ErrorCode::kInternal, "an embedding of the wrong size",
+                {.path = record.name,
+                 .field = field,
+                 .expected = std::to_string(expected) + " values",
+                 .found = std::to_string(values.size())});
   for (const float value : values)
     if (!std::isfinite(value))
       throw Error(ErrorCode::kNumeric, "the embedding holds NaN or Inf",
                   {.path = record.name, .field = field, .expected = {}, .found = {}});
-}
-
-std::vector<float> read_floats(std::string_view bytes, std::int64_t expected, bool may_be_empty,
-                               const ErrorContext& at) {
-  if (may_be_empty && bytes.empty()) return {};
-  if (expected < 0 || bytes.size() != static_cast<std::size_t>(expected) * 4)
-    throw Error(ErrorCode::kBadFile, "the store's row is damaged; remove it with `deltascape rm` and embed it again",
-                {.path = at.path,
-                 .field = at.field,
-                 .expected = expected < 0 ? "possible sizes" : std::to_string(expected * 4) + " bytes",
-                 .found = std::to_string(bytes.size())});
-  std::vector<float> out(static_cast<std::size_t>(expected));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    std::uint32_t bits = 0;
-    for (std::size_t b = 0; b < 4; ++b)
-      bits |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[4 * i + b])) << (8 * b);
-    out[i] = std::bit_cast<float>(bits);
-    if (!std::isfinite(out[i])) throw Error(ErrorCode::kNumeric, kHoldsNan, at);
-  }
-  return out;
 }
 
 std::string quoted(const std::string& name) { return std::string("\"").append(one_line(name, 60)).append("\""); }
@@ -95,44 +97,126 @@ void check_record(const Record& record) {
                 {.path = record.name, .field = "norm", .expected = {}, .found = {}});
 }
 
-void insert_row(Statement& insert, const Record& record, const RowKey& key) {
-  const Use use(insert);
-  insert.bind(key.name).bind(key.label).bind(record.path).bind(record.variant_hash).bind(key.space);
-  insert.bind(record.comparable.base_name).bind(record.program_version).bind(record.device);
-  insert.bind(record.precision).bind(record.created).bind(record.probe_count).bind(record.dim).bind(record.layers);
-  insert.bind(record.norm).bind(record.relative_norm).bind(record.numeric_error);
-  insert.bind(std::int64_t{record.no_effect}).bind(record.mean).bind(record.per_probe).bind(record.standard_error);
-  if (key.id) insert.bind(*key.id);  // an unbound id is NULL: SQLite chooses the next one
-  insert.step();
+void read_little_endian(std::span<const std::byte> bytes, float* out) {
+  const std::size_t count = bytes.size() / 4;
+  if constexpr (std::endian::native == std::endian::little) {
+    if (count > 0) std::memcpy(out, bytes.data(), count * 4);
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint32_t bits = 0;
+    for (std::size_t b = 0; b < 4; ++b) bits |= std::to_integer<std::uint32_t>(bytes[4 * i + b]) << (8 * b);
+    out[i] = std::bit_cast<float>(bits);
+  }
 }
 
-Record read_row(const Statement& row, const std::filesystem::path& file, Numbers numbers) {
+std::string select_records(Numbers numbers) {
+  std::string out = kFacts;
+  if (numbers != Numbers::kNone) out += ", n.mean";
+  if (numbers == Numbers::kAll) out += ", d.per_probe, d.standard_error";
+  out += kFrom;
+  if (numbers != Numbers::kNone) out += kVector;
+  if (numbers == Numbers::kAll) out += kDetail;
+  return out;
+}
+
+std::int64_t measurement_in(const Statement& row) { return row.integer(0); }
+std::int64_t variant_in(const Statement& row) { return row.integer(1); }
+std::int64_t space_in(const Statement& row) { return row.integer(2); }
+
+Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbers, const std::filesystem::path& file) {
   Record r;
-  int at = 0;
+  int at = 4;
   for (std::string* text :
-       {&r.name, &r.label, &r.path, &r.comparable.base, &r.comparable.base_name, &r.comparable.tokenizer,
-        &r.comparable.probes, &r.comparable.representation, &r.comparable.layer, &r.comparable.position,
-        &r.variant_hash, &r.program_version, &r.device, &r.precision, &r.created})
+       {&r.name, &r.label, &r.path, &r.variant_hash, &r.program_version, &r.device, &r.precision, &r.created})
     *text = row.text(at++);
   if (r.name.empty())
     throw Error(ErrorCode::kBadFile,
                 "the store is damaged: a row has no name; remove it with `deltascape rm \"\"` and embed it again",
                 {.path = file.string(), .field = "name", .expected = {}, .found = {}});
+  const auto field = [&](const char* name) { return Field{r, name, file}.context(); };
+  const SpaceRow* space = spaces.by_id(space_in(row));
+  if (!space) throw Error(ErrorCode::kBadFile, "the store is damaged: a row is of no space", field("space"));
+  if (row.text(3) != kVectorKind)
+    throw Error(ErrorCode::kUnsupported, "the measurement is no vector; update deltascape to read it", field("kind"));
+  r.space = space->space;
+  if (!row.is_null(at)) r.space.base_name = row.text(at);
+  ++at;
   for (std::int64_t* number : {&r.probe_count, &r.dim, &r.layers}) *number = row.integer(at++);
-  const auto field = [&](const char* name) {
-    return ErrorContext{.path = file.string(), .field = r.name + "." + name, .expected = {}, .found = {}};
-  };
   for (const auto& [number, name] :
        {std::pair{&r.norm, "norm"}, {&r.relative_norm, "relative_norm"}, {&r.numeric_error, "numeric_error"}}) {
     *number = row.real(at++);
     if (!std::isfinite(*number)) throw Error(ErrorCode::kNumeric, kHoldsNan, field(name));
   }
-  r.no_effect = row.integer(at++) != 0;
-  if (numbers == Numbers::kLeaveOut) return r;
-  r.mean = read_floats(row.blob(at++), values_of(r.layers, r.dim), false, field("mean"));
-  r.per_probe = read_floats(row.blob(at++), values_of(r.probe_count, r.dim), true, field("per_probe"));
-  r.standard_error = read_floats(row.blob(at++), values_of(r.layers, r.dim), true, field("standard_error"));
+  if (!row.is_null(at)) r.spread = row.real(at);
+  r.no_effect = row.integer(++at) != 0;
+  if (!row.is_null(++at)) {
+    r.cluster = row.integer(at);
+    r.cluster_name = row.text(at + 1);
+  }
+  if (numbers != Numbers::kNone) read_mean(row.blob(kFirstBlob), r, file);
+  if (numbers == Numbers::kAll) read_detail(row.blob(kFirstBlob + 1), row.blob(kFirstBlob + 2), r, file);
   return r;
+}
+
+void read_mean(std::string_view mean, Record& record, const std::filesystem::path& file) {
+  record.mean = floats_in(mean, values_of(record.layers, record.dim), {record, "mean", file});
+}
+
+void read_detail(std::string_view per_probe, std::string_view standard_error, Record& record,
+                 const std::filesystem::path& file) {
+  if (!per_probe.empty())
+    record.per_probe = floats_in(per_probe, values_of(record.probe_count, record.dim), {record, "per_probe", file});
+  if (!standard_error.empty())
+    record.standard_error =
+        floats_in(standard_error, values_of(record.layers, record.dim), {record, "standard_error", file});
+}
+
+void read_mean_row(std::string_view mean, std::int64_t row, const Record& record, const std::filesystem::path& file,
+                   float* out) {
+  const Field at{record, "mean", file};
+  const std::int64_t values = values_of(record.layers, record.dim);
+  if (values < 0 || mean.size() != static_cast<std::size_t>(values) * 4) refuse_size(mean, values, at);
+  const auto width = static_cast<std::size_t>(record.dim) * 4;
+  read_finite(mean.substr(static_cast<std::size_t>(row) * width, width), out, at);
+}
+
+std::optional<double> known_spread(const Record& r) {
+  if (r.standard_error.empty()) return r.spread;
+  const auto dim = static_cast<std::size_t>(std::max<std::int64_t>(r.dim, 0));
+  if (!knows_standard_error(r) || dim > r.standard_error.size()) return std::nullopt;
+  double squares = 0;
+  for (std::size_t i = r.standard_error.size() - dim; i < r.standard_error.size(); ++i)
+    squares += double{r.standard_error[i]} * r.standard_error[i];
+  return std::sqrt(squares);
+}
+
+MeasurementWriter::MeasurementWriter(Database& database)
+    : database_(database),
+      facts_(database,
+             "INSERT INTO measurement (variant, space, kind, program_version, device, precision, created, probe_count, "
+             "dim, layers, norm, relative_norm, numeric_error, no_effect, spread, base_name, id) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      vector_(database, "INSERT INTO vector (measurement, mean) VALUES (?, ?)"),
+      detail_(database, "INSERT INTO detail (measurement, per_probe, standard_error) VALUES (?, ?, ?)") {}
+
+std::int64_t MeasurementWriter::insert(const Record& r, const MeasurementKey& key) {
+  std::int64_t id = 0;
+  {
+    const Use use(facts_);
+    facts_.bind(key.variant).bind(key.space->id).bind(kVectorKind).bind(r.program_version).bind(r.device);
+    facts_.bind(r.precision).bind(r.created).bind(r.probe_count).bind(r.dim).bind(r.layers).bind(r.norm);
+    facts_.bind(r.relative_norm).bind(r.numeric_error).bind(std::int64_t{r.no_effect}).bind(known_spread(r));
+    const bool as_space = r.space.base_name == key.space->space.base_name;
+    facts_.bind(as_space ? std::nullopt : std::optional<std::string_view>(r.space.base_name)).bind(key.id);
+    facts_.step();
+    id = sqlite3_last_insert_rowid(database_.handle());
+  }
+  const Use vector(vector_), detail(detail_);
+  vector_.bind(id).bind(r.mean).step();
+  if (!r.per_probe.empty() || !r.standard_error.empty())
+    detail_.bind(id).bind(r.per_probe).bind(r.standard_error).step();
+  return id;
 }
 
 void refuse_unknown(const std::string& text, const std::vector<std::string>& names, const std::filesystem::path& file) {

@@ -83,6 +83,9 @@ void Database::fail(int status) const {
     case SQLITE_IOERR:
       throw Error(ErrorCode::kIo, std::string("the disk reports an error: ") + sqlite3_errmsg(handle_), at);
     case SQLITE_NOMEM: throw Error(ErrorCode::kIo, "not enough memory to read the store", at);
+    case SQLITE_CONSTRAINT:
+      throw Error(ErrorCode::kBadFile,
+                  std::string("the store is damaged: its rows contradict each other: ") + sqlite3_errmsg(handle_), at);
     case SQLITE_ERROR:
     case SQLITE_SCHEMA:
     case SQLITE_MISMATCH:
@@ -119,16 +122,18 @@ Statement& Statement::bind(double value) {
 }
 
 Statement& Statement::bind(const std::vector<float>& values) {
-  std::string bytes(values.size() * 4, '\0');
+  int status = SQLITE_OK;
   if constexpr (std::endian::native == std::endian::little) {
-    if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+    const void* start = values.empty() ? static_cast<const void*>("") : values.data();
+    status = sqlite3_bind_blob64(statement_, ++bound_, start, values.size() * 4, SQLITE_STATIC);
   } else {
+    std::string bytes(values.size() * 4, '\0');
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto bits = std::bit_cast<std::uint32_t>(values[i]);
       for (int b = 0; b < 4; ++b) bytes[4 * i + static_cast<std::size_t>(b)] = static_cast<char>(bits >> (8 * b));
     }
+    status = sqlite3_bind_blob64(statement_, ++bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
   }
-  const int status = sqlite3_bind_blob64(statement_, ++bound_, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
   if (status != SQLITE_OK) database_.fail(status);
   return *this;
 }
@@ -162,10 +167,20 @@ std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(
 
 double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
 
+bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+
 std::string_view Statement::blob(int column) const {
   const void* start = sqlite3_column_blob(statement_, column);
   const int size = sqlite3_column_bytes(statement_, column);
   return start ? std::string_view(static_cast<const char*>(start), static_cast<std::size_t>(size)) : std::string_view();
+}
+
+Snapshot::Snapshot(Database& database) : database_(database), own_(sqlite3_get_autocommit(database.handle()) != 0) {
+  if (own_) database_.run("BEGIN");
+}
+
+Snapshot::~Snapshot() {
+  if (own_) sqlite3_exec(database_.handle(), "COMMIT", nullptr, nullptr, nullptr);
 }
 
 Transaction::Transaction(Database& database) : database_(database) { database_.run("BEGIN IMMEDIATE"); }

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace deltascape::store {
@@ -38,18 +40,27 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  // Parameters bind from the first one on, in the order of the calls. Texts and blobs are copied by SQLite.
+  // Parameters bind from the first one on, in the order of the calls. Texts are copied by SQLite.
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t value);
   Statement& bind(double value);
-  Statement& bind(const std::vector<float>& values);  // little-endian f32
-  bool step();                                        // false when no row is left
-  void execute();                                     // steps to the end and resets
+  template <class Value>
+  Statement& bind(const std::optional<Value>& value) {  // NULL for none
+    if (value) return bind(*value);
+    ++bound_;
+    return *this;
+  }
+  // Little-endian f32. Not copied where the machine is little-endian: the values stay as they are until the statement
+  // has been stepped.
+  Statement& bind(const std::vector<float>& values);
+  bool step();     // false when no row is left
+  void execute();  // steps to the end and resets
   void reset();
 
   std::string text(int column) const;
   std::int64_t integer(int column) const;
   double real(int column) const;
+  bool is_null(int column) const;
   std::string_view blob(int column) const;  // lives until the next step
 
  private:
@@ -68,6 +79,21 @@ class Use {
 
  private:
   Statement& statement_;
+};
+
+// What is read within it is of one moment, whatever other processes write meanwhile. Inside another transaction it is
+// that one.
+class Snapshot {
+ public:
+  explicit Snapshot(Database& database);
+  ~Snapshot();
+  Snapshot(Snapshot&& other) noexcept : database_(other.database_), own_(std::exchange(other.own_, false)) {}
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  Database& database_;
+  bool own_;
 };
 
 // Rolls back unless committed. The write lock is taken at once, so that no put fails half way for a lock.

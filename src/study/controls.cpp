@@ -13,13 +13,9 @@
 namespace deltascape::study {
 namespace {
 
-bool comparable(const store::Record& a, const store::Record& b) {
-  try {
-    store::require_comparable({a, b});
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
+store::Record named(store::Record record, const std::string& name) {
+  record.name = name;
+  return record;
 }
 
 }  // namespace
@@ -48,32 +44,29 @@ ControlKey control_key(const TrainOptions& training) {
   Hasher hasher;
   hasher.update(settings.dump());
   for (const Control& control : controls()) hasher.update(control.examples);
-  return {.fingerprint = hasher.hex(), .settings = "controls " + settings.dump()};
+  return {.fingerprint = hasher.hex(), .settings = settings.dump()};
 }
 
 std::vector<store::Record> kept_controls(const std::filesystem::path& store, const ControlKey& key,
                                          const store::Record& like) {
   if (!io::exists(store)) return {};
   std::vector<store::Record> out;
-  for (store::Record& record : store::Store::open(store, store::Store::Mode::kRead)->all()) {
-    if (record.label != key.fingerprint || !comparable(record, like)) continue;
-    for (const Control& control : controls())
-      if (record.name.starts_with(control.name)) record.name = control.name;
-    out.push_back(std::move(record));
-  }
+  for (store::ControlRun& run : store::Store::open(store, store::Store::Mode::kRead)->controls(key.fingerprint))
+    if (store::comparable(run.record, like)) out.push_back(named(std::move(run.record), run.control));
   return out;
 }
 
-void keep_control(const std::filesystem::path& store, const ControlKey& key, store::Record record) {
+void keep_control(const std::filesystem::path& store, const ControlKey& key, const store::Record& record) {
   const auto file = store::Store::open(store, store::Store::Mode::kCreate);
   const std::vector<std::string> names = file->names();
-  record.label = key.fingerprint;
-  record.path = key.settings;
-  record.name = file->name_of(record.variant_hash, record.comparable)
-                    .value_or(store::with_suffix(record.name, [&](const std::string& name) {
-                      return std::find(names.begin(), names.end(), name) != names.end();
-                    }));
-  file->put(record);
+  store::ControlRun run{
+      .control = record.name, .fingerprint = key.fingerprint, .settings = key.settings, .record = record};
+  run.record.path.clear();  // a temporary folder
+  run.record.name =
+      file->name_of(record.variant_hash).value_or(store::with_suffix(record.name, [&](const std::string& name) {
+        return std::ranges::find(names, name) != names.end();
+      }));
+  file->put_control(run);
 }
 
 }  // namespace deltascape::study

@@ -19,8 +19,8 @@ const std::vector<Control>& controls();
 // Each control's examples as a file of the folder.
 std::vector<TaskExamples> write_controls(const std::filesystem::path& folder);
 
-// What a control run depends on beside the base and the tap: training settings, seed, examples. Records of control runs
-// carry the fingerprint as their label and the settings as their path.
+// What a control run depends on beside the base and the tap: training settings, seed, examples. Kept as
+// store::ControlRun.
 struct ControlKey {
   std::string fingerprint, settings;
 };
@@ -31,6 +31,6 @@ ControlKey control_key(const TrainOptions& training);
 std::vector<store::Record> kept_controls(const std::filesystem::path& store, const ControlKey& key,
                                          const store::Record& like);
 // record: named as its control.
-void keep_control(const std::filesystem::path& store, const ControlKey& key, store::Record record);
+void keep_control(const std::filesystem::path& store, const ControlKey& key, const store::Record& record);
 
 }  // namespace deltascape::study

@@ -44,9 +44,9 @@ void check(const std::vector<Record>& members, const TaskOptions& options) {
 
 EmbedOptions embedding_of(const TaskOptions& options, const Record& member) {
   return {.base = options.base,
-          .representation = member.comparable.representation,
-          .layer = member.comparable.layer,
-          .position = member.comparable.position,
+          .representation = member.space.representation,
+          .layer = member.space.parameter("layer"),
+          .position = member.space.parameter("position"),
           .probes_file = options.probes_file,
           .precision = member.precision == "bf16" ? "bf16" : options.precision,
           .memory = options.memory,
@@ -57,7 +57,7 @@ EmbedOptions embedding_of(const TaskOptions& options, const Record& member) {
 void require_same_provenance(const Record& member, const EmbedOptions& embedding) {
   Record ours = member;
   ours.name = "the task";
-  ours.comparable = provenance(embedding);
+  ours.space = provenance(embedding);
   store::require_comparable({member, ours});
 }
 
@@ -68,9 +68,10 @@ landscape::Row row_of(const std::string& layer, const Record& member) {
     throw Error(ErrorCode::kUsage, "the store has no rows of this layer (`embed --layer all` keeps every one)",
                 {.path = {}, .field = "layer", .expected = expected, .found = layer});
   };
-  if (member.comparable.layer != "all") {
+  if (member.space.parameter("layer") != "all") {
     const std::optional<LayerChoice> choice = read_layer(layer);
-    if (!layer.empty() && !(choice && choice->is(member.comparable.layer))) refuse(member.comparable.layer);
+    if (!layer.empty() && !(choice && choice->is(member.space.parameter("layer"))))
+      refuse(member.space.parameter("layer"));
     return std::nullopt;
   }
   if (layer.empty()) return usual_task_layer(last);
@@ -168,7 +169,7 @@ Record only_row(Record record, std::int64_t row, const std::string& layer) {
   const std::span<const float> values = landscape::embedding(record, row);
   record.mean = std::vector<float>(values.begin(), values.end());
   record.layers = 1;
-  record.comparable.layer = layer;
+  record.space.parameters["layer"] = layer;
   record.standard_error.clear();
   return record;
 }
@@ -231,7 +232,7 @@ void TaskRun::add_bars(TaskReport& report, const std::vector<Record>& members, s
   if (nearest.empty()) return;
   if (options_.calibrate)
     for (const Record& control : controls_)
-      controls.push_back(only_row(control, row, nearest.front().comparable.layer));
+      controls.push_back(only_row(control, row, nearest.front().space.parameter("layer")));
   for (TaskRanking& task : report.tasks) {
     landscape::TaskRuns runs{.runs = {}, .controls = controls};
     for (const study::FewShotRun& run : runs_)
@@ -261,7 +262,7 @@ TaskReport rank_by_task(const std::vector<Record>& members, const TaskOptions& o
   TaskRun run(options, members.front(), progress);
   TaskReport report;
   run.train_and_embed(report);
-  report.layer = row ? std::to_string(*row) : members.front().comparable.layer;
+  report.layer = row ? std::to_string(*row) : members.front().space.parameter("layer");
   if (options.judge) report.chance = landscape::chance_scores(members, run.controls(), row);
   const std::vector<Record> taken_off = options.calibrate ? run.controls() : std::vector<Record>();
   for (std::size_t t = 0; t < options.tasks.size(); ++t) {

@@ -18,7 +18,11 @@ store::Record record(const std::string& path, const std::string& hash, const std
   r.path = path;
   r.name = fs::path(path).filename().string();
   r.variant_hash = hash;
-  r.comparable = {"hash of " + base, base, "tok", "probes", "activations", "last", "last"};
+  r.space = {.representation = "activations",
+             .parameters = {{"layer", "last"}, {"position", "last"}, {"probes", "probes"}},
+             .base = "hash of " + base,
+             .base_name = base,
+             .tokenizer = "tok"};
   r.program_version = "0";
   r.device = "cpu";
   r.precision = "fp32";

@@ -47,8 +47,12 @@ Record read_record(const nlohmann::json& line) {
   record.path = line.value("path", "/models/" + record.name);
   record.variant_hash = line.value("hash", "hash of " + record.name);
   const std::string base = line.value("base", "tiny");
-  record.comparable = {
-      "hash of " + base, base, "tokenizer", "probes", "activations", line.contains("layers") ? "all" : "last", "last"};
+  const std::string layer = line.value("layer", line.contains("layers") ? "all" : "last");
+  record.space = {.representation = "activations",
+                  .parameters = {{"layer", layer}, {"position", "last"}, {"probes", "probes"}},
+                  .base = "hash of " + base,
+                  .base_name = base,
+                  .tokenizer = "tokenizer"};
   record.program_version = "0.1.0";
   record.device = "cpu";
   record.precision = "fp32";

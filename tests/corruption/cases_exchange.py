@@ -38,6 +38,13 @@ def store(name, says, change, command=("ls",), **more):
     return Case(f"store: {name}", make, [*command, "--store", "s.db"], ["s.db", *says], **more)
 
 
+def change_row(table, change):
+    """SQL that changes what variant a has in a table."""
+    key = "id" if table == "measurement" else "measurement"
+    return (f"UPDATE {table} SET {change} WHERE {key} = (SELECT m.id FROM measurement m JOIN variant v "
+            "ON v.id = m.variant WHERE v.name = 'a');")
+
+
 def poke(at, content):
     def change(file):
         data = bytearray(file.read_bytes())
@@ -118,15 +125,20 @@ def store_cases():
     yield store("whose table runs a function", [], loads)
     yield store("whose schema is no SQL", [],
                 "UPDATE sqlite_schema SET sql = 'DROP EVERYTHING' WHERE name = 'variant';")
-    for column, value in {"mean": "x'00'", "per_probe": "zeroblob(84)", "standard_error": "zeroblob(3)", "dim": "5",
-                          "layers": "-1",
-                          "probe_count": "4611686018427387904", "mean ": "zeroblob(100000000)"}.items():
-        yield store(f"a row whose {column} is {value}",
-                    ["a", column.strip() if column in ("mean", "per_probe", "standard_error", "mean ") else ""],
-                    f"UPDATE variant SET {column} = {value} WHERE name = 'a';", ("near", "b"))
+    for table, column, value in (("vector", "mean", "x'00'"), ("vector", "mean", "zeroblob(100000000)"),
+                                 ("detail", "per_probe", "zeroblob(84)"), ("detail", "standard_error", "zeroblob(3)"),
+                                 ("measurement", "dim", "5"), ("measurement", "layers", "-1"),
+                                 ("measurement", "probe_count", "4611686018427387904"),
+                                 ("measurement", "kind", "'gram'")):
+        yield store(f"a row whose {column} is {value}", ["a", "" if table == "measurement" else column],
+                    change_row(table, f"{column} = {value}"), ("near", "b"))
+    yield store("a row of no space", ["a", "space"], change_row("measurement", "space = 7"))
+    for parameters in ("", "[]", '{"layer": 1}', "[" * 100000):
+        yield store(f"a space whose parameters are {parameters[:20]!r}", ["parameters"],
+                    f"UPDATE space SET parameters = '{parameters}';", ("near", "b"))
     nan = "x'" + struct.pack("<4f", *[float("nan")] * 4).hex() + "'"
-    yield store("a row of NaN", ["a"], f"UPDATE variant SET mean = {nan} WHERE name = 'a';", ("near", "b"))
-    yield store("a row whose norm is infinite", ["a", "norm"], "UPDATE variant SET norm = 9e999 WHERE name = 'a';", ("near", "b"))
+    yield store("a row of NaN", ["a"], change_row("vector", f"mean = {nan}"), ("near", "b"))
+    yield store("a row whose norm is infinite", ["a", "norm"], change_row("measurement", "norm = 9e999"), ("near", "b"))
     yield store("a row without a name", ["name"], "UPDATE variant SET name = '' WHERE name = 'a';", ("near", "b"))
     yield store("a name that is not there", [], "", ("show", "zzz"))
     yield store("a page of zeros", [], poke(4096, bytes(4096)))
@@ -138,11 +150,11 @@ def store_cases():
     yield with_file("store: an import from a text", "o.db", "text " * 200, ["import", "--store", "s.db", "o.db"],
                     ["o.db"])
 
-    for damage, names in (("mean = x'00'", ["o.db", "b"]), ("name = ''", ["o.db", "name"])):
+    for damage, names in (("vector SET mean = x'00'", ["o.db", "b"]), ("variant SET name = ''", ["o.db", "name"])):
         def two(folder, damage=damage):
             f.make_store(folder / "s.db", ["a"])
             f.make_store(folder / "o.db", ["b"])
-            run_sql(folder / "o.db", f"UPDATE variant SET {damage}")
+            run_sql(folder / "o.db", f"UPDATE {damage}")
 
         yield Case(f"store: an import of a row whose {damage}", two, ["import", "--store", "s.db", "o.db"], names)
     yield Case("store: an import of itself that is missing", lambda folder: None,

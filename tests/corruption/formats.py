@@ -185,33 +185,40 @@ def embeddings_npz(names, dim=4, change=None, compress=False):
     return zip_of({name: content for name, content in arrays.items() if content is not None}, compress)
 
 
-# ---- the store: its tables as src/store/store.cpp makes them ----
+# ---- the store: its tables as src/store/schema.cpp makes them ----
 
 def store_sql():
-    text = (ROOT / "src/store/store.cpp").read_text()
+    text = (ROOT / "src/store/schema.cpp").read_text()
     tables = re.search(r'kTables = R"\((.*?)\)"', text, re.S)[1]
     application = int(re.search(r"kApplicationId = (0x\w+)", text)[1], 16)
     schema = int(re.search(r"kSchema = (\d+)", text)[1])
     return f"{tables}\nPRAGMA application_id = {application};\nPRAGMA user_version = {schema};"
 
 
+def insert(db, table, row):
+    columns = [column[1] for column in db.execute(f"PRAGMA table_info({table})")]
+    missing = [c for c in columns if c not in row]
+    assert not missing, f"make_store knows no value for {missing}"
+    db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+               [row[c] for c in columns])
+
+
 def make_store(file, names, dim=4, probes=5):
-    """A store with a row for each name; returns nothing, closes the file."""
+    """A store with a variant for each name, all in one space; returns nothing, closes the file."""
     with sqlite3.connect(file) as db:
         db.executescript(store_sql())
-        db.execute("INSERT INTO space VALUES (1, 'base-hash', 'tokenizer-hash', 'probes-hash', 'activations', 'last', "
-                   "'last')")
-        columns = [row[1] for row in db.execute("PRAGMA table_info(variant)")]
+        insert(db, "space", {"id": 1, "hash": "space-hash", "representation": "activations", "base": "base-hash",
+                             "base_name": "base", "tokenizer": "tokenizer-hash",
+                             "parameters": '{"layer":"last","position":"last","probes":"probes-hash"}'})
         for i, name in enumerate(names, 1):
-            row = {"id": i, "name": name, "label": "law", "path": f"/pool/{name}", "variant_hash": f"hash-{name}",
-                   "space": 1, "base_name": "base", "program_version": "1", "device": "cpu", "precision": "fp32",
-                   "created": "2026-01-01T00:00:00Z", "probe_count": probes, "dim": dim, "layers": 1, "norm": 1.0,
-                   "relative_norm": 0.1, "numeric_error": 0.0, "no_effect": 0, "mean": floats(dim, i),
-                   "per_probe": floats(dim * probes, i), "standard_error": floats(dim, i)}
-            missing = [c for c in columns if c not in row]
-            assert not missing, f"make_store knows no value for {missing}"
-            db.execute(f"INSERT INTO variant ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-                       [row[c] for c in columns])
+            row = {"id": i, "name": name, "label": "law", "path": f"/pool/{name}", "content_hash": f"hash-{name}",
+                   "variant": i, "measurement": i, "space": 1, "kind": "vector", "base_name": None,
+                   "program_version": "1", "device": "cpu", "precision": "fp32", "created": "2026-01-01T00:00:00Z",
+                   "probe_count": probes, "dim": dim, "layers": 1, "norm": 1.0, "relative_norm": 0.1, "spread": 0.1,
+                   "numeric_error": 0.0, "no_effect": 0, "mean": floats(dim, i), "per_probe": floats(dim * probes, i),
+                   "standard_error": floats(dim, i)}
+            for table in ("variant", "measurement", "vector", "detail"):
+                insert(db, table, row)
     db.close()
 
 

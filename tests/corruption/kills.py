@@ -18,7 +18,7 @@ import formats as f  # noqa: E402
 import killing  # noqa: E402
 from killing import Failure  # noqa: E402
 
-ADAPTERS, ROWS, EVERY = 150, 400, 6
+ADAPTERS, ROWS, EVERY = 150, 8000, 6  # rows enough for several batches of an import
 
 
 def floats(blob):
@@ -37,7 +37,9 @@ def rows_of(store):
         if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'variant'").fetchone()[0]:
             return {}
         return {name: (digest, floats(mean), floats(probes)) for name, digest, mean, probes in
-                db.execute("SELECT name, variant_hash, mean, per_probe FROM variant")}
+                db.execute("SELECT name, content_hash, mean, per_probe FROM variant v JOIN measurement m ON "
+                           "m.variant = v.id JOIN vector n ON n.measurement = m.id JOIN detail d "
+                           "ON d.measurement = m.id")}
     finally:
         db.close()
 
@@ -129,7 +131,7 @@ def trials(folder, program):
     f.make_base(folder / "base")
     for i in range(ADAPTERS):
         f.make_adapter(folder / f"pool/v{i}", tensors=f.lora_tensors(seed=1000 + 40 * i))
-    f.make_store(folder / "source.db", [f"row{i}" for i in range(ROWS)], dim=256)
+    f.make_store(folder / "source.db", [f"row{i}" for i in range(ROWS)], dim=8)
     pool = [str(folder / f"pool/v{i}") for i in range(ADAPTERS)]
     embed = [program, "embed", "--base", str(folder / "base"), "--precision", "fp32", "--store",
              str(folder / "embed.db"), *pool]

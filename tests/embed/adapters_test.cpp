@@ -354,7 +354,7 @@ TEST_F(Adapters, OneLayerEqualsItsRowOfAll) {
     const store::Record& r = one.at("lora_qv");
     const double hidden = row == 0 ? 1 : r.norm / r.relative_norm;  // no delta at the embedding
     expect_same(r.mean, std::span(rows.mean).subspan(static_cast<std::size_t>(row) * dim, dim), hidden, layer);
-    EXPECT_EQ(one.at("lora_qv").comparable.layer, row == layers ? "last" : std::to_string(row));
+    EXPECT_EQ(one.at("lora_qv").space.parameter("layer"), row == layers ? "last" : std::to_string(row));
   }
 }
 

@@ -6,6 +6,7 @@ The words of a dictionary are the texts in the reader's own sources, and the mar
 """
 import json
 import re
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -186,6 +187,12 @@ def store():
             file = Path(folder) / f"{i}.db"
             f.make_store(file, names)
             yield file.read_bytes()
+        old = Path(folder) / "old.db"
+        text = (f.ROOT / "tests/store/schema_1_store.h").read_text()
+        with sqlite3.connect(old) as db:
+            db.executescript(re.search(r'R"sql\((.*?)\)sql"', text, re.S)[1])
+        db.close()
+        yield old.read_bytes()
 
 
 # target -> (its seeds, the sources whose texts are words of its format, further words)
@@ -212,9 +219,10 @@ TARGETS = {
                ["1e308", "-1", "9223372036854775807", "null", "true"]),
     "adapter_config": (adapter_config, ["adapter/peft_config", "adapter/keys"],
                        ["(?:", ".*", "1e308", "-1", "9223372036854775807", "null"]),
-    "npz": (npz, ["io/npz", "io/npy_header", "io/npy_read", "store/npz", "store/record_json"],
+    "npz": (npz, ["io/npz", "io/npy_header", "io/npy_read", "store/npz_read", "store/npz_write",
+             "store/record_json"],
             ["PK\\x01\\x02", "PK\\x05\\x06", "\\x93NUMPY", "<U1", "|O", ">f8", "True", "False", "(2,)"]),
-    "store": (store, ["store/store", "store/rows"],
+    "store": (store, ["store/schema", "store/schema_1", "store/reader", "store/rows"],
               ["SQLite format 3\\x00", "CREATE TABLE", "CREATE VIEW", "CREATE TRIGGER", "CREATE INDEX"]),
 }
 

@@ -7,5 +7,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace deltascape;
   const auto file = fuzz::folder().put("e.npz", fuzz::text_of(data, size));
   fuzz::run([&] { io::read_npz(file); });
-  return fuzz::run([&] { store::read_embeddings_npz(file); });
+  return fuzz::run([&] { store::embeddings_of_npz(file)([](const store::Record&) {}); });
 }

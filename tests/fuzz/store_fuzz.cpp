@@ -22,12 +22,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::run([&] {
     const auto store = Store::open(file, Store::Mode::kRead);
     for (const std::string& name : store->names()) fuzz::run([&] { store->get(name); });
-    store->all();
+    for (const store::StoredSpace& space : store->spaces())
+      fuzz::run([&] { store->embeddings({.spaces = {space.id}}); });
+    store->records();
     sound = true;
   });
   if (!sound) return 0;
   fuzz::run([&] { store::import_into(target(), file); });
   return fuzz::run([&] {
-    for (const std::string& name : target().names()) target().remove(name);
+    for (const std::string& name : target().names()) target().remove({store::Query().of(name)});
   });
 }

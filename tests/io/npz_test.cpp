@@ -2,6 +2,7 @@
 #include "io/npz.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "io/io_files.h"
@@ -92,6 +93,20 @@ TEST_F(Npz, NumpyReadsWhatItWrote) {
 TEST_F(Npz, RefusesValuesThatDoNotFitTheirShape) {
   EXPECT_THROW(write_npz(folder_ / "a.npz", {{"a", {{2, 2}, std::vector<float>{1}}}}), Error);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "a.npz"));
+}
+
+TEST_F(Npz, FloatsThatLieAsTheyAreUsedStayInTheFile) {
+  write_npz(folder_ / "a.npz", sample());
+  const auto mapped = map_floats(folder_ / "a.npz", "embeddings");
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(mapped->shape, (std::vector<std::int64_t>{2, 3}));
+  std::vector<float> values(6);
+  ASSERT_EQ(mapped->values.size(), 24u);
+  std::memcpy(values.data(), mapped->values.data(), 24);
+  EXPECT_EQ(values, std::get<std::vector<float>>(sample().at("embeddings").values));
+  for (const char* other : {"doubles", "halves", "integers", "model_names", "nothing"})
+    EXPECT_FALSE(map_floats(folder_ / "a.npz", other)) << other;
+  EXPECT_EQ(read_npz(folder_ / "a.npz", "embeddings").size(), sample().size() - 1);
 }
 
 }  // namespace

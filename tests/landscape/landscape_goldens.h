@@ -34,13 +34,11 @@ inline store::Record record(const std::string& name, const std::string& label, s
   store::Record r;
   r.name = name;
   r.label = label;
-  r.comparable = {.base = "b",
-                  .base_name = "base",
-                  .tokenizer = "t",
-                  .probes = "p",
-                  .representation = "activations",
-                  .layer = "last",
-                  .position = "last"};
+  r.space = {.representation = "activations",
+             .parameters = {{"layer", "last"}, {"position", "last"}, {"probes", "p"}},
+             .base = "b",
+             .base_name = "base",
+             .tokenizer = "t"};
   r.precision = "fp32";
   r.dim = static_cast<std::int64_t>(values.size());
   r.mean = std::move(values);

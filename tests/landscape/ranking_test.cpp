@@ -141,7 +141,7 @@ TEST(Ranking, Refusals) {
     return std::string("no error");
   };
   store::Record elsewhere = record("t", "", {1, 0});
-  elsewhere.comparable.layer = "12";
+  elsewhere.space.parameters["layer"] = "12";
   EXPECT_THAT(message({record("a", "", {1, 0})}, {.runs = {elsewhere}, .controls = {}}), HasSubstr("layer"));
   EXPECT_THAT(message({record("a", "", {1, 0})}, {.runs = {record("t", "", {1, 0})}, .controls = {elsewhere}}),
               HasSubstr("layer"));

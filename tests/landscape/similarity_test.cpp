@@ -102,7 +102,7 @@ TEST(Near, SortsByCosineAndPutsNoEffectLast) {
 
 TEST(Near, RefusesRowsOfAnotherProbeSet) {
   std::vector<store::Record> records = {record("a", "", {1, 0}), record("b", "", {1, 1})};
-  records[1].comparable.probes = "other";
+  records[1].space.parameters["probes"] = "other";
   EXPECT_THAT(message_of([&] { near(records, "a", 1); }), HasSubstr("differ in their probes"));
 }
 

@@ -33,13 +33,11 @@ store::Record record(const std::string& name, const std::string& label, std::vec
   r.name = name;
   r.label = label;
   r.path = "adapters/" + name;
-  r.comparable = {.base = "b",
-                  .base_name = "tiny",
-                  .tokenizer = "t",
-                  .probes = "p",
-                  .representation = "activations",
-                  .layer = "last",
-                  .position = "last"};
+  r.space = {.representation = "activations",
+             .parameters = {{"layer", "last"}, {"position", "last"}, {"probes", "p"}},
+             .base = "b",
+             .base_name = "tiny",
+             .tokenizer = "t"};
   r.dim = static_cast<std::int64_t>(values.size());
   r.mean = std::move(values);
   r.no_effect = std::all_of(r.mean.begin(), r.mean.end(), [](float v) { return v == 0; });
@@ -86,7 +84,7 @@ TEST(MakeMap, GathersNeighboursSilhouetteAndWhatItShows) {
 TEST(MakeMap, SaysWhyThereIsNone) {
   EXPECT_THROW(make_map({}), Error);
   std::vector<store::Record> mixed = pool();
-  mixed[3].comparable.base = "another";
+  mixed[3].space.base = "another";
   EXPECT_THROW(make_map(mixed), Error);
 }
 

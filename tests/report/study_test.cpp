@@ -18,7 +18,11 @@ store::Record member(const std::string& name, const std::string& label, std::vec
   store::Record r;
   r.name = name;
   r.label = label;
-  r.comparable = {"b", "base", "t", "p", "activations", "all", "last"};
+  r.space = {.representation = "activations",
+             .parameters = {{"layer", "all"}, {"position", "last"}, {"probes", "p"}},
+             .base = "b",
+             .base_name = "base",
+             .tokenizer = "t"};
   r.layers = 2;
   r.dim = 2;
   r.mean = std::move(rows);

@@ -1,7 +1,6 @@
 // Specifies under what a stored variant is found again: names, paths, and other names and paths of its content; and
 // what the store keeps of a model that was trained again in place.
 #include <gmock/gmock.h>
-#include <sqlite3.h>
 
 #include "store/names.h"
 #include "store/store_testing.h"
@@ -27,7 +26,7 @@ class Aliases : public StoreTest {
     Record r = sample(name, seed);
     r.label.clear();
     r.path = path;
-    r.comparable.layer = layer;
+    r.space.parameters["layer"] = layer;
     r.created = created;
     return r;
   }
@@ -35,13 +34,6 @@ class Aliases : public StoreTest {
     std::vector<std::string> out;
     for (const Found& row : store.find(text)) out.push_back(row.name);
     return out;
-  }
-  void sql(const std::string& text) const {
-    sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
-    char* message = nullptr;
-    EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, &message), SQLITE_OK) << message;
-    sqlite3_close(db);
   }
 
  private:
@@ -53,14 +45,14 @@ TEST_F(Aliases, ANameAPathAndWhatTheContentWasCalledBefore) {
   store->put(at("law", 1, "/pool/law"));
   Record again = at("law", 1, "/copies/civil");
   again.aliases = {"civil"};
-  EXPECT_EQ(store->put(again, kByPath), "law");
+  EXPECT_EQ(store->put(again, kByPath).name, "law");
   for (const char* text : {"law", "/pool/law", "/pool/x/../law/", "/copies/civil", "civil"})
     EXPECT_THAT(found(*store, text), ElementsAre("law")) << text;
   EXPECT_EQ(store->find("civil").front().path, "/copies/civil");
   EXPECT_THAT(store->get("civil").aliases, ElementsAre("/pool/law", "civil"));
-  EXPECT_THAT(store->all().at(0).aliases, ElementsAre("/pool/law", "civil"));
+  EXPECT_THAT(store->records().at(0).aliases, ElementsAre("/pool/law", "civil"));
   EXPECT_THAT(found(*store, "criminal"), IsEmpty());
-  store->remove("/pool/law");
+  store->remove({Query().of(store->resolve("/pool/law"))});
   EXPECT_THAT(found(*store, "civil"), IsEmpty());  // aliases go with the content's last row
   store->put(at("new", 1, "/elsewhere"));
   EXPECT_THAT(store->get("new").aliases, IsEmpty());
@@ -104,7 +96,7 @@ TEST_F(Aliases, AModelTrainedAgainInPlaceTakesItsRowOver) {
   Record old = at("law", 1, "/pool/law");
   old.label = "l";
   store->put(old, kByPath);
-  EXPECT_EQ(store->put(at("pool/law", 2, "/pool/law"), kByPath), "law");
+  EXPECT_EQ(store->put(at("pool/law", 2, "/pool/law"), kByPath).name, "law");
   ASSERT_THAT(store->names(), ElementsAre("law"));
   EXPECT_EQ(store->get("law").variant_hash, "hash-2");
   EXPECT_EQ(store->get("law").label, "l");
@@ -117,7 +109,7 @@ TEST_F(Aliases, AStoreWithTwoRowsOfOnePathKeepsOne) {
   const auto store = create();
   store->put(at("law", 1, "/pool/law"));
   store->put(at("pool/law", 2, "/pool/law"));  // as earlier versions did
-  EXPECT_EQ(store->put(at("law", 2, "/pool/law"), kByPath), "pool/law");
+  EXPECT_EQ(store->put(at("law", 2, "/pool/law"), kByPath).name, "pool/law");
   EXPECT_THAT(store->names(), ElementsAre("pool/law"));
 }
 
@@ -125,23 +117,26 @@ TEST_F(Aliases, AContentThatLiesElsewhereTooKeepsItsRow) {
   const auto store = create();
   store->put(at("law", 1, "/first/law"), kByPath);
   store->put(at("law", 1, "/second/law"), kByPath);
-  EXPECT_EQ(store->put(at("second/law", 2, "/second/law"), kByPath), "second/law");
+  EXPECT_EQ(store->put(at("second/law", 2, "/second/law"), kByPath).name, "second/law");
   EXPECT_EQ(store->get("law").path, "/first/law");
   EXPECT_EQ(store->get("second/law").variant_hash, "hash-2");
   EXPECT_THAT(found(*store, "/second/law"), ElementsAre("second/law"));
 }
 
-TEST_F(Aliases, OtherLayersAreLeftUntilTheyAreEmbeddedAgain) {
+// Whatever was measured of the old weights says nothing of the new ones, in whatever space.
+TEST_F(Aliases, AModelTrainedAgainTakesItsVariantOverInEverySpace) {
   const auto store = create();
-  store->put(at("law", 1, "/pool/law", "last", "2026-01-01T00:00:00Z"), kByPath);
-  store->put(at("law-all", 1, "/pool/law", "12", "2026-01-01T00:00:00Z"), kByPath);
-  store->put(at("new", 2, "/pool/law", "last", "2026-01-02T00:00:00Z"), kByPath);
-  EXPECT_THAT(store->names(), ElementsAre("law", "law-all"));
-  EXPECT_THAT(found(*store, "/pool/law"), ElementsAre("law"));  // what lies there now
-  EXPECT_EQ(store->get("law-all").variant_hash, "hash-1");
-  store->put(at("new", 2, "/pool/law", "12", "2026-01-02T00:00:00Z"), kByPath);
-  EXPECT_EQ(store->get("law-all").variant_hash, "hash-2");
-  EXPECT_THAT(found(*store, "/pool/law"), testing::UnorderedElementsAre("law", "law-all"));
+  store->put(at("law", 1, "/pool/law"), kByPath);
+  EXPECT_EQ(store->put(at("law-12", 1, "/pool/law", "12"), kByPath).name, "law");
+  store->put(at("other", 3, "/pool/other", "12"), kByPath);
+  EXPECT_EQ(store->records().size(), 3u);
+  EXPECT_EQ(store->put(at("new", 2, "/pool/law"), kByPath).name, "law");
+  EXPECT_THAT(store->names(), ElementsAre("law", "other"));
+  ASSERT_EQ(store->records(Query().of("law")).size(), 1u);
+  EXPECT_EQ(store->get("law").variant_hash, "hash-2");
+  EXPECT_EQ(store->get("law").space.parameter("layer"), "last");
+  EXPECT_EQ(store->put(at("new", 2, "/pool/law", "12"), kByPath).name, "law");
+  EXPECT_EQ(store->records(Query().of("law")).size(), 2u);
 }
 
 TEST_F(Aliases, ARowOfARelativePathIsFoundAndReplaced) {
@@ -152,61 +147,48 @@ TEST_F(Aliases, ARowOfARelativePathIsFoundAndReplaced) {
   EXPECT_THAT(found(*store, "pool/law"), ElementsAre("law"));
   EXPECT_THAT(found(*store, stored_path("pool/law")), ElementsAre("law"));
   EXPECT_EQ(store->get("law").path, "pool/law");
-  EXPECT_EQ(store->put(at("pool/law", 3, stored_path("pool/law")), kByPath), "law");
+  EXPECT_EQ(store->put(at("pool/law", 3, stored_path("pool/law")), kByPath).name, "law");
   EXPECT_THAT(store->names(), ElementsAre("./odd", "law"));
   EXPECT_EQ(store->get("law").path, stored_path("pool/law"));
   EXPECT_THAT(store->get("law").aliases, IsEmpty());
 }
 
-TEST_F(Aliases, ALabelIsCarriedToTheContentsOtherRows) {
+TEST_F(Aliases, ANameAndALabelAreTheVariantsInEverySpace) {
   const auto store = create();
   store->put(at("a", 1, "/a"));
-  store->put(at("a-12", 1, "/a", "12"));
+  EXPECT_EQ(store->name_of("hash-1"), "a");
+  EXPECT_EQ(store->put(at("a-12", 1, "/a", "12")).name, "a");
   store->put(at("b", 2, "/b"));
-  store->set_label("a", "law");
-  EXPECT_EQ(store->get("a-12").label, "law");
+  EXPECT_THAT(store->names(), ElementsAre("a", "b"));
+  store->set_labels({{"a", "law"}});
+  for (const Record& r : store->records(Query().of("a"))) EXPECT_EQ(r.label, "law");
   EXPECT_EQ(store->get("b").label, "");
-  store->put(at("a-3", 1, "/a", "3"));  // and a later row takes it over
-  EXPECT_EQ(store->get("a-3").label, "law");
+  store->put(at("a-3", 1, "/a", "3"));
+  EXPECT_EQ(store->records(Query().of("a")).size(), 3u);
   Record relabelled = at("a", 1, "/a");
   relabelled.label = "civil";
-  store->put(relabelled);
-  EXPECT_EQ(store->get("a-12").label, "civil");
-  store->set_label("a-3", "");
-  EXPECT_EQ(store->get("a").label, "");
-}
-
-// What earlier versions of schema 1 made: without the added tables.
-TEST_F(Aliases, AnOldStoreOpensAndGainsThemWhenWritten) {
-  create()->put(at("law", 1, "/pool/law"));
-  sql("DROP TABLE alias; DROP TABLE cluster; DROP INDEX variant_path");
-  const auto reader = read();
-  EXPECT_THAT(found(*reader, "/pool/law"), ElementsAre("law"));
-  EXPECT_THAT(reader->get("law").aliases, IsEmpty());
-  EXPECT_EQ(reader->all().size(), 1u);
-  EXPECT_FALSE(reader->all()[0].cluster);
-  const auto writer = Store::open(file(), Store::Mode::kReadWrite);
-  writer->put(at("law", 1, "/copies/law"), kByPath);
-  writer->keep_clusters({{"law", 0, "law"}});
-  EXPECT_THAT(found(*read(), "/pool/law"), ElementsAre("law"));
-  EXPECT_EQ(reader->all().size(), 1u);
+  EXPECT_TRUE(store->put(relabelled).replaced);
+  for (const Record& r : store->records(Query().of("a"))) EXPECT_EQ(r.label, "civil");
 }
 
 TEST_F(Aliases, ClustersAreKeptForTheRowsThatWereCompared) {
   const auto store = create();
   for (int i = 1; i <= 3; ++i) store->put(at("v" + std::to_string(i), i, "/v" + std::to_string(i)));
-  store->put(at("other", 1, "/v1", "12"));
-  store->keep_clusters({{"other", 7, "other"}});
-  store->keep_clusters({{"v1", 0, "v1"}, {"v2", 1, "v2"}, {"v3", std::nullopt, ""}});
+  store->put(at("v1", 1, "/v1", "12"));
+  const auto spaces = store->spaces();
+  const std::int64_t last = spaces.at(0).id, twelve = spaces.at(1).id;
+  store->keep_clusters(twelve, {{"v1", 7, "other"}});
+  store->keep_clusters(last, {{"v1", 0, "v1"}, {"v2", 1, "v2"}, {"v3", std::nullopt, ""}});
   EXPECT_EQ(store->get("v2").cluster, 1);
   EXPECT_EQ(store->get("v2").cluster_name, "v2");
   EXPECT_FALSE(store->get("v3").cluster);
-  EXPECT_EQ(store->get("other").cluster, 7);
-  store->keep_clusters({{"v3", 0, "v3"}});  // a later clustering, of some of them
-  const std::vector<Record> rows = store->all();
-  EXPECT_FALSE(rows[1].cluster);
-  EXPECT_FALSE(rows[2].cluster);
-  EXPECT_EQ(rows[3].cluster, 0);
+  EXPECT_EQ(store->get("v1", {.spaces = {twelve}}).cluster, 7);
+  EXPECT_EQ(store->get("v1", {.spaces = {last}}).cluster, 0);
+  store->keep_clusters(last, {{"v3", 0, "v3"}});  // a later clustering, of some of them
+  EXPECT_FALSE(store->get("v1", {.spaces = {last}}).cluster);
+  EXPECT_FALSE(store->get("v2").cluster);
+  EXPECT_EQ(store->get("v3").cluster, 0);
+  EXPECT_EQ(store->get("v1", {.spaces = {twelve}}).cluster, 7);
   store->put(at("v3", 3, "/v3"));  // embedded again: its numbers may be others
   EXPECT_FALSE(store->get("v3").cluster);
 }
@@ -214,10 +196,11 @@ TEST_F(Aliases, ClustersAreKeptForTheRowsThatWereCompared) {
 TEST_F(Aliases, FactsAreRecordsWithoutNumbers) {
   const auto store = create();
   store->put(sample("a", 1));
-  const std::vector<Record> facts = store->facts();
+  const std::vector<Record> facts = store->records({}, Numbers::kNone);
   ASSERT_EQ(facts.size(), 1u);
   EXPECT_EQ(facts[0].norm, sample("a", 1).norm);
   EXPECT_TRUE(facts[0].mean.empty());
+  EXPECT_EQ(known_spread(facts[0]), known_spread(sample("a", 1)));
 }
 
 }  // namespace

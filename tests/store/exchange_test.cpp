@@ -76,7 +76,7 @@ TEST_F(Exchange, NpzRoundTripsAllButProbes) {
   const auto store = create();
   const ImportReport report = import_into(*store, file("out.npz"));
   EXPECT_THAT(report.added, ElementsAre("a", "b", "c"));
-  const std::vector<Record> back = store->all();
+  const std::vector<Record> back = store->records();
   ASSERT_EQ(back.size(), 3u);
   for (std::size_t i = 0; i < 3; ++i) {
     records[i].created.clear();
@@ -89,7 +89,7 @@ TEST_F(Exchange, NpzRoundTripsAllButProbes) {
 
 TEST_F(Exchange, NpzOfSeveralBasesIsRefused) {
   std::vector<Record> records = {sample("a", 1), sample("b", 2)};
-  records[1].comparable.base = "another";
+  records[1].space.base = "another";
   const Thrown thrown = thrown_by([&] { write_embeddings_npz(records, file("out.npz")); });
   EXPECT_EQ(thrown.code, ErrorCode::kUsage);
   EXPECT_THAT(thrown.message, HasSubstr("one npz holds the rows of one base"));
@@ -105,9 +105,9 @@ TEST_F(Exchange, AnNpzOfSomebodyElse) {
   EXPECT_THAT(import_into(*store, file("theirs.npz")).replaced, ElementsAre("x", "y"));
   EXPECT_THAT(store->get("y").mean, ElementsAre(4, 5, 6));
   EXPECT_NEAR(store->get("x").norm, std::sqrt(14.0), 1e-12);
-  require_comparable(store->all());
+  require_comparable(store->records());
   store->put(sample("ours"));
-  EXPECT_EQ(thrown_by([&] { require_comparable(store->all()); }).code, ErrorCode::kMismatch);
+  EXPECT_EQ(thrown_by([&] { require_comparable(store->records()); }).code, ErrorCode::kMismatch);
 }
 
 TEST_F(Exchange, AnNpzThatDoesNotFitIsOneClearLine) {
@@ -173,7 +173,8 @@ TEST_F(Exchange, AnNpzOfSomebodyElseMayBringLabelsAndPaths) {
                                      {"model_names", {.shape = {2}, .values = std::vector<std::string>{"x", "y"}}},
                                      {"labels", {.shape = {2}, .values = std::vector<std::string>{"law", ""}}},
                                      {"paths", {.shape = {1}, .values = std::vector<std::string>{"/too-few"}}}});
-  const std::vector<Record> records = read_records(file("theirs.npz"));
+  std::vector<Record> records;
+  records_of(file("theirs.npz"))([&](Record r) { records.push_back(std::move(r)); });
   EXPECT_EQ(records[0].label, "law");
   EXPECT_EQ(records[1].label, "");
   EXPECT_EQ(records[0].path, file("theirs.npz"));
@@ -217,21 +218,21 @@ TEST_F(Exchange, NumbersThatAreNotKnownAreEmptyAndNull) {
 
 TEST_F(Exchange, OneLayerOfAll) {
   Record r = sample("a");
-  r.comparable.layer = "all";
+  r.space.parameters["layer"] = "all";
   r.layers = 3;
   r.per_probe.clear();
   r.mean = {0, 0, 0, 0, 3, 4, 0, 0, 1, 1, 1, 1};
   r.standard_error = {0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
   r.norm = 2;
   const Record middle = one_layer(r, 1), last = one_layer(r, 2), first = one_layer(r, 0);
-  EXPECT_EQ(middle.comparable.layer, "1");
+  EXPECT_EQ(middle.space.parameter("layer"), "1");
   EXPECT_EQ(middle.layers, 1);
   EXPECT_THAT(middle.mean, ElementsAre(3, 4, 0, 0));
   EXPECT_THAT(middle.standard_error, ElementsAre(1, 2, 3, 4));
   EXPECT_DOUBLE_EQ(middle.norm, 5);
   EXPECT_FALSE(known_relative_norm(middle));
   EXPECT_TRUE(first.no_effect);
-  EXPECT_EQ(last.comparable.layer, "last");
+  EXPECT_EQ(last.space.parameter("layer"), "last");
   EXPECT_EQ(last.norm, 2);
   EXPECT_EQ(known_relative_norm(last), r.relative_norm);
 }

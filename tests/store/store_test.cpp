@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 TEST_F(StoreTest, KeepsEveryField) {
   Record one = sample("law-1", 1), all = sample("org/name", 2), still = sample("still", 3);
-  all.comparable.layer = "all";
+  all.space.parameters["layer"] = "all";
   all.layers = 3;
   all.per_probe.clear();
   all.mean.assign(12, -0.0f);
@@ -31,7 +31,7 @@ TEST_F(StoreTest, KeepsEveryField) {
   }
   const auto store = read();
   EXPECT_THAT(store->names(), ElementsAre("law-1", "org/name", "still"));
-  const std::vector<Record> back = store->all();
+  const std::vector<Record> back = store->records();
   ASSERT_EQ(back.size(), 3u);
   expect_equal(back[0], one);
   expect_equal(back[1], all);
@@ -47,7 +47,7 @@ TEST_F(StoreTest, BlobsAreLittleEndianFloats) {
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(file().c_str(), &db), SQLITE_OK);
   sqlite3_stmt* statement = nullptr;
-  ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT hex(mean) FROM variant", -1, &statement, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_prepare_v2(db, "SELECT hex(mean) FROM vector", -1, &statement, nullptr), SQLITE_OK);
   ASSERT_EQ(sqlite3_step(statement), SQLITE_ROW);
   EXPECT_STREQ(reinterpret_cast<const char*>(sqlite3_column_text(statement, 0)), "0000803F000000400000404000008040");
   sqlite3_finalize(statement);
@@ -60,7 +60,7 @@ TEST_F(StoreTest, TheSameContentIsReplacedAndKeepsNameAndLabel) {
   Record again = sample("second", 1);
   again.label = "";
   again.norm = 42;
-  EXPECT_EQ(store->name_of(again.variant_hash, again.comparable), "first");
+  EXPECT_EQ(store->name_of(again.variant_hash), "first");
   store->put(again);
   EXPECT_THAT(store->names(), ElementsAre("first"));
   EXPECT_EQ(store->get("first").norm, 42);
@@ -69,10 +69,13 @@ TEST_F(StoreTest, TheSameContentIsReplacedAndKeepsNameAndLabel) {
   store->put(again);
   EXPECT_EQ(store->get("first").label, "other");
 
-  again.comparable.layer = "3";  // the same variant read elsewhere is other content
-  EXPECT_FALSE(store->name_of(again.variant_hash, again.comparable));
-  store->put(again);
-  EXPECT_THAT(store->names(), ElementsAre("first", "second"));
+  again.space.parameters["layer"] = "3";  // the same variant in another space
+  const Store::Kept kept = store->put(again);
+  EXPECT_EQ(kept.name, "first");
+  EXPECT_FALSE(kept.replaced);
+  EXPECT_THAT(store->names(), ElementsAre("first"));
+  EXPECT_EQ(store->records().size(), 2u);
+  EXPECT_FALSE(store->name_of("nobody's"));
 }
 
 TEST_F(StoreTest, ANameOfOtherContentIsRefused) {
@@ -104,12 +107,11 @@ TEST_F(StoreTest, RowsAreRemovedAndLabelled) {
   const auto store = create();
   store->put(sample("pool/a", 1));
   store->put(sample("b", 2));
-  store->set_label("a", "new \"label\"");
+  store->set_labels({{store->resolve("a"), "new \"label\""}});
   EXPECT_EQ(store->get("pool/a").label, "new \"label\"");
-  store->remove("a");
+  store->remove({Query().of("pool/a")});
   EXPECT_THAT(store->names(), ElementsAre("b"));
-  EXPECT_EQ(thrown_by([&] { store->remove("a"); }).code, ErrorCode::kNotFound);
-  EXPECT_EQ(thrown_by([&] { store->set_label("a", "x"); }).code, ErrorCode::kNotFound);
+  EXPECT_EQ(thrown_by([&] { store->resolve("a"); }).code, ErrorCode::kNotFound);
 }
 
 TEST_F(StoreTest, NumbersThatAreNoneAreRefused) {
@@ -127,7 +129,7 @@ TEST_F(StoreTest, NumbersThatAreNoneAreRefused) {
 
 TEST_F(StoreTest, LeavesNoFilesBesideIt) {
   create()->put(sample("a"));
-  read()->all();
+  read()->records();
   std::vector<std::string> left;
   for (const auto& entry : std::filesystem::directory_iterator(file().parent_path()))
     left.push_back(entry.path().filename());
@@ -147,22 +149,25 @@ TEST(RequireComparable, NamesTheFieldAndTwoRows) {
   const Record a = sample("a", 1);
   require_comparable({});
   require_comparable({a});
-  struct Case {
-    const char* field;
-    std::string Comparable::*value;
-  };
-  for (const Case& c : {Case{"base", &Comparable::base}, Case{"tokenizer", &Comparable::tokenizer},
-                        Case{"probes", &Comparable::probes}, Case{"representation", &Comparable::representation},
-                        Case{"layer", &Comparable::layer}, Case{"position", &Comparable::position}}) {
+  const std::pair<const char*, std::string& (*)(Space&)> fields[] = {
+      {"base", [](Space& s) -> std::string& { return s.base; }},
+      {"tokenizer", [](Space& s) -> std::string& { return s.tokenizer; }},
+      {"representation", [](Space& s) -> std::string& { return s.representation; }},
+      {"probes", [](Space& s) -> std::string& { return s.parameters["probes"]; }},
+      {"layer", [](Space& s) -> std::string& { return s.parameters["layer"]; }},
+      {"position", [](Space& s) -> std::string& { return s.parameters["position"]; }},
+      {"fraction", [](Space& s) -> std::string& { return s.parameters["fraction"]; }}};
+  for (const auto& [field, value_of] : fields) {
     Record b = sample("b", 2);
-    b.comparable.*c.value = "other";
+    value_of(b.space) = "other";
     const Thrown thrown = thrown_by([&] { require_comparable({a, sample("c", 3), b}); });
+    EXPECT_FALSE(comparable(a, b));
     EXPECT_EQ(thrown.code, ErrorCode::kMismatch);
-    EXPECT_THAT(thrown.message, HasSubstr(std::string("\"a\" and \"b\" differ in their ") + c.field));
+    EXPECT_THAT(thrown.message, HasSubstr(std::string("\"a\" and \"b\" differ in their ") + field));
     EXPECT_THAT(thrown.message, HasSubstr("other"));
   }
   Record other_name = sample("b", 2);
-  other_name.comparable.base_name = "elsewhere/tiny";
+  other_name.space.base_name = "elsewhere/tiny";
   require_comparable({a, other_name});
 }
 

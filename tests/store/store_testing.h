@@ -41,13 +41,11 @@ inline Record sample(const std::string& name, int seed = 1) {
   r.name = name;
   r.label = "law";
   r.path = "adapters/" + name;
-  r.comparable = {.base = "base-hash",
-                  .base_name = "tiny",
-                  .tokenizer = "tok",
-                  .probes = "pro",
-                  .representation = "activations",
-                  .layer = "last",
-                  .position = "last"};
+  r.space = {.representation = "activations",
+             .parameters = {{"layer", "last"}, {"position", "last"}, {"probes", "pro"}},
+             .base = "base-hash",
+             .base_name = "tiny",
+             .tokenizer = "tok"};
   r.variant_hash = "hash-" + std::to_string(seed);
   r.program_version = "0.1.0";
   r.device = "cpu";
@@ -70,13 +68,13 @@ inline void expect_equal(const Record& a, const Record& b) {
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.label, b.label);
   EXPECT_EQ(a.path, b.path);
-  EXPECT_EQ(a.comparable.base, b.comparable.base);
-  EXPECT_EQ(a.comparable.base_name, b.comparable.base_name);
-  EXPECT_EQ(a.comparable.tokenizer, b.comparable.tokenizer);
-  EXPECT_EQ(a.comparable.probes, b.comparable.probes);
-  EXPECT_EQ(a.comparable.representation, b.comparable.representation);
-  EXPECT_EQ(a.comparable.layer, b.comparable.layer);
-  EXPECT_EQ(a.comparable.position, b.comparable.position);
+  EXPECT_EQ(a.space.base, b.space.base);
+  EXPECT_EQ(a.space.base_name, b.space.base_name);
+  EXPECT_EQ(a.space.tokenizer, b.space.tokenizer);
+  EXPECT_EQ(a.space.parameter("probes"), b.space.parameter("probes"));
+  EXPECT_EQ(a.space.representation, b.space.representation);
+  EXPECT_EQ(a.space.parameter("layer"), b.space.parameter("layer"));
+  EXPECT_EQ(a.space.parameter("position"), b.space.parameter("position"));
   EXPECT_EQ(a.variant_hash, b.variant_hash);
   EXPECT_EQ(a.program_version, b.program_version);
   EXPECT_EQ(a.device, b.device);

@@ -171,7 +171,11 @@ TEST(Controls, AreKeptByTheirSettings) {
   TrainOptions training = few_shot_training();
   store::Record record;
   record.name = "advice";
-  record.comparable = {"b", "base", "t", "p", "activations", "last", "last"};
+  record.space = {.representation = "activations",
+                  .parameters = {{"layer", "last"}, {"position", "last"}, {"probes", "p"}},
+                  .base = "b",
+                  .base_name = "base",
+                  .tokenizer = "t"};
   record.variant_hash = "h1";
   record.precision = "fp32";
   record.probe_count = 1;
@@ -191,7 +195,7 @@ TEST(Controls, AreKeptByTheirSettings) {
   EXPECT_EQ(kept[0].name, "advice");
   EXPECT_EQ(kept[0].variant_hash, "h2");
   EXPECT_EQ(kept_controls(file, key, record).size(), 1U);
-  record.comparable.base = "another";
+  record.space.base = "another";
   EXPECT_TRUE(kept_controls(file, key, record).empty());
 }
 

@@ -49,7 +49,7 @@ TEST_F(Study, MeasuresAndGoesOnWhereItWasLeft) {
   EXPECT_EQ(last.calibrated.value().top3, 1);
   EXPECT_GT(last.plain.margin.value(), 0);
   EXPECT_EQ(space.tasks.size(), 3U * 5U * 2U);
-  EXPECT_EQ(store::Store::open(fs::path(asked.out) / "embeddings-mean.db", store::Store::Mode::kRead)->all().size(),
+  EXPECT_EQ(store::Store::open(fs::path(asked.out) / "embeddings-mean.db", store::Store::Mode::kRead)->records().size(),
             6U);
 
   // One adapter lost: it alone is made again, to the same numbers.

@@ -1,0 +1,153 @@
+// Choosing among the spaces of a store, and saying what tells them apart.
+#include <algorithm>
+#include <set>
+
+#include "core/layer_choice.h"
+#include "core/text.h"
+#include "deltascape/error.h"
+#include "store/names.h"
+#include "store/store.h"
+
+namespace deltascape::store {
+namespace {
+
+constexpr std::size_t kShortId = 8, kLeastId = 4;  // digits
+constexpr std::size_t kMostNamed = 6;              // spaces in a message
+
+// What a space says of itself, by name: what a choice may name, and what may tell it from others.
+using Sayings = std::vector<std::pair<std::string, std::string>>;
+Sayings sayings_of(const Space& space) {
+  Sayings out = {{"representation", space.representation}};
+  for (const auto& [name, value] : space.parameters) out.emplace_back(name, value);
+  out.emplace_back("base", short_base(space.base_name));
+  out.emplace_back("base_hash", space.base);
+  out.emplace_back("tokenizer", space.tokenizer);
+  return out;
+}
+
+bool is_id(const std::string& text) {
+  return text.size() >= kLeastId && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// "layer=12", or the value of anything but a hash.
+bool says(const Space& space, const std::string& word) {
+  const std::size_t equals = word.find('=');
+  return std::ranges::any_of(sayings_of(space), [&](const auto& saying) {
+    const auto& [name, value] = saying;
+    const std::string short_value = name == "base" ? value.substr(value.rfind('/') + 1) : value;
+    if (equals == std::string::npos)
+      return name != "base_hash" && name != "tokenizer" && name != "probes" && (word == value || word == short_value);
+    const std::string wanted = word.substr(equals + 1);
+    return word.substr(0, equals) == name && (wanted == value || wanted == short_value);
+  });
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', start), text.size());
+    out.emplace_back(trimmed(text.substr(start, comma - start)));
+    start = comma + 1;
+  }
+  return out;
+}
+
+bool is_chosen(const StoredSpace& stored, const std::string& choice) {
+  if (is_id(choice) && stored.hash.starts_with(choice)) return true;
+  return std::ranges::all_of(words_of(choice), [&](const std::string& word) { return says(stored.space, word); });
+}
+
+// "1f2e3d4c (layer 12), 9a8b7c6d (layer last)"
+std::string listed_spaces(const std::vector<StoredSpace>& spaces) {
+  const std::vector<std::string> apart = what_differs(spaces);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < spaces.size() && i < kMostNamed; ++i)
+    out.push_back(short_id(spaces[i].hash) + (apart[i].empty() ? "" : " (" + apart[i] + ")"));
+  if (spaces.size() > kMostNamed) out.push_back("… (" + std::to_string(spaces.size()) + ")");
+  return listed(out);
+}
+
+// "last, all (0 to 30)"
+std::string layers_of(const std::vector<StoredSpace>& spaces) {
+  std::set<std::string> layers;
+  for (const StoredSpace& s : spaces)
+    layers.insert(s.space.parameter("layer") +
+                  (s.layers > 1 ? " (0 to " + std::to_string(s.layers - 1) + ")" : std::string()));
+  return listed(layers);
+}
+
+std::vector<ChosenSpace> at_layer(const std::vector<StoredSpace>& spaces, const std::string& layer) {
+  const std::optional<LayerChoice> choice = read_layer(layer);
+  if (!choice || choice->kind == LayerChoice::Kind::kAll)
+    throw Error(ErrorCode::kUsage, choice ? "--layer picks one layer here" : "--layer is not a layer",
+                {.path = "", .field = "", .expected = "last, N, a fraction as 0.5, or L-pre", .found = layer});
+  std::vector<ChosenSpace> out;
+  for (const StoredSpace& s : spaces)
+    if (s.layers == 1 && choice->is(s.space.parameter("layer"))) out.push_back({s, std::nullopt});
+  if (!out.empty()) return out;
+  for (const StoredSpace& s : spaces) {
+    if (s.layers == 1 || choice->kind == LayerChoice::Kind::kBeforeNorm) continue;
+    if (const std::optional<std::int64_t> row = choice->row(s.layers - 1)) out.push_back({s, row});
+  }
+  if (out.empty())
+    throw Error(ErrorCode::kUsage, "no record is of this layer; `embed --layer all` keeps every one",
+                {.path = "", .field = "--layer", .expected = "a layer among " + layers_of(spaces), .found = layer});
+  return out;
+}
+
+}  // namespace
+
+std::string short_id(const std::string& hash) { return hash.substr(0, kShortId); }
+
+std::vector<std::string> what_differs(const std::vector<StoredSpace>& spaces) {
+  std::vector<Sayings> all;
+  for (const StoredSpace& s : spaces) all.push_back(sayings_of(s.space));
+  const auto value_in = [](const Sayings& sayings, const std::string& name) {
+    const auto found = std::ranges::find(sayings, name, &Sayings::value_type::first);
+    return found == sayings.end() ? std::string() : found->second;
+  };
+  const auto shared = [&](const std::string& name) {
+    return std::ranges::all_of(all, [&](const Sayings& s) { return value_in(s, name) == value_in(all.front(), name); });
+  };
+  std::vector<std::string> out;
+  for (const Sayings& own : all) {
+    std::vector<std::string> apart;
+    for (const auto& [name, value] : own) {
+      const bool of_base = name == "base_hash" || name == "tokenizer";  // said by the base's name, where names differ
+      const bool hash = of_base || name == "probes";
+      if (of_base && !shared("base")) continue;
+      if (!shared(name) || (spaces.size() == 1 && !hash))
+        apart.push_back(name + " " + (hash ? short_id(value) : value));
+    }
+    out.push_back(one_line(listed(apart), 80));
+  }
+  return out;
+}
+
+std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoice& choice) {
+  if (!choice.space.empty() && !spaces.empty()) {
+    std::vector<StoredSpace> chosen;
+    std::ranges::copy_if(spaces, std::back_inserter(chosen),
+                         [&](const StoredSpace& s) { return is_chosen(s, choice.space); });
+    if (chosen.empty())
+      throw Error(ErrorCode::kUsage, "no such space; `deltascape spaces` lists them",
+                  {.path = "", .field = "--space", .expected = listed_spaces(spaces), .found = choice.space});
+    spaces = std::move(chosen);
+  }
+  if (!choice.layer.empty() && !spaces.empty()) return at_layer(spaces, choice.layer);
+  std::vector<ChosenSpace> out;
+  for (StoredSpace& s : spaces) out.push_back({std::move(s), std::nullopt});
+  return out;
+}
+
+std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces) {
+  if (spaces.empty()) return std::nullopt;
+  if (spaces.size() == 1) return spaces.front();
+  std::vector<StoredSpace> stored;
+  for (const ChosenSpace& one : spaces) stored.push_back(one.stored);
+  throw Error(ErrorCode::kMismatch, "the variants lie in " + std::to_string(spaces.size()) +
+                                        " spaces, which do not compare: " + listed_spaces(stored) +
+                                        "; choose one with --space ID, --layer or --where");
+}
+
+}  // namespace deltascape::store

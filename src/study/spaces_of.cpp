@@ -1,0 +1,42 @@
+#include "deltascape/spaces_of.h"
+
+#include <optional>
+
+#include "deltascape/error.h"
+
+namespace deltascape {
+namespace {
+
+// Empty where the base has no such layer: then it is not the space's either.
+std::optional<store::Space> space_of(const EmbedOptions& options) {
+  try {
+    return provenance(options);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUsage) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+EmbedOptions embedding_in(const store::Space& space, EmbedOptions options) {
+  options.representation = space.representation;
+  options.layer = space.parameter("layer");
+  options.position = space.parameter("position");
+  return options;
+}
+
+std::vector<store::StoredSpace> spaces_of(const EmbedOptions& options, const std::vector<store::StoredSpace>& spaces) {
+  std::vector<store::StoredSpace> alone, all;
+  for (const store::StoredSpace& stored : spaces) {
+    EmbedOptions one = embedding_in(stored.space, options);
+    if (stored.layers == 1 && !options.layer.empty()) one.layer = options.layer;
+    const std::optional<store::Space> own = space_of(one);
+    if (own && own->hash() == stored.hash) (stored.layers == 1 ? alone : all).push_back(stored);
+  }
+  if (!options.layer.empty()) return alone.empty() ? all : alone;
+  alone.insert(alone.end(), all.begin(), all.end());
+  return alone;
+}
+
+}  // namespace deltascape
