@@ -278,10 +278,7 @@ void print_matrix(const std::vector<store::Record>& records, const landscape::Co
 int cluster(const ClusterVerb& verb, const Console& console) {
   const Selection selection = verb.view.select(console);
   const std::vector<store::Record>& records = selection.records;
-  landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
-  // A number of clusters is a wish to find them, not to read labels.
-  if (options.method == landscape::ClusterMethod::kAuto && verb.k > 0)
-    options.method = landscape::ClusterMethod::kAgglomerative;
+  const landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
   ProgressBar progress(console);
   progress.begin("clustering", 0);
   const landscape::Clustering clustering = landscape::cluster(records, options);
@@ -325,7 +322,7 @@ void add_cluster(CLI::App& app, Session& session) {
       ->type_name("N")
       ->capture_default_str();
   verb->add_option("--method", options->method,
-                   "auto takes labels where most variants have one, else agglomerative (k-means above 20000 variants)")
+                   "auto takes labels where most variants have one, else agglomerative (k-means above 10000 variants)")
       ->check(CLI::IsMember({"auto", "labels", "kmeans", "agglomerative"}))
       ->type_name("NAME")
       ->capture_default_str();

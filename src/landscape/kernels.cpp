@@ -33,6 +33,18 @@ double dot(const float* row, const double* other, std::size_t width) {
 }
 
 DELTASCAPE_CLONES
+void add_scaled(const float* row, double factor, std::size_t width, double* sum) {
+  for (std::size_t k = 0; k < width; k += 4) {
+    Float4 values;
+    Double4 total;
+    std::memcpy(&values, row + k, sizeof values);
+    std::memcpy(&total, sum + k, sizeof total);
+    total += __builtin_convertvector(values, Double4) * factor;
+    std::memcpy(sum + k, &total, sizeof total);
+  }
+}
+
+DELTASCAPE_CLONES
 double squared_length(const float* row, double scale, const double* shift, std::size_t width) {
   Double4 sums[2] = {};
   for (std::size_t k = 0; k < width; k += 8)

@@ -6,8 +6,10 @@
 
 namespace deltascape::landscape {
 
-// row · other, `width` a multiple of kPanel.
+// row · other. `width` is a multiple of kPanel here and below.
 double dot(const float* row, const double* other, std::size_t width);
+// sum += row · factor
+void add_scaled(const float* row, double factor, std::size_t width, double* sum);
 // Σ (row · scale - shift)²
 double squared_length(const float* row, double scale, const double* shift, std::size_t width);
 

@@ -1,6 +1,6 @@
 // Spherical k-means (Dhillon and Modha 2001) with greedy k-means++ starts (Arthur and Vassilvitskii 2007). Ours rather
-// than the library `kmeans`, which compares every row with every centre without vectors: its rounds take ten times as
-// long where rows are hundreds of values wide.
+// than the library kmeans beside umappp, which takes two to three times as long a round and has no centres of length
+// one.
 #include <algorithm>
 #include <cmath>
 #include <random>

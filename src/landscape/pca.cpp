@@ -23,7 +23,8 @@ constexpr int kMostRestarts = 200;
 // matrix. Never written down.
 class Centred final : public irlba::Matrix<Vector, Dense> {
  public:
-  explicit Centred(const Rows& rows) : rows_(rows), shift_(group_sums(rows, all_of(rows), one_group(rows), 1)) {
+  explicit Centred(const Rows& rows)
+      : rows_(rows), all_(all_of(rows)), one_group_(rows.count, 0), shift_(group_sums(rows, all_, one_group_, 1)) {
     for (std::size_t k = 0; k < shift_.size(); ++k) {
       shift_[k] /= static_cast<double>(rows.count);
       if (!rows.shift.empty()) shift_[k] += rows.shift[k];
@@ -45,8 +46,6 @@ class Centred final : public irlba::Matrix<Vector, Dense> {
 
  private:
   static constexpr std::size_t kBlock = 256;  // rows a task
-
-  static std::vector<std::size_t> one_group(const Rows& rows) { return std::vector<std::size_t>(rows.count, 0); }
 
   void measure() {
     std::vector<double> squares(rows_.count);
@@ -76,19 +75,13 @@ class Centred final : public irlba::Matrix<Vector, Dense> {
   struct TransposedTimes final : irlba::AdjointWorkspace<Vector> {
     explicit TransposedTimes(const Centred& m) : m(m) {}
     void multiply(const Vector& left, Vector& out) override {
-      constexpr std::size_t kColumns = 64;  // a task has some columns of all rows, so that every sum keeps its order
       const Rows& rows = m.rows_;
-      const double sum = left.sum();
-      parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
-        double sums[kColumns] = {};
-        for (std::size_t i = 0; i < rows.count; ++i) {
-          const double factor = rows.scale[i] * left[static_cast<Eigen::Index>(i)];
-          const float* row = rows.row(i);
-          for (std::size_t k = first; k < last; ++k) sums[k - first] += row[k] * factor;
-        }
-        for (std::size_t k = first; k < last; ++k)
-          out[static_cast<Eigen::Index>(k)] = m.factor_ * (sums[k - first] - m.shift_[k] * sum);
-      });
+      std::vector<double> factors(rows.count);
+      for (std::size_t i = 0; i < rows.count; ++i) factors[i] = rows.scale[i] * left[static_cast<Eigen::Index>(i)];
+      const std::vector<double> sums = group_sums_of_values(rows, m.all_, factors, m.one_group_, 1);
+      const double total = left.sum();
+      for (std::size_t k = 0; k < sums.size(); ++k)
+        out[static_cast<Eigen::Index>(k)] = m.factor_ * (sums[k] - m.shift_[k] * total);
     }
     const Centred& m;
   };
@@ -108,6 +101,7 @@ class Centred final : public irlba::Matrix<Vector, Dense> {
   };
 
   const Rows& rows_;
+  const std::vector<std::size_t> all_, one_group_;
   std::vector<double> shift_;  // the rows' own and their mean
   double variance_ = 0, factor_ = 1;
 };

@@ -1,6 +1,6 @@
 // A product reads each panel once from the level-2 cache and keeps a piece of two panels in the level-1 cache: about 70
 // % of what a core's float64 multiply-adds can do. Eigen without -march=native, which this project does not build with,
-// runs at a sixth of that.
+// runs at a fifth of that.
 #include "landscape/products.h"
 
 #include <algorithm>

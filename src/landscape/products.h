@@ -38,7 +38,7 @@ struct Tile {
   bool last = false;  // the last tile of these rows
   std::span<const double> row(std::size_t i) const { return {values + i * stride, columns}; }
 };
-inline constexpr std::size_t kTileRows = 128;
+inline constexpr std::size_t kTileRows = 256;
 // Calls use() from several threads; the tiles of one run of kTileRows rows come from one thread, in the order of their
 // columns. Products are never all in memory.
 using UseTile = std::function<void(const Tile&)>;

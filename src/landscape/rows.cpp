@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "landscape/kernels.h"
 #include "landscape/parallel.h"
 
 namespace deltascape::landscape {
@@ -61,19 +62,40 @@ std::vector<std::size_t> every_nth(std::size_t count, std::size_t most) {
   return out;
 }
 
+std::vector<double> group_sums_of_values(const Rows& rows, Which which, std::span<const double> factors,
+                                         std::span<const std::size_t> group_of, std::size_t groups) {
+  constexpr std::size_t kParts = 16, kMostForParts = 1 << 18;  // sums in a part: 2 MB
+  constexpr std::size_t kColumns = 64;
+  const std::size_t total = groups * rows.width;
+  if (total <= kMostForParts) {
+    // Rows read as they lie; as many parts on every machine, so that the sums are the same.
+    std::vector<double> parts(kParts * total);
+    parallel_blocks(kParts, 1, [&](std::size_t part, std::size_t) {
+      for (std::size_t n = part * which.size() / kParts; n < (part + 1) * which.size() / kParts; ++n)
+        add_scaled(rows.row(which[n]), factors[n], rows.width, parts.data() + part * total + group_of[n] * rows.width);
+    });
+    for (std::size_t part = 1; part < kParts; ++part)
+      for (std::size_t k = 0; k < total; ++k) parts[k] += parts[part * total + k];
+    parts.resize(total);
+    return parts;
+  }
+  std::vector<double> sums(total);  // a task has some columns of all rows
+  parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
+    for (std::size_t n = 0; n < which.size(); ++n)
+      add_scaled(rows.row(which[n]) + first, factors[n], last - first, sums.data() + group_of[n] * rows.width + first);
+  });
+  return sums;
+}
+
 std::vector<double> group_sums(const Rows& rows, Which which, std::span<const std::size_t> group_of,
                                std::size_t groups) {
-  constexpr std::size_t kColumns = 64;  // a task has some columns of all rows, so that every sum keeps its order
-  std::vector<double> sums(groups * rows.width);
-  const double* shift = rows.shift.empty() ? nullptr : rows.shift.data();
-  parallel_blocks(rows.width, kColumns, [&](std::size_t first, std::size_t last) {
-    for (std::size_t n = 0; n < which.size(); ++n) {
-      const float* row = rows.row(which[n]);
-      const double scale = rows.scale[which[n]];
-      double* sum = sums.data() + group_of[n] * rows.width;
-      for (std::size_t k = first; k < last; ++k) sum[k] += row[k] * scale - (shift ? shift[k] : 0);
-    }
-  });
+  std::vector<double> factors(which.size());
+  for (std::size_t n = 0; n < which.size(); ++n) factors[n] = rows.scale[which[n]];
+  std::vector<double> sums = group_sums_of_values(rows, which, factors, group_of, groups);
+  if (rows.shift.empty()) return sums;
+  std::vector<double> sizes(groups);
+  for (const std::size_t group : group_of) ++sizes[group];
+  for (std::size_t n = 0; n < sums.size(); ++n) sums[n] -= sizes[n / rows.width] * rows.shift[n % rows.width];
   return sums;
 }
 

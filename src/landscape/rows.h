@@ -44,8 +44,11 @@ std::vector<std::size_t> all_of(const Rows& rows);
 // `most` of `count` things, evenly spread; all where there are no more.
 std::vector<std::size_t> every_nth(std::size_t count, std::size_t most);
 
-// Sums of the rows of each group, [groups, width], each in the order of `which`; group_of[n] is that of which[n].
+// Sums of the rows of each group, [groups, width]; group_of[n] is that of which[n].
 std::vector<double> group_sums(const Rows& rows, Which which, std::span<const std::size_t> group_of,
                                std::size_t groups);
+// The same of values · factors[n], neither scaled nor shifted.
+std::vector<double> group_sums_of_values(const Rows& rows, Which which, std::span<const double> factors,
+                                         std::span<const std::size_t> group_of, std::size_t groups);
 
 }  // namespace deltascape::landscape

@@ -1,5 +1,6 @@
 // Gathers what a map shows.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "deltascape/error.h"
@@ -27,7 +28,9 @@ std::string describe(const landscape::Layout& layout, landscape::Metric metric) 
   const std::string distance = metric == landscape::Metric::kCosine ? ", cosine" : ", euclidean";
   // Where not every pair was compared: how many of the nearest were found.
   const std::string found =
-      layout.neighbours.found ? ", " + short_number(100 * *layout.neighbours.found) + " % of the neighbours found" : "";
+      layout.neighbours.found
+          ? ", " + short_number(std::floor(1000 * *layout.neighbours.found) / 10) + " % of the neighbours found"
+          : "";
   if (layout.method == landscape::ProjectionMethod::kTsne)
     return "t-SNE, perplexity " + short_number(layout.perplexity) + distance + found;
   if (layout.method == landscape::ProjectionMethod::kUmap)
