@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMostClusters = 20;       // tried when k is not given
 constexpr std::size_t kMostForLinkage = 10000;  // 400 MB and 5 s on one core; of 20000, 1.6 GB and 25 s
 constexpr std::size_t kSample = 5000;           // rows that choose k for k-means
+constexpr int kStartsToChoose = 3;              // for each k
 
 std::vector<Cluster> by_label(const std::vector<store::Record>& records) {
   std::map<std::string, std::vector<std::string>> members;
@@ -62,11 +63,12 @@ Groups agglomerative(const Rows& rows, std::size_t k) {
 Groups by_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed) {
   if (k > 0) return best_of(rows, {spherical_kmeans(rows, k, seed)});
   const Subset few(rows, every_nth(rows.count, kSample));
+  const bool all = few.rows().count == rows.count;
   std::vector<Partition> partitions;
   for (const std::size_t n : numbers_tried(few.rows().count))
-    partitions.push_back(spherical_kmeans(few.rows(), n, seed));
+    partitions.push_back(spherical_kmeans(few.rows(), n, seed, all ? kStarts : kStartsToChoose));
   Groups best = best_of(few.rows(), std::move(partitions));
-  if (few.rows().count == rows.count) return best;
+  if (all) return best;
   return by_kmeans(rows, 1 + *std::ranges::max_element(best.partition), seed);
 }
 

@@ -12,10 +12,9 @@
 namespace deltascape::landscape {
 namespace {
 
-constexpr int kStarts = 10;
 constexpr int kMostRounds = 100;
 constexpr double kGain = 1e-6;             // a round that brings the rows less nearer to their centres is the last
-constexpr std::size_t kStartRows = 20000;  // of more, this many find the centres that all rows start with
+constexpr std::size_t kStartRows = 10000;  // of more, this many find the centres that all rows start with
 
 using Random = std::mt19937_64;
 
@@ -117,13 +116,13 @@ class Run {
 
 }  // namespace
 
-Partition spherical_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed) {
+Partition spherical_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed, int starts) {
   Random random(seed);
   const std::vector<std::size_t> all = all_of(rows);
   const std::vector<std::size_t> few = every_nth(rows.count, std::max(kStartRows, 4 * k));
   std::optional<Run> best;
   double best_fit = 0;
-  for (int start = 0; start < kStarts; ++start) {
+  for (int start = 0; start < starts; ++start) {
     Run run(rows, few, k);
     run.choose_centres(random);
     const double fit = run.refine();

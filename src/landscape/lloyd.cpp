@@ -17,8 +17,8 @@ Assigned assign(const Rows& rows, Which which, const Centres& centres) {
   }
   Assigned out{std::vector<std::size_t>(which.size()), std::vector<double>(which.size())};
   parallel_blocks(which.size(), kTileRows, [&](std::size_t begin, std::size_t end) {
-    Panels left;
-    std::vector<double> values;
+    thread_local Panels left;
+    thread_local std::vector<double> values;
     left.pack(rows, which.subspan(begin, end - begin));
     for (std::size_t r = 0; r < runs.size(); ++r) {
       products(left, runs[r], values);

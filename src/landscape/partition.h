@@ -11,9 +11,10 @@ namespace deltascape::landscape {
 
 using Partition = std::vector<std::size_t>;  // the group of each row, 0 … k-1, none empty
 
-// Spherical k-means: rows go to the centre of the largest cosine; the best of ten k-means++ starts, of more than 20000
-// rows the best for 20000 of them. 1 ≤ k ≤ count.
-Partition spherical_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed);
+// Spherical k-means: rows go to the centre of the largest cosine; the best of so many k-means++ starts, of more than
+// 10000 rows the best for 10000 of them. 1 ≤ k ≤ count.
+inline constexpr int kStarts = 10;
+Partition spherical_kmeans(const Rows& rows, std::size_t k, std::uint64_t seed, int starts = kStarts);
 
 // The whole tree of average linkage on cosine distance: nearest-neighbour chain, O(N²) time, 4 N² bytes.
 struct Merge {

@@ -23,9 +23,10 @@ constexpr std::size_t kTileColumns = 256;
 typedef double Double8 __attribute__((vector_size(64)));
 typedef double Double4 __attribute__((vector_size(32)));
 typedef double Double2 __attribute__((vector_size(16)));
+typedef float Float4 __attribute__((vector_size(16)));
 
-template <class Vector>
-DELTASCAPE_INLINE Vector load(const double* from) {
+template <class Vector, class Value>
+DELTASCAPE_INLINE Vector load(const Value* from) {
   Vector v;
   std::memcpy(&v, from, sizeof v);
   return v;
@@ -63,19 +64,6 @@ DELTASCAPE_INLINE void multiply(const Panels& left, const Panels& right, double*
                                        std::min(kDepth, width - k), out + i * stride + j, stride);
 }
 
-// kPanel rows, or fewer, side by side.
-template <class Value>
-DELTASCAPE_INLINE void interleave(const Value* const* rows, const double* scales, std::size_t count,
-                                  const double* shift, std::size_t width, double* out) {
-  for (std::size_t k = 0; k < width; k += kPanel) {
-    double block[kPanel][kPanel] = {};
-    for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t c = 0; c < kPanel; ++c) block[r][c] = rows[r][k + c] * scales[r] - (shift ? shift[k + c] : 0);
-    for (std::size_t c = 0; c < kPanel; ++c)
-      for (std::size_t r = 0; r < kPanel; ++r) out[(k + c) * kPanel + r] = block[r][c];
-  }
-}
-
 struct Strip {  // of rows to be interleaved
   const float* rows[kPanel];
   double scales[kPanel];
@@ -85,6 +73,27 @@ struct Strip {  // of rows to be interleaved
   double* out = nullptr;
 };
 
+// The rows side by side, four rows and four columns at a time; rows that are not there are zeros.
+DELTASCAPE_INLINE void interleave(const Strip& s) {
+  for (std::size_t k = 0; k < s.width; k += 4) {
+    const Double4 shift = s.shift ? load<Double4>(s.shift + k) : Double4{};
+    for (std::size_t first = 0; first < kPanel; first += 4) {
+      Double4 x[4] = {};
+      for (std::size_t r = 0; r < 4; ++r)
+        if (first + r < s.count)
+          x[r] = __builtin_convertvector(load<Float4>(s.rows[first + r] + k), Double4) * s.scales[first + r] - shift;
+      const Double4 low0 = __builtin_shufflevector(x[0], x[1], 0, 4, 2, 6),
+                    high0 = __builtin_shufflevector(x[0], x[1], 1, 5, 3, 7),
+                    low1 = __builtin_shufflevector(x[2], x[3], 0, 4, 2, 6),
+                    high1 = __builtin_shufflevector(x[2], x[3], 1, 5, 3, 7);
+      const Double4 columns[4] = {
+          __builtin_shufflevector(low0, low1, 0, 1, 4, 5), __builtin_shufflevector(high0, high1, 0, 1, 4, 5),
+          __builtin_shufflevector(low0, low1, 2, 3, 6, 7), __builtin_shufflevector(high0, high1, 2, 3, 6, 7)};
+      for (std::size_t c = 0; c < 4; ++c) std::memcpy(s.out + (k + c) * kPanel + first, &columns[c], sizeof(Double4));
+    }
+  }
+}
+
 #ifdef DELTASCAPE_X86
 __attribute__((target("avx512f"))) void multiply_avx512(const Panels& left, const Panels& right, double* out) {
   multiply<Double8, 8>(left, right, out);
@@ -92,15 +101,11 @@ __attribute__((target("avx512f"))) void multiply_avx512(const Panels& left, cons
 __attribute__((target("avx2,fma"))) void multiply_avx2(const Panels& left, const Panels& right, double* out) {
   multiply<Double4, 4>(left, right, out);
 }
-__attribute__((target("avx512f"))) void interleave_avx512(const Strip& s) {
-  interleave(s.rows, s.scales, s.count, s.shift, s.width, s.out);
-}
-__attribute__((target("avx2,fma"))) void interleave_avx2(const Strip& s) {
-  interleave(s.rows, s.scales, s.count, s.shift, s.width, s.out);
-}
+__attribute__((target("avx512f"))) void interleave_avx512(const Strip& s) { interleave(s); }
+__attribute__((target("avx2,fma"))) void interleave_avx2(const Strip& s) { interleave(s); }
 #endif
 void multiply_plain(const Panels& left, const Panels& right, double* out) { multiply<Double2, 2>(left, right, out); }
-void interleave_plain(const Strip& s) { interleave(s.rows, s.scales, s.count, s.shift, s.width, s.out); }
+void interleave_plain(const Strip& s) { interleave(s); }
 
 struct Kernels {
   void (*multiply)(const Panels&, const Panels&, double*) = multiply_plain;
@@ -125,7 +130,9 @@ const Kernels& kernels() {
 void Panels::resize(std::size_t count, std::size_t width) {
   count_ = count;
   width_ = width;
-  data_.resize(padded() * width);
+  if (padded() * width <= capacity_) return;
+  capacity_ = padded() * width;
+  data_ = std::make_unique_for_overwrite<double[]>(capacity_);
 }
 
 void Panels::pack(const Rows& rows, Which which) {
@@ -137,14 +144,14 @@ void Panels::pack(const Rows& rows, Which which) {
       strip.rows[r] = rows.row(which[first + r]);
       strip.scales[r] = rows.scale[which[first + r]];
     }
-    strip.out = data_.data() + first * width_;
+    strip.out = data_.get() + first * width_;
     kernels().interleave(strip);
   }
 }
 
 void Panels::pack(std::span<const double> values, std::size_t count, std::size_t width) {
   resize(count, width);
-  std::fill(data_.begin(), data_.end(), 0.0);
+  std::fill_n(data_.get(), padded() * width, 0.0);
   for (std::size_t i = 0; i < count; ++i)
     for (std::size_t k = 0; k < width; ++k)
       data_[(i / kPanel * width + k) * kPanel + i % kPanel] = values[i * width + k];
@@ -159,8 +166,8 @@ namespace {
 
 // The tiles of the rows lefts[first] to lefts[last - 1].
 void tiles_of(const Rows& rows, Which lefts, std::size_t first, std::size_t last, Which rights, const UseTile& use) {
-  Panels left, right;
-  std::vector<double> values;
+  thread_local Panels left, right;  // use() has no tiles of its own
+  thread_local std::vector<double> values;
   left.pack(rows, lefts.subspan(first, last - first));
   for (std::size_t j = 0; j < rights.size(); j += kTileColumns) {
     const std::size_t count = std::min(kTileColumns, rights.size() - j);

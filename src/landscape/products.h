@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "landscape/rows.h"
 
@@ -17,12 +18,12 @@ class Panels {
   std::size_t count() const { return count_; }
   std::size_t padded() const { return (count_ + kPanel - 1) / kPanel * kPanel; }
   std::size_t width() const { return width_; }
-  const double* data() const { return data_.data(); }
+  const double* data() const { return data_.get(); }
 
  private:
   void resize(std::size_t count, std::size_t width);
-  std::size_t count_ = 0, width_ = 0;
-  std::vector<double> data_;
+  std::size_t count_ = 0, width_ = 0, capacity_ = 0;
+  std::unique_ptr<double[]> data_;  // not filled before it is packed
 };
 
 // out[i * right.padded() + j] = left[i] · right[j] for all of left.padded() × right.padded(). What a pair gives does
