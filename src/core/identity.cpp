@@ -6,6 +6,9 @@
 #include "deltascape/error.h"
 
 namespace deltascape {
+namespace {
+constexpr std::string_view kRules = "v2-";
+}
 
 void Identity::add(std::string name, std::string content) {
   const auto [at, added] = parts_.try_emplace(std::move(name), std::move(content));
@@ -16,7 +19,9 @@ std::string Identity::text() const {
   Hasher hasher;
   hasher.update(std::string_view(kind_));
   for (const auto& [name, content] : parts_) hasher.update(std::string_view(name)).update(std::string_view(content));
-  return "v2-" + hasher.hex();
+  return std::string(kRules) + hasher.hex();
 }
+
+bool Identity::is_current(std::string_view text) { return text.starts_with(kRules); }
 
 }  // namespace deltascape

@@ -17,6 +17,8 @@ class Identity {
   // "v2-" and 32 hex digits. The number is that of the rules by which parts are named and hashed: what earlier rules
   // gave (32 digits alone, or a lower number) says nothing about what these give.
   std::string text() const;
+  // Whether `text` was given by the rules of today.
+  static bool is_current(std::string_view text);
 
  private:
   std::string kind_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/identity.h"
 #include "core/layer_choice.h"
 #include "core/text.h"
 #include "deltascape/error.h"
@@ -109,6 +110,8 @@ std::vector<std::string> what_differs(const std::vector<StoredSpace>& spaces) {
   const auto shared = [&](const std::string& name) {
     return std::ranges::all_of(all, [&](const Sayings& s) { return value_in(s, name) == value_in(all.front(), name); });
   };
+  const bool any_current =
+      std::ranges::any_of(spaces, [](const StoredSpace& s) { return Identity::is_current(s.space.base); });
   std::vector<std::string> out;
   for (const Sayings& own : all) {
     std::vector<std::string> apart;
@@ -117,7 +120,10 @@ std::vector<std::string> what_differs(const std::vector<StoredSpace>& spaces) {
       const bool hash = of_base || name == "probes";
       if (of_base && !shared("base")) continue;
       if (!shared(name) || (spaces.size() == 1 && !hash))
-        apart.push_back(name + " " + (hash ? short_id(value) : value));
+        apart.push_back(name + " " + (hash ? short_id(value) : value) +
+                        (name == "base_hash" && any_current && !Identity::is_current(value)
+                             ? " of an older release: embed its models again"
+                             : ""));
     }
     out.push_back(one_line(listed(apart), 80));
   }

@@ -186,5 +186,17 @@ TEST_F(Spaces, ControlRunsAreWhatTheyAre) {
   EXPECT_THAT(store->controls("f1"), IsEmpty());
 }
 
+// The identities of an older release say nothing about those of this one.
+TEST_F(Spaces, SayWhichBaseAnOlderReleaseIdentified) {
+  std::vector<StoredSpace> spaces(2);
+  for (StoredSpace& s : spaces) s.space.base_name = "tiny";
+  spaces[0].space.base = "9cd88e2a00000000";
+  spaces[1].space.base = "v2-f74cc00000000";
+  EXPECT_THAT(what_differs(spaces),
+              ElementsAre("base_hash 9cd88e2a of an older release: embed its models again", "base_hash v2-f74cc"));
+  spaces[1].space.base = "f74cc0000000000";
+  EXPECT_THAT(what_differs(spaces), ElementsAre("base_hash 9cd88e2a", "base_hash f74cc000"));
+}
+
 }  // namespace
 }  // namespace deltascape::store
