@@ -20,6 +20,7 @@ namespace deltascape::store {
 // A variant that a text stands for.
 struct Found {
   std::string name, label, path, variant_hash;
+  bool by_ending = false;  // the text is only how the name ends
 };
 
 // A space of a store, and what is measured in it.
@@ -75,6 +76,10 @@ class Store {
   struct Kept {
     std::string name;       // of the variant
     bool replaced = false;  // the space had a measurement of this content
+    // What the record's path held before: measurements of it that went, because it was the variant's own earlier
+    // content, and names of variants that keep theirs, but have lost their path.
+    std::int64_t outdated = 0;
+    std::vector<std::string> displaced;
   };
   // Error(kNotFound), in kRead and kReadWrite, for a file that is not there; kBadFile, kUnsupported, kIo. A store of
   // schema 1 is read as it is, and migrated by the first call that writes.
@@ -82,7 +87,8 @@ class Store {
   virtual ~Store() = default;
 
   // Keeps a measurement. The variant's name is the one that its content has here, else the record's. The content's
-  // measurement in this space is replaced; a path that it had before becomes an alias; its label stays
+  // measurement in this space is replaced (but put_all() leaves one with the same embedding that
+  // knows its spread, where the record does not); a path that it had before becomes an alias; its label stays
   // unless the record has one. A name that other content holds is Error(kMismatch): the caller chooses names.
   virtual Kept put(const Record& record, Replace replace = Replace::kContent) = 0;
   virtual std::vector<Kept> put_all(std::span<const Record> records) = 0;  // in one transaction

@@ -113,11 +113,17 @@ std::string EmbedResults::choose_name(const store::Record& record) const {
 void EmbedResults::put_in_store(store::Record& record) {
   for (int attempt = 1;; ++attempt) {
     try {
-      const std::string name = store_->put(record, store::Store::Replace::kContentOrPath).name;
-      if (name != record.name)
-        console_.note(name + ": " + record.path + " holds other weights than before; its row is replaced");
-      record.name = name;
-      for (const store::Found& row : store_->find(name)) record.label = row.label;  // one that it had stays
+      const store::Store::Kept kept = store_->put(record, store::Store::Replace::kContentOrPath);
+      if (kept.outdated > 0)
+        console_.note(kept.name + ": " + record.path +
+                      " holds other weights than before; what was measured of the old "
+                      "ones was removed (" +
+                      std::to_string(kept.outdated) + (kept.outdated == 1 ? " embedding)" : " embeddings)"));
+      for (const std::string& other : kept.displaced)
+        console_.note(other + " was at " + record.path + ", which holds " + kept.name +
+                      " now; `deltascape rm` it if it is gone");
+      record.name = kept.name;
+      for (const store::Found& row : store_->find(record.name)) record.label = row.label;  // one that it had stays
       return;
     } catch (const Error& e) {
       if (e.code() != ErrorCode::kMismatch || attempt == kNameAttempts) throw;

@@ -18,8 +18,13 @@ struct RmOptions {
 // The one variant that `text` stands for, among those that may be meant.
 std::string variant_of(const store::Store& store, const std::string& text, const std::set<std::string>* among) {
   std::vector<std::string> names;
-  for (const store::Found& variant : store.find(text))
+  for (const store::Found& variant : store.find(text)) {
+    // What is removed is named in full: a script that removes twice must not take another variant the second time.
+    if (variant.by_ending)
+      throw Error(ErrorCode::kNotFound, "no variant is called \"" + one_line(text, 60) + "\"; did you mean \"" +
+                                            one_line(variant.name, 60) + "\"?");
     if (!among || among->contains(variant.name)) names.push_back(variant.name);
+  }
   if (names.empty() && !among) return store.resolve(text);  // says what is near
   if (names.empty())
     throw Error(ErrorCode::kNotFound, "no variant that --where lets through is called \"" + one_line(text, 60) + "\"");

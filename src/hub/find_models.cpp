@@ -76,10 +76,7 @@ bool Search::is_new(const fs::path& path) {
 bool Search::is_over(const fs::path& path, int depth) {
   const bool many = entries_ > limits_.entries;
   if (!many && depth <= limits_.depth) return false;
-  if (!many && !limits_.tell_depth) {
-    found_.deeper = true;
-    return true;
-  }
+  if (!many && !limits_.tell_depth) return true;
   bool& told = many ? told_many_ : told_deep_;
   if (!std::exchange(told, true))
     found_.problems.push_back(

@@ -10,13 +10,12 @@ namespace deltascape::hub {
 struct FoundModels {
   std::vector<std::filesystem::path> models;  // folders and GGUF files, in the order of their names
   std::vector<std::string> problems;          // one line each: what could not be looked into
-  bool deeper = false;                        // folders below FindLimits::depth were left out untold
 };
 
 struct FindLimits {
   std::size_t entries = 1'000'000;  // files and folders that are looked at
   int depth = 32;                   // folders below the first
-  bool tell_depth = true;           // deeper folders are a problem; else they set FoundModels::deeper
+  bool tell_depth = true;           // deeper folders are a problem; else they are left out untold
   bool in_models = false;           // adapters in the folders of a model's folder count too, checkpoints apart
 };
 

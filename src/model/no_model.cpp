@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "deltascape/error.h"
+#include "hub/find_models.h"
 #include "io/file.h"
 #include "io/tensor_file.h"
 
@@ -28,11 +29,8 @@ std::string lora_file(const fs::path& folder) {
   return "";
 }
 
-bool holds_models(const fs::path& folder) {
-  std::error_code failed;
-  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed))
-    if (io::exists(it->path() / "config.json") || io::exists(it->path() / "adapter_config.json")) return true;
-  return false;
+std::size_t models_below(const fs::path& folder) {
+  return hub::find_models(folder, {.entries = 10'000, .tell_depth = false}).models.size();
 }
 
 }  // namespace
@@ -52,9 +50,13 @@ void refuse_folder(const fs::path& folder) {
         name +
         " holds an adapter, but adapter_config.json is missing: save it with PEFT's save_pretrained, which writes "
         "adapter_model.safetensors and adapter_config.json");
-  if (holds_models(folder))
-    throw because("a folder of models, without a config.json of its own: give the folders in it");
-  throw because("not a model: there is no config.json in it");
+  std::error_code failed;
+  if (fs::is_empty(folder, failed)) throw because("not a model: the folder is empty");
+  if (const std::size_t models = models_below(folder); models > 0)
+    throw because("not a model, but a folder with " + std::to_string(models) +
+                  (models == 1 ? " model below: give its folder" : " models below: give their folders") +
+                  ", or --recursive where several models are asked for");
+  throw because("not a model: there is neither config.json nor adapter_config.json in it");
 }
 
 void refuse_file(const fs::path& file) {

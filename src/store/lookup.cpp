@@ -26,13 +26,14 @@ Lookup::Lookup(Database& database)
       by_path_(database, kByPath),
       by_id_(database, kById),
       by_alias_(database, kByAlias),
-      place_(database, "SELECT id, content_hash FROM variant WHERE path = ?") {}
+      place_(database, "SELECT id, content_hash, name FROM variant WHERE path = ?") {}
 
 std::vector<Found> Lookup::rows(Statement& statement, const std::string& text) {
   const Use use(statement);
   statement.bind(text);
   std::vector<Found> out;
-  while (statement.step()) out.push_back({statement.text(0), statement.text(1), statement.text(2), statement.text(3)});
+  while (statement.step())
+    out.push_back({statement.text(0), statement.text(1), statement.text(2), statement.text(3), false});
   return out;
 }
 
@@ -68,7 +69,7 @@ std::vector<Found> Lookup::rows_stored_relative(const std::string& path) {
   for (const std::int64_t id : stored_relative(path)) {
     const Use use(by_id_);
     if (!by_id_.bind(id).step() || by_id_.text(2).starts_with('/')) continue;
-    out.push_back({by_id_.text(0), by_id_.text(1), by_id_.text(2), by_id_.text(3)});
+    out.push_back({by_id_.text(0), by_id_.text(1), by_id_.text(2), by_id_.text(3), false});
   }
   return out;
 }
@@ -90,7 +91,10 @@ std::vector<Found> Lookup::by_ending(const std::string& text) {
   const auto names = endings_.find(text);
   if (names == endings_.end()) return out;
   for (const std::string& name : names->second)
-    for (Found& row : rows(by_name_, name)) out.push_back(std::move(row));
+    for (Found& row : rows(by_name_, name)) {
+      row.by_ending = true;
+      out.push_back(std::move(row));
+    }
   return out;
 }
 
@@ -115,7 +119,7 @@ std::vector<Lookup::Place> Lookup::at_path(const std::string& path) {
   const auto take = [&](const std::string& stored) {
     const Use use(place_);
     place_.bind(stored);
-    while (place_.step()) out.push_back({place_.integer(0), place_.text(1)});
+    while (place_.step()) out.push_back({place_.integer(0), place_.text(1), place_.text(2)});
   };
   take(path);
   if (path.front() != '/') return out;

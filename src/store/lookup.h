@@ -17,7 +17,7 @@ class Lookup {
   // Variants at this path, whether it was stored absolute or, by an earlier version, relative.
   struct Place {
     std::int64_t id = 0;
-    std::string variant_hash;
+    std::string variant_hash, name;
   };
   std::vector<Place> at_path(const std::string& path);
 

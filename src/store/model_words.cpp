@@ -119,11 +119,7 @@ class Expander {
     if (!options_.recursive) limits.depth = 1, limits.tell_depth = false;
     const hub::FoundModels found = hub::find_models(path, limits);
     for (const std::string& problem : found.problems) out_.notes.push_back(problem);
-    if (found.models.empty()) {
-      ModelRef model{path, label, first_name(path)};
-      if (found.deeper) model.hint = "; --recursive looks deeper for models";
-      return push(std::move(model));
-    }
+    if (found.models.empty()) return push({path, label, first_name(path)});
     for (const fs::path& model : found.models) {
       const std::string own = model == fs::path(path) ? path : model.string();
       push({own, label, first_name(own)});

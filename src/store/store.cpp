@@ -69,7 +69,7 @@ class SqliteStore : public Store {
     for (const Record& record : records) check_record(record);
     std::vector<Kept> out;
     write([&](Writer& writer) {
-      for (const Record& record : records) out.push_back(writer.put(record, Replace::kContent));
+      for (const Record& record : records) out.push_back(writer.put(record, Replace::kContent, true));
     });
     return out;
   }

@@ -1,5 +1,6 @@
 #include "store/variants.h"
 
+#include "core/identity.h"
 #include "deltascape/error.h"
 #include "store/names.h"
 
@@ -13,7 +14,6 @@ Variants::Variants(Database& database, Lookup& lookup)
       insert_(database, "INSERT INTO variant (content_hash, name, label, path) VALUES (?, ?, ?, ?)"),
       update_(database, "UPDATE variant SET path = ?, label = coalesce(nullif(?, ''), label) WHERE id = ?"),
       label_(database, "UPDATE variant SET label = ? WHERE name = ?"),
-      remove_(database, "DELETE FROM variant WHERE id = ?"),
       move_(database, "UPDATE variant SET path = ? WHERE id = ?"),
       become_(database, "UPDATE variant SET content_hash = ? WHERE id = ?"),
       forget_(database, "DELETE FROM measurement WHERE variant = ?"),
@@ -24,8 +24,10 @@ Variants::Variants(Database& database, Lookup& lookup)
 
 Variants::Row Variants::keep(const Record& record, Store::Replace replace) {
   std::optional<Kept> kept = of_content(record.variant_hash);
-  if (replace == Store::Replace::kContentOrPath) give_way(record, kept);
-  Row out = kept ? Row{kept->id, kept->name, false} : insert(record);
+  std::vector<std::string> displaced;
+  if (replace == Store::Replace::kContentOrPath) displaced = give_way(record, kept);
+  Row out = kept ? Row{kept->id, kept->name, false, kept->outdated, {}} : insert(record);
+  out.displaced = std::move(displaced);
   if (kept) update(*kept, record);
   for (const std::string& alias : record.aliases)
     if (!alias.empty()) add_alias(alias, out.id);
@@ -43,22 +45,28 @@ std::optional<Variants::Kept> Variants::of_content(const std::string& variant_ha
 }
 
 // What is known of the record's path is out of date, unless it is the record's content. A content that lies elsewhere,
-// too, stays what it is; of the others one becomes the record's variant, name and label included.
-void Variants::give_way(const Record& record, std::optional<Kept>& kept) {
+// too, stays what it is. Where the record's content is known from elsewhere, models were moved, and what lay here may
+// turn up again: it loses its path alone. Else it was trained again in place and becomes the record's variant, name and
+// label included.
+std::vector<std::string> Variants::give_way(const Record& record, std::optional<Kept>& kept) {
+  std::vector<std::string> displaced;
   for (const Lookup::Place& place : lookup_.at_path(record.path)) {
     if (place.variant_hash == record.variant_hash) continue;
     if (const auto elsewhere = other_path(place.id, record.path)) {
       const Use use(move_);
       move_.bind(*elsewhere).bind(place.id).step();
     } else if (kept) {
-      const Use use(remove_);
-      remove_.bind(place.id).step();
+      const Use use(move_);
+      move_.bind(std::string()).bind(place.id).step();
+      displaced.push_back(place.name);
     } else {
-      take_over(place.id, record.variant_hash);
+      const std::int64_t outdated = take_over(place, record.variant_hash);
       kept = of_content(record.variant_hash);
       kept->same_content = false;
+      kept->outdated = outdated;
     }
   }
+  return displaced;
 }
 
 std::optional<std::string> Variants::other_path(std::int64_t variant, const std::string& path) {
@@ -67,12 +75,17 @@ std::optional<std::string> Variants::other_path(std::int64_t variant, const std:
   return other_path_.text(0);
 }
 
-// What was measured of the old content, in whatever space, says nothing of the new one.
-void Variants::take_over(std::int64_t variant, const std::string& variant_hash) {
-  const Use forget(forget_), aliases(forget_aliases_), become(become_);
-  forget_.bind(variant).step();
-  forget_aliases_.bind(variant).step();
-  become_.bind(variant_hash).bind(variant).step();
+// What was measured of the old content, in whatever space, says nothing of the new one and goes. An identity by the
+// rules of an older release is no sign of other content; what was measured then lies in spaces of such bases and stays.
+std::int64_t Variants::take_over(const Lookup::Place& place, const std::string& variant_hash) {
+  const Use become(become_);
+  become_.bind(variant_hash).bind(place.id).step();
+  if (Identity::is_current(place.variant_hash) != Identity::is_current(variant_hash)) return 0;
+  const Use forget(forget_), aliases(forget_aliases_);
+  forget_.bind(place.id).step();
+  const std::int64_t outdated = sqlite3_changes(database_.handle());
+  forget_aliases_.bind(place.id).step();
+  return outdated;
 }
 
 Variants::Row Variants::insert(const Record& record) {
@@ -84,7 +97,7 @@ Variants::Row Variants::insert(const Record& record) {
   }
   const Use use(insert_);
   insert_.bind(record.variant_hash).bind(record.name).bind(record.label).bind(record.path).step();
-  return {sqlite3_last_insert_rowid(database_.handle()), record.name, true};
+  return {sqlite3_last_insert_rowid(database_.handle()), record.name, true, 0, {}};
 }
 
 void Variants::update(const Kept& kept, const Record& record) {

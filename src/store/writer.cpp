@@ -10,15 +10,21 @@ Writer::Writer(Database& database, Lookup& lookup)
       variants_(database, lookup),
       measurements_(database),
       measured_(database, "SELECT id FROM measurement WHERE variant = ? AND space = ?"),
-      forget_(database, "DELETE FROM measurement WHERE id = ?") {}
+      forget_(database, "DELETE FROM measurement WHERE id = ?"),
+      richer_(database,
+              "SELECT 1 FROM measurement m JOIN vector x ON x.measurement = m.id "
+              "WHERE m.id = ? AND m.spread IS NOT NULL AND x.mean = ?") {}
 
-Store::Kept Writer::put(const Record& record, Store::Replace replace) {
-  const Variants::Row variant = variants_.keep(record, replace);
-  return {.name = variant.name, .replaced = keep_measurement(record, variant).replaced};
+Store::Kept Writer::put(const Record& record, Store::Replace replace, bool keep_richer) {
+  Variants::Row variant = variants_.keep(record, replace);
+  return {.name = variant.name,
+          .replaced = keep_measurement(record, variant, keep_richer).replaced,
+          .outdated = variant.outdated,
+          .displaced = std::move(variant.displaced)};
 }
 
 // One that is measured again keeps its id, and nothing else.
-Writer::Measurement Writer::keep_measurement(const Record& record, const Variants::Row& variant) {
+Writer::Measurement Writer::keep_measurement(const Record& record, const Variants::Row& variant, bool keep_richer) {
   const SpaceRow& space = space_of(record.space);
   std::optional<std::int64_t> id;
   if (!variant.is_new) {
@@ -26,10 +32,18 @@ Writer::Measurement Writer::keep_measurement(const Record& record, const Variant
     if (measured_.bind(variant.id).bind(space.id).step()) {
       id = measured_.integer(0);
       measured_.reset();
+      if (keep_richer && is_richer(*id, record)) return {*id, true};
       forget_.bind(*id).step();
     }
   }
   return {measurements_.insert(record, {.id = id, .variant = variant.id, .space = &space}), id.has_value()};
+}
+
+// The same embedding, whose spread is known and that of the record is not.
+bool Writer::is_richer(std::int64_t measurement, const Record& than) {
+  if (known_spread(than)) return false;
+  const Use use(richer_);
+  return richer_.bind(measurement).bind(than.mean).step();
 }
 
 const SpaceRow& Writer::space_of(const Space& space) {

@@ -11,7 +11,8 @@ class Writer {
  public:
   Writer(Database& database, Lookup& lookup);
 
-  Store::Kept put(const Record& record, Store::Replace replace);
+  // keep_richer: as put_all() does.
+  Store::Kept put(const Record& record, Store::Replace replace, bool keep_richer = false);
   void put_control(const ControlRun& run);
   void remove(const Query& which);
   void remove_without_measurement() { variants_.remove_without_measurement(); }
@@ -23,13 +24,14 @@ class Writer {
     std::int64_t id = 0;
     bool replaced = false;
   };
-  Measurement keep_measurement(const Record& record, const Variants::Row& variant);
+  Measurement keep_measurement(const Record& record, const Variants::Row& variant, bool keep_richer = false);
+  bool is_richer(std::int64_t measurement, const Record& than);
   const SpaceRow& space_of(const Space& space);
 
   Database& database_;
   Variants variants_;
   MeasurementWriter measurements_;
-  Statement measured_, forget_;
+  Statement measured_, forget_, richer_;
   // As of the last look: spaces join, and none ever goes.
   std::optional<SpaceTable> spaces_;
   std::optional<std::pair<std::string, std::int64_t>> last_space_;  // of a run of records: canonical form, id

@@ -73,7 +73,7 @@ TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
   EXPECT_THAT(error_of(folder_ / "lora"), HasSubstr("pytorch_lora_weights.safetensors holds an adapter"));
   fs::create_directory(folder_ / "pool");
   fs::copy(testing::models_folder() / "llama/lora_qv", folder_ / "pool/one");
-  EXPECT_THAT(error_of(folder_ / "pool"), HasSubstr("a folder of models"));
+  EXPECT_THAT(error_of(folder_ / "pool"), HasSubstr("a folder with 1 model below: give its folder, or --recursive"));
 }
 
 TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {

@@ -109,8 +109,53 @@ TEST_F(Aliases, AStoreWithTwoRowsOfOnePathKeepsOne) {
   const auto store = create();
   store->put(at("law", 1, "/pool/law"));
   store->put(at("pool/law", 2, "/pool/law"));  // as earlier versions did
-  EXPECT_EQ(store->put(at("law", 2, "/pool/law"), kByPath).name, "pool/law");
-  EXPECT_THAT(store->names(), ElementsAre("pool/law"));
+  const Store::Kept kept = store->put(at("law", 2, "/pool/law"), kByPath);
+  EXPECT_EQ(kept.name, "pool/law");
+  EXPECT_THAT(kept.displaced, ElementsAre("law"));
+  EXPECT_THAT(store->names(), ElementsAre("law", "pool/law"));
+  EXPECT_EQ(store->get("law").path, "");
+}
+
+// Whatever the order in which moved models are seen, each keeps its name, its label and what was measured of it.
+TEST_F(Aliases, ModelsThatWereSwappedKeepWhatIsKnownOfThem) {
+  for (const bool reversed : {false, true}) {
+    const fs::path place = fs::path(file()).replace_extension(reversed ? "reversed" : "straight");
+    const auto store = Store::open(place, Store::Mode::kCreate);
+    for (const char* layer : {"last", "1"})
+      for (int i = 1; i <= 2; ++i) {
+        Record r = at("v" + std::to_string(i), i, "/pool/" + std::to_string(i), layer);
+        r.label = "label " + std::to_string(i);
+        store->put(r, kByPath);
+      }
+    for (int n = 1; n <= 2; ++n) {
+      const int i = reversed ? 3 - n : n;
+      EXPECT_EQ(store->put(at("new", i, "/pool/" + std::to_string(3 - i)), kByPath).outdated, 0);
+    }
+    EXPECT_THAT(store->names(), ElementsAre("v1", "v2"));
+    for (int i = 1; i <= 2; ++i) {
+      const std::string name = "v" + std::to_string(i);
+      EXPECT_EQ(store->get(name).label, "label " + std::to_string(i));
+      EXPECT_EQ(store->get(name).path, "/pool/" + std::to_string(3 - i));
+      EXPECT_EQ(store->records(Query().of(name)).size(), 2u) << name;
+    }
+  }
+}
+
+// An identity by other rules is no sign of other content.
+TEST_F(Aliases, WhatAnOlderReleaseIdentifiedIsNotLost) {
+  const auto store = create();
+  Record old = at("law", 1, "/pool/law");
+  old.variant_hash = "0123456789abcdef0123456789abcdef";
+  old.space.base = "older base";
+  old.label = "l";
+  store->put(old, kByPath);
+  Record now = at("law", 1, "/pool/law");
+  now.variant_hash = "v2-0123456789abcdef0123456789abcdef";
+  const Store::Kept kept = store->put(now, kByPath);
+  EXPECT_EQ(kept.name, "law");
+  EXPECT_EQ(kept.outdated, 0);
+  EXPECT_EQ(store->records(Query().of("law")).size(), 2u);
+  EXPECT_EQ(store->get("law").label, "l");
 }
 
 TEST_F(Aliases, AContentThatLiesElsewhereTooKeepsItsRow) {
@@ -130,7 +175,9 @@ TEST_F(Aliases, AModelTrainedAgainTakesItsVariantOverInEverySpace) {
   EXPECT_EQ(store->put(at("law-12", 1, "/pool/law", "12"), kByPath).name, "law");
   store->put(at("other", 3, "/pool/other", "12"), kByPath);
   EXPECT_EQ(store->records().size(), 3u);
-  EXPECT_EQ(store->put(at("new", 2, "/pool/law"), kByPath).name, "law");
+  const Store::Kept kept = store->put(at("new", 2, "/pool/law"), kByPath);
+  EXPECT_EQ(kept.name, "law");
+  EXPECT_EQ(kept.outdated, 2);
   EXPECT_THAT(store->names(), ElementsAre("law", "other"));
   ASSERT_EQ(store->records(Query().of("law")).size(), 1u);
   EXPECT_EQ(store->get("law").variant_hash, "hash-2");

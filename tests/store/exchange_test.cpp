@@ -160,6 +160,23 @@ TEST_F(Exchange, StoresMerge) {
   EXPECT_EQ(thrown_by([&] { import_into(*store, file("none.db")); }).code, ErrorCode::kNotFound);
 }
 
+// An npz has no standard errors: taken back in, it must not wipe them.
+TEST_F(Exchange, AMeasurementStaysWhereTheImportedOneKnowsLess) {
+  const auto store = create();
+  store->put(sample("a"));
+  const Record before = store->get("a");
+  store::export_records(store->records(), file("out.npz"));
+  EXPECT_THAT(import_into(*store, file("out.npz")).replaced, ElementsAre("a"));
+  expect_equal(store->get("a"), before);
+  Record other = sample("a");  // another embedding takes its place
+  other.mean[0] += 1;
+  other.per_probe.clear();
+  other.standard_error.clear();
+  import_into(*store, {other});
+  EXPECT_EQ(store->get("a").mean, other.mean);
+  EXPECT_FALSE(known_spread(store->get("a")));
+}
+
 TEST_F(Exchange, TheSameRecordsGiveTheSameNpzAtAnyTime) {
   std::vector<Record> records = {sample("a", 1), sample("b", 2)};
   write_embeddings_npz(records, file("one.npz"));
