@@ -46,9 +46,7 @@ PeftConfig read_gguf_config(const io::GgufFile& file) {
 }
 
 std::string_view gguf_adapter_architecture(const model::Architecture& family) {
-  // llama.cpp has no architecture of their own for these: their files are "llama" too.
-  const bool stands_in = family.model_type == "mistral" || family.model_type == "mixtral";
-  return stands_in ? "llama" : family.gguf;
+  return family.gguf_written.empty() ? family.gguf : family.gguf_written;
 }
 
 void check_architecture(const io::GgufFile& file, const model::ModelSpec& base) {
