@@ -19,7 +19,8 @@ TABLES = [
 ]
 TEXT = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 COMMENT = re.compile(r"//[^\n]*")
-# Names that mean something else where they stand, or are written and not asked for.
+# Names that mean something else where they stand, or are written and not asked for. Transformers' registry of tokenizer
+# classes (src/text/auto_class.cpp) has model types as words within a text, which is none of these names.
 EXCEPTED = {
     ("src/text/gguf_tokenizer.cpp", "gpt2"),  # kinds of vocabularies: tokenizer.ggml.model
     ("src/text/gguf_tokenizer.cpp", "llama"),
