@@ -13,8 +13,8 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
 file(GLOB sources CONFIGURE_DEPENDS src/core/*.cpp src/io/*.cpp src/text/*.cpp src/store/*.cpp)
 # What of the rooms with LibTorch only reads configurations.
-list(APPEND sources src/model/architecture.cpp src/model/fingerprint.cpp src/adapter/keys.cpp src/adapter/peft_config.cpp
-  src/adapter/peft_options.cpp src/adapter/targeting.cpp src/adapter/gguf_lora.cpp)
+list(APPEND sources src/model/architecture.cpp src/model/fingerprint.cpp src/adapter/keys.cpp src/adapter/kinds.cpp
+  src/adapter/kind_options.cpp src/adapter/peft_config.cpp src/adapter/targeting.cpp src/adapter/gguf_lora.cpp)
 file(GLOB specs CONFIGURE_DEPENDS src/model/spec*.cpp src/model/families*.cpp)
 add_library(deltascape_readers STATIC ${sources} ${specs})
 target_link_libraries(deltascape_readers PUBLIC deltascape_flags nlohmann_json::nlohmann_json ZLIB::ZLIB

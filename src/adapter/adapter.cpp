@@ -11,6 +11,7 @@
 #include "adapter/build_ops.h"
 #include "adapter/check_parts.h"
 #include "adapter/gguf_lora.h"
+#include "adapter/kinds.h"
 #include "adapter/notes.h"
 #include "adapter/targets.h"
 #include "core/hash.h"
@@ -204,8 +205,9 @@ void Adapter::find_first_layer() {
 }
 
 void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
-  if (config_.peft_type == "VERA" && t.name.starts_with("base_model.vera_")) {
-    (t.name.starts_with("base_model.vera_A") ? vera_a_ : vera_b_) = &t;
+  const Kind& kind = *config_.kind;
+  if (!kind.shared.empty() && t.name.starts_with(kind.shared)) {
+    (t.name.starts_with(std::string(kind.shared) + "A") ? vera_a_ : vera_b_) = &t;
     return;
   }
   if (config_.virtual_tokens > 0 && t.name == kVirtualTokensName) {
@@ -213,7 +215,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
     return;
   }
   const auto key = parse_key(t.name);
-  const auto fused = key && config_.peft_type == "LORA" ? fused_target(*file_, t, *key, base.spec()) : std::nullopt;
+  const auto fused = key && kind.experts ? fused_target(*file_, t, *key, base.spec()) : std::nullopt;
   if (fused) {
     for (const Site site : fused->sites) {
       Parts& p = parts_[site];
@@ -226,7 +228,7 @@ void Adapter::place(const io::TensorInfo& t, const model::Checkpoint& base) {
   const auto site = !key           ? std::nullopt
                     : config_.gguf ? model::gguf_site_of(*base.spec().architecture, key->module_path)
                                    : base.spec().site_of(key->module_path);
-  if (!key || !belongs(config_, key->role))
+  if (!key || !holds(kind, key->role))
     throw Error(ErrorCode::kUnsupported, "a tensor of a kind that is not supported",
                 {.path = file_->path().string(), .field = t.name});
   // A tied head has operators of its own beside the table that it shares.
@@ -287,11 +289,9 @@ void Adapter::scale(Parts& p, const std::string& module_path) const {
 // A product with a factor of zeros (LoRA as it starts) adds nothing: without it the result is the base's own, to the
 // bit. PiSSA and OLoRA change the base all the same.
 void Adapter::find_idle() {
-  constexpr Role kFactors[] = {Role::kB,      Role::kE,     Role::kEmbedA, Role::kHada1A, Role::kHada1B, Role::kHada2A,
-                               Role::kHada2B, Role::kKron1, Role::kKron1A, Role::kKron1B, Role::kKron2,  Role::kKron2A,
-                               Role::kKron2B, Role::kVeraB, Role::kVeraD,  Role::kMiss,   Role::kOft};
   for (auto& [site, p] : parts_)
-    for (const Role role : kFactors) p.idle = p.idle || (p[role] != nullptr && all_zero(*file_, *p[role]));
+    for (const Component& c : config_.kind->tensors)
+      p.idle = p.idle || (c.factor && p[c.weight] != nullptr && all_zero(*file_, *p[c.weight]));
 }
 
 bool Adapter::has_no_effect(const Parts& p) const {
@@ -387,7 +387,7 @@ std::vector<Site> Adapter::lora_sites() const {
     throw Error(ErrorCode::kUnsupported, what + " cannot be converted",
                 {.path = file_->path().string(), .field = field});
   };
-  if (config_.peft_type != "LORA") refuse("an adapter of type " + config_.peft_type, "peft_type");
+  if (config_.kind->gguf.empty()) refuse("an adapter of type " + config_.peft_type, "peft_type");
   if (config_.dora) refuse("DoRA", "use_dora");
   if (ends_tied_) refuse("an adapter whose head follows its token embedding", "ensure_weight_tying");
   if (config_.start != Start::kPlain) refuse("an adapter that changes the base's weights", "init_lora_weights");

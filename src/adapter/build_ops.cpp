@@ -193,15 +193,16 @@ InputChange oft(const Source& s, const Parts& p, std::int64_t in) {
   q = q - q.transpose(1, 2);
   const at::Tensor one = at::eye(b, q.options());
   at::Tensor r = one.repeat({q.size(0), 1, 1});
-  if (s.config.cayley_terms == 0) {
+  const std::int64_t terms = s.config.cayley_terms.value_or(0);
+  if (terms == 0) {
     r = at::linalg_solve(one + q, one - q, false);
   } else {
     at::Tensor power = q;
-    if (s.config.cayley_terms > 1) r = r + 2 * q;
-    if (s.config.cayley_terms > 2) {
+    if (terms > 1) r = r + 2 * q;
+    if (terms > 2) {
       power = at::bmm(q, q);
       r = r + 2 * power;
-      for (std::int64_t i = 3; i < s.config.cayley_terms - 1; ++i) {
+      for (std::int64_t i = 3; i < terms - 1; ++i) {
         power = at::bmm(power, q);
         r = r + 2 * power;
       }

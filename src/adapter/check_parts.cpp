@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "adapter/build_ops.h"
+#include "adapter/kinds.h"
 #include "deltascape/error.h"
 
 namespace deltascape::adapter {
@@ -12,32 +13,6 @@ namespace {
 using model::Module;
 using model::Site;
 using Shape = std::vector<std::int64_t>;
-
-std::initializer_list<Role> roles_of(std::string_view type) {
-  static constexpr std::initializer_list<Role> kLora = {Role::kA,      Role::kB,      Role::kMagnitude, Role::kLoraBias,
-                                                        Role::kEmbedA, Role::kEmbedB, Role::kTokens};
-  static constexpr std::initializer_list<Role> kAdaLora = {Role::kA, Role::kB, Role::kE};
-  static constexpr std::initializer_list<Role> kIa3 = {Role::kIa3};
-  static constexpr std::initializer_list<Role> kLoha = {Role::kHada1A, Role::kHada1B, Role::kHada2A, Role::kHada2B};
-  static constexpr std::initializer_list<Role> kLokr = {Role::kKron1, Role::kKron1A, Role::kKron1B,
-                                                        Role::kKron2, Role::kKron2A, Role::kKron2B};
-  static constexpr std::initializer_list<Role> kTokens = {Role::kTokens};
-  static constexpr std::initializer_list<Role> kVera = {Role::kVeraB, Role::kVeraD};
-  static constexpr std::initializer_list<Role> kHra = {Role::kHra};
-  static constexpr std::initializer_list<Role> kMiss = {Role::kMiss};
-  static constexpr std::initializer_list<Role> kOft = {Role::kOft};
-  if (type == "LORA") return kLora;
-  if (type == "ADALORA") return kAdaLora;
-  if (type == "IA3") return kIa3;
-  if (type == "LOHA") return kLoha;
-  if (type == "LOKR") return kLokr;
-  if (type == "TRAINABLE_TOKENS") return kTokens;
-  if (type == "VERA") return kVera;
-  if (type == "HRA") return kHra;
-  if (type == "MISS") return kMiss;
-  if (type == "OFT") return kOft;
-  return {};
-}
 
 // One module's tensors, and what is said of them.
 class Checker {
@@ -123,7 +98,7 @@ void Checker::lora() const {
   }
   const io::TensorInfo& a = *p_[Role::kA];
   std::int64_t r = 0;
-  if (c_.config.peft_type == "ADALORA") {  // ranks that the training took away are not saved
+  if (holds(*c_.config.kind, Role::kE)) {  // ranks that the training took away are not saved
     together({Role::kA, Role::kE});
     if (a.shape.size() == 2 && a.shape[0] < p_.rank) r = a.shape[0];
     else r = rank(a, 0);
@@ -247,7 +222,7 @@ void Checker::run() const {
     if (model::is_table(site_.module))
       fail(ErrorCode::kUnsupported, "not supported on the token embedding and other tables", *t);
     if (model::of_expert(site_.module) &&
-        (c_.config.peft_type != "LORA" || c_.config.dora || c_.config.start != Start::kPlain || has(Role::kLoraBias)))
+        (!c_.config.kind->experts || c_.config.dora || c_.config.start != Start::kPlain || has(Role::kLoraBias)))
       fail(ErrorCode::kUnsupported, "an expert takes plain LoRA alone", *t);
   }
   for (const Role role : {Role::kEmbedA, Role::kEmbedB, Role::kTokens})
@@ -268,11 +243,6 @@ void Checker::run() const {
 }
 
 }  // namespace
-
-bool belongs(const PeftConfig& config, Role role) {
-  const auto roles = roles_of(config.peft_type);
-  return role == Role::kWeight || role == Role::kBias || std::ranges::find(roles, role) != roles.end();
-}
 
 void check_parts(const PartsCheck& check, const Parts& parts, Site site) { Checker(check, parts, site).run(); }
 

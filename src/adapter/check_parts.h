@@ -9,9 +9,6 @@
 
 namespace deltascape::adapter {
 
-// Whether an adapter of this type holds such tensors.
-bool belongs(const PeftConfig& config, Role role);
-
 struct PartsCheck {
   const io::TensorFile& file;
   const model::ModelSpec& spec;

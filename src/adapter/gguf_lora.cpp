@@ -2,11 +2,14 @@
 
 #include <cmath>
 
+#include "adapter/kinds.h"
 #include "deltascape/error.h"
 #include "io/file.h"
 
 namespace deltascape::adapter {
 namespace {
+
+constexpr std::string_view kAdapterType = "lora";  // the one that llama.cpp has
 
 // ORG/NAME at the end of an address, or the name that stands beside it.
 std::string base_of(const io::GgufFile& file) {
@@ -31,7 +34,8 @@ std::unique_ptr<io::GgufFile> open_gguf_adapter(const std::filesystem::path& pat
 
 PeftConfig read_gguf_config(const io::GgufFile& file) {
   PeftConfig out;
-  out.peft_type = "LORA";
+  out.kind = find_gguf_kind(kAdapterType);
+  out.peft_type = out.kind->peft;
   out.gguf = true;
   out.rank = 0;  // each pair's own
   out.base = base_of(file);
@@ -39,16 +43,15 @@ PeftConfig read_gguf_config(const io::GgufFile& file) {
   if (!std::isfinite(out.alpha))
     throw Error(ErrorCode::kBadFile, "no number", {.path = file.path().string(), .field = "adapter.lora.alpha"});
   const std::string type = file.string("adapter.type").value_or("");
-  if (type != "lora") out.refusal = "GGUF adapters of type " + (type.empty() ? "none" : type) + " are not supported";
+  if (type != kAdapterType)
+    out.refusal = "GGUF adapters of type " + (type.empty() ? "none" : type) + " are not supported";
   else if (file.metadata().contains("adapter.alora.invocation_tokens"))
     out.refusal = "aLoRA (adapter.alora.invocation_tokens), which begins in the middle of a text, is not supported";
   return out;
 }
 
 std::string_view gguf_adapter_architecture(const model::Architecture& family) {
-  // llama.cpp has no architecture of their own for these: their files are "llama" too.
-  const bool stands_in = family.model_type == "mistral" || family.model_type == "mixtral";
-  return stands_in ? "llama" : family.gguf;
+  return family.gguf_written.empty() ? family.gguf : family.gguf_written;
 }
 
 void check_architecture(const io::GgufFile& file, const model::ModelSpec& base) {

@@ -1,49 +1,34 @@
 #include "adapter/keys.h"
 
-#include <algorithm>
+#include <vector>
 
+#include "adapter/kinds.h"
 #include "model/wrapped_names.h"
 
 namespace deltascape::adapter {
 namespace {
 
-struct Component {
-  std::string_view name;
-  Role weight;               // what "….NAME.weight" is, and "….NAME" alone
-  std::optional<Role> bias;  // what "….NAME.bias" is
+struct Name {
+  Component component;
   bool adapts = true;
   bool named = true;  // the adapter's name may stand behind it
 };
-constexpr Component kComponents[] = {
-    {"lora_A", Role::kA, {}},
-    {"lora_B", Role::kB, Role::kLoraBias},
-    {"lora_E", Role::kE, {}},
-    {"lora_magnitude_vector", Role::kMagnitude, {}},
-    {"lora_embedding_A", Role::kEmbedA, {}},
-    {"lora_embedding_B", Role::kEmbedB, {}},
-    {"token_adapter.trainable_tokens_delta", Role::kTokens, {}},
-    {"trainable_tokens_delta", Role::kTokens, {}},
-    {"ia3_l", Role::kIa3, {}},
-    {"hada_w1_a", Role::kHada1A, {}},
-    {"hada_w1_b", Role::kHada1B, {}},
-    {"hada_w2_a", Role::kHada2A, {}},
-    {"hada_w2_b", Role::kHada2B, {}},
-    {"lokr_w1", Role::kKron1, {}},
-    {"lokr_w1_a", Role::kKron1A, {}},
-    {"lokr_w1_b", Role::kKron1B, {}},
-    {"lokr_w2", Role::kKron2, {}},
-    {"lokr_w2_a", Role::kKron2A, {}},
-    {"lokr_w2_b", Role::kKron2B, {}},
-    {"vera_lambda_b", Role::kVeraB, {}},
-    {"vera_lambda_d", Role::kVeraD, {}},
-    {"hra_u", Role::kHra, {}},
-    {"miss_block", Role::kMiss, {}},
-    {"oft_R", Role::kOft, {}},
-    {"ln_tuning_layers", Role::kWeight, Role::kBias},
-    {"token_adapter.base_layer", Role::kWeight, Role::kBias, false, false},
-    {"base_layer", Role::kWeight, Role::kBias, false, false},
-    {"modules_to_save", Role::kWeight, Role::kBias, false},
-};
+// A module's own tensors, beside an operator or as they were saved.
+constexpr Name kOwn[] = {{{"token_adapter.base_layer", Role::kWeight, Role::kBias}, false, false},
+                         {{"base_layer", Role::kWeight, Role::kBias}, false, false},
+                         {{"modules_to_save", Role::kWeight, Role::kBias}, false, true}};
+
+// Those of all kinds: a tensor's name says its role before anything says the kind.
+const std::vector<Name>& all_names() {
+  static const std::vector<Name> all = [] {
+    std::vector<Name> out;
+    for (const Kind& kind : kinds())
+      for (const Component& c : kind.tensors) out.push_back({c});
+    out.insert(out.end(), std::begin(kOwn), std::end(kOwn));
+    return out;
+  }();
+  return all;
+}
 
 // Marks of adapters in a module's path: such a name is no plain module of the base.
 constexpr std::string_view kMarks[] = {"lora_", "vera_", "hada_", "lokr_",   "oft_",       "boft_",
@@ -74,26 +59,28 @@ std::string_view name_of(Role role) {
     case Role::kTokens: return "trainable_tokens_delta";
     default: break;
   }
-  return std::ranges::find(kComponents, role, &Component::weight)->name;
+  for (const Name& n : all_names())
+    if (n.component.weight == role) return n.component.name;
+  return {};
 }
 
 std::optional<Key> parse_key(std::string_view name) {
   if (name.ends_with(".lora_a") || name.ends_with(".lora_b")) return parse_gguf_key(name);
   if (name.starts_with(model::kPeftPrefix)) name.remove_prefix(model::kPeftPrefix.size());
   const bool bias = strip(name, ".bias"), weight = !bias && strip(name, ".weight");
-  for (const Component& c : kComponents) {
+  for (const auto& [c, adapts, named] : all_names()) {
     std::string_view module = name, adapter;
     if (!strip(module, c.name)) {
       // The adapter's name stands behind where a state dict was saved by hand: "….lora_A.default".
       const auto dot = name.rfind('.');
-      if (!c.named || dot == std::string_view::npos) continue;
+      if (!named || dot == std::string_view::npos) continue;
       adapter = name.substr(dot + 1);
       module = name.substr(0, dot);
       if (!strip(module, c.name)) continue;
     }
     if (!strip(module, ".")) continue;
     if (bias && !c.bias) return {};
-    return Key{std::string(module), bias ? *c.bias : c.weight, c.adapts, std::string(adapter), c.name == "base_layer"};
+    return Key{std::string(module), bias ? *c.bias : c.weight, adapts, std::string(adapter), c.name == "base_layer"};
   }
   for (const std::string_view mark : kMarks)
     if (const auto at = name.find(mark); at != std::string_view::npos && (at == 0 || name[at - 1] == '.')) return {};

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,22 +28,25 @@ class ModulePattern {
   std::shared_ptr<const Regex> regex_;  // null for a plain path
 };
 
+struct Kind;  // kinds.h
+
 // How LoRA's A and B began. Where they were a part of the base's weight, PEFT takes that part from the base at load.
 enum class Start { kPlain, kPissa, kOlora };
 
 struct PeftConfig {
-  std::string peft_type;  // "LORA"
-  std::string base;       // base_model_name_or_path
-  std::int64_t rank = 8;  // 0 for a kind without
+  const Kind* kind = nullptr;  // null: none that is supported, which `refusal` says
+  std::string peft_type;       // as the file has it: "LORA"
+  std::string base;            // base_model_name_or_path
+  std::int64_t rank = 8;       // 0 for a kind without
   double alpha = 8;
   bool rslora = false;
   bool dora = false;
-  bool gram_schmidt = false;        // HRA's apply_GS
-  bool block_share = false;         // OFT: one block for all runs
-  std::int64_t cayley_terms = 5;    // OFT: of the Cayley transform's series; 0 for the transform itself
-  std::int64_t virtual_tokens = 0;  // 0 for a kind without
-  bool ensure_tying = false;        // a tied head takes what is done to the token embedding
-  bool gguf = false;                // llama.cpp's names, order of rows and scale
+  bool gram_schmidt = false;                   // HRA's apply_GS
+  bool block_share = false;                    // OFT: one block for all runs
+  std::optional<std::int64_t> cayley_terms{};  // OFT: of the Cayley transform's series; 0 for the transform itself
+  std::int64_t virtual_tokens = 0;             // 0 for a kind without
+  bool ensure_tying = false;                   // a tied head takes what is done to the token embedding
+  bool gguf = false;                           // llama.cpp's names, order of rows and scale
   Start start = Start::kPlain;
   // Which rows of the token embedding are trained, by the end of the embedding's name; "" means the input embedding.
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> tokens;

@@ -22,8 +22,8 @@ using model::Module;
 // What stands before a module's name in the class that transformers has for generation.
 std::string body_of(const model::ModelSpec& spec) {
   if (spec.encodes_first()) return "";  // its stacks stand beside the head
-  const std::string block = spec.hf_name({Module::kO, 0}), embedding = spec.hf_name({Module::kEmbed});
-  return block.starts_with("h.") ? "transformer." : embedding == "embed_in" ? "gpt_neox." : "model.";
+  const std::string_view own = spec.architecture->prefix;
+  return own.empty() ? "model." : std::string(own);
 }
 
 // Their last components where these mean no other module, else whole paths.

@@ -1,5 +1,6 @@
 #include "adapter/virtual_tokens.h"
 
+#include "adapter/kinds.h"
 #include "deltascape/error.h"
 #include "io/residency.h"
 
@@ -25,7 +26,7 @@ VirtualTokens virtual_tokens(const PeftConfig& config, const io::TensorFile& fil
   if (spec.architecture->stacks != model::StackKind::kDecoder)
     unsupported("virtual tokens are supported for decoders only");
   const std::int64_t count = config.virtual_tokens;
-  if (config.peft_type != "PREFIX_TUNING") {
+  if (config.kind->virtual_tokens == Virtual::kRows) {
     expect_shape(file, t, {count, spec.embed_width});
     return {.rows = count};
   }

@@ -1,17 +1,24 @@
 // Owns finding families by name, and the way from a part to its tensor and back.
 #include "model/architecture.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 namespace deltascape::model {
 namespace {
 
-constexpr std::string_view kPrefixes[] = {
-    "model.", "", "language_model.model.", "model.language_model.", "transformer.", "gpt_neox.", "bert.", "roberta.",
-    "distilbert.", "electra.", "mpnet.",
-    // text parts of multimodal models
-    "language_model.", "model.text_model.", "text_model.", "thinker.model.", "thinker."};
+constexpr std::string_view kPrefixes[] = {"model.", "", "language_model.model.", "model.language_model."};
+// Text parts of multimodal models; families' own come before them.
+constexpr std::string_view kTextPrefixes[] = {"language_model.", "model.text_model.", "text_model.", "thinker.model.",
+                                              "thinker."};
+
+template <class Matches>
+const Architecture* first_that(Matches matches) {
+  const auto all = architectures();
+  const auto found = std::ranges::find_if(all, matches);
+  return found == all.end() ? nullptr : &*found;
+}
 
 // The first hole takes the layer, the second the expert.
 std::string fill(std::string_view pattern, Site site) {
@@ -53,16 +60,21 @@ std::optional<std::array<int, 2>> match(std::string_view pattern, std::string_vi
 }  // namespace
 
 const Architecture* find_architecture(std::string_view model_type) {
-  for (const Architecture& a : architectures())
-    if (a.model_type == model_type) return &a;
-  return nullptr;
+  return first_that([&](const Architecture& a) { return a.model_type == model_type; });
+}
+
+const Architecture* find_wrapped_architecture(std::string_view model_type) {
+  return first_that([&](const Architecture& a) { return !a.wrapper.empty() && a.wrapper == model_type; });
 }
 
 const Architecture* find_gguf_architecture(std::string_view gguf) {
-  if (gguf == "mistral3") gguf = "mistral";  // the same blocks
-  for (const Architecture& a : architectures())
-    if (!a.gguf.empty() && a.gguf == gguf) return &a;
-  return nullptr;
+  return gguf.empty() ? nullptr
+                      : first_that([&](const Architecture& a) { return a.gguf == gguf || a.gguf_alias == gguf; });
+}
+
+const Architecture* find_gguf_mixture(std::string_view gguf) {
+  const auto written = [&](const Architecture& a) { return a.mlp == MlpKind::kExperts && a.gguf_written == gguf; };
+  return gguf.empty() ? nullptr : first_that(written);
 }
 
 std::string architecture_list() {
@@ -94,7 +106,7 @@ std::vector<std::string> gguf_names(const Architecture& a, Site site) {
 }
 
 std::optional<Site> site_of(const Architecture& a, std::string_view module_path, std::span<const int> stack_first) {
-  for (std::string_view prefix : kPrefixes) {
+  for (const std::string_view prefix : hf_prefixes()) {
     if (!module_path.starts_with(prefix)) continue;
     const auto path = module_path.substr(prefix.size());
     for (const auto& names : {a.names, a.norms})
@@ -119,6 +131,15 @@ std::optional<Site> gguf_site_of(const Architecture& a, std::string_view name) {
   return {};
 }
 
-std::span<const std::string_view> hf_prefixes() { return kPrefixes; }
+std::span<const std::string_view> hf_prefixes() {
+  static const std::vector<std::string_view> all = [] {
+    std::vector<std::string_view> out(std::begin(kPrefixes), std::end(kPrefixes));
+    for (const Architecture& a : architectures())
+      if (std::ranges::find(out, a.prefix) == out.end()) out.push_back(a.prefix);
+    out.insert(out.end(), std::begin(kTextPrefixes), std::end(kTextPrefixes));
+    return out;
+  }();
+  return all;
+}
 
 }  // namespace deltascape::model

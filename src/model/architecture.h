@@ -1,5 +1,5 @@
 // Owns model families as values. A new family is a new row in families.cpp plus a parity golden
-// (tests/goldens/families.py), not a new class.
+// (tests/goldens/families.py), not a new class. Other code asks for a row's fields, never for its name.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,14 @@
 
 #include "model/module.h"
 
+namespace deltascape::io {
+class JsonFields;
+}
+
 namespace deltascape::model {
+
+class GgufKeys;
+struct ModelSpec;
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kRelu, kReluSquared };
 // A yes or no: what the config says under `key`, else `otherwise`; without a key it is always `otherwise`.
@@ -98,6 +105,10 @@ struct ConfigKeys {
   std::string_view embed_width = "";  // empty: hidden
 };
 
+// What only this family's config.json or GGUF metadata say, into a spec that has the rest (model/own_fields.h).
+using ReadConfig = void (*)(const io::JsonFields& config, ModelSpec& spec);
+using ReadGguf = void (*)(const GgufKeys& keys, ModelSpec& spec);
+
 struct Architecture {
   std::string_view model_type;        // config.json
   std::string_view gguf;              // general.architecture
@@ -105,6 +116,12 @@ struct Architecture {
   std::span<const TensorName> names;  // the projections and the norms that all families name alike
   std::span<const TensorName> norms;  // the others
   std::span<const FusedName> fused = {};
+  std::string_view prefix = "";        // of its tensors' names in a checkpoint; empty: "model.", as most have it
+  std::string_view wrapper = "";       // model_type of a multimodal config whose text_config is this family's
+  std::string_view gguf_alias = "";    // another general.architecture with the same blocks
+  std::string_view gguf_written = "";  // what llama.cpp's own files say, where that is another family's name
+  ReadConfig read_config = nullptr;
+  ReadGguf read_gguf = nullptr;
 
   StackKind stacks = StackKind::kDecoder;
   NormKind norm = NormKind::kRms;
@@ -145,6 +162,11 @@ struct Architecture {
   bool optional_cap = false;      // final_logit_softcapping alone, off when missing (Gemma 3)
   bool local_rope = false;        // windowed layers turn with their own base and no scaling (Gemma 3)
   bool gguf_permutes_qk = false;  // llama.cpp stores q and k rows pairwise interleaved
+  bool gguf_rope_part = false;    // rope.dimension_count is a part of hidden / heads, whatever a head's own width
+  int gguf_window = 0;            // the window where a GGUF gives none; 0: no window then
+  int gguf_share_scaled = 0;      // with so many layers, llama.cpp's attention scale is of hidden / heads
+  bool gguf_normalised = false;   // llama.cpp's chosen experts weigh 1 together where the file does not say
+  bool shared_expert = false;     // every row takes one expert more, times a sigmoid (Qwen2-MoE)
   Switch qkv_bias = Switch::kNever;
   Switch o_bias = Switch::kNever;
   Switch mlp_bias = Switch::kNever;
@@ -155,6 +177,8 @@ struct Architecture {
   int window_size = 4096;  // when the config names none; 0: no window then
   std::string_view activation_key = "hidden_act";
   std::string_view activation = "silu";  // when the config names none
+  bool gelu_is_tanh = false;             // published configs say "gelu" and mean gelu_pytorch_tanh
+  double logit_scale = 0;                // logit_scale when the config names none; 0: there is no such key
   // What transformers assumes for keys a config leaves out; 0: hidden/heads, and as many KV heads as heads.
   int head_dim = 0;
   int heads = 0;  // 0: the config must say
@@ -172,7 +196,11 @@ struct Architecture {
 // Every family whose arithmetic is here.
 std::span<const Architecture> architectures();
 const Architecture* find_architecture(std::string_view model_type);
+// The family of a multimodal config's text_config, or null.
+const Architecture* find_wrapped_architecture(std::string_view model_type);
 const Architecture* find_gguf_architecture(std::string_view gguf);
+// The family of this architecture's files with experts, where that is another one, or null.
+const Architecture* find_gguf_mixture(std::string_view gguf);
 // "llama, mistral, … or one of 29 others", for messages.
 std::string architecture_list();
 

@@ -2,6 +2,7 @@
 // own.
 #include <vector>
 
+#include "model/own_fields.h"
 #include "model/tensor_names.h"
 
 namespace deltascape::model {
@@ -9,12 +10,14 @@ namespace {
 
 using namespace names;
 
-constexpr Architecture t5(std::string_view model_type, std::string_view title, bool relative_by_layer) {
+constexpr Architecture t5(std::string_view model_type, std::string_view title, ReadConfig read_config,
+                          bool relative_by_layer = false) {
   return {.model_type = model_type,
           .gguf = "",
           .title = title,
           .names = kT5Encoder,
           .norms = kT5Decoder,
+          .read_config = read_config,
           .stacks = StackKind::kEncoderDecoder,
           .position = PositionKind::kRelative,
           .keys = {.hidden = "d_model",
@@ -28,12 +31,14 @@ constexpr Architecture t5(std::string_view model_type, std::string_view title, b
           .activation_key = ""};
 }
 
-constexpr Architecture bert(std::string_view model_type, std::string_view title, int position_offset = 0) {
+constexpr Architecture bert(std::string_view model_type, std::string_view title, std::string_view prefix,
+                            int position_offset = 0) {
   return {.model_type = model_type,
           .gguf = "",
           .title = title,
           .names = kBert,
           .norms = {},
+          .prefix = prefix,
           .stacks = StackKind::kEncoder,
           .norm = NormKind::kLayer,
           .position = PositionKind::kLearned,
@@ -53,14 +58,14 @@ constexpr Architecture bert(std::string_view model_type, std::string_view title,
 }
 
 constexpr Architecture electra() {
-  Architecture a = bert("electra", "ELECTRA");
+  Architecture a = bert("electra", "ELECTRA", "electra.");
   a.keys.embed_width = "embedding_size";
   a.project_sum = true;
   return a;
 }
 
 constexpr Architecture mpnet() {
-  Architecture a = bert("mpnet", "MPNet", 2);
+  Architecture a = bert("mpnet", "MPNet", "mpnet.", 2);
   a.names = kMpNet;
   a.token_types = false;
   a.relative_beside = true;
@@ -68,7 +73,7 @@ constexpr Architecture mpnet() {
 }
 
 constexpr Architecture distilbert() {
-  Architecture a = bert("distilbert", "DistilBERT");
+  Architecture a = bert("distilbert", "DistilBERT", "distilbert.");
   a.names = kDistilBert;
   a.keys = {.hidden = "dim", .intermediate = "hidden_dim", .layers = "n_layers", .heads = "n_heads", .norm_eps = ""};
   a.token_types = false;
@@ -91,6 +96,8 @@ constexpr Architecture kFamilies[] = {
      .title = "Mistral 7B",
      .names = kCommon,
      .norms = kPreNorms,
+     .gguf_alias = "mistral3",
+     .gguf_written = "llama",
      .gguf_permutes_qk = true,
      .window = WindowRule::kEveryLayer,
      .kv_heads = 8,
@@ -129,6 +136,7 @@ constexpr Architecture kFamilies[] = {
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
      .activation = "gelu_pytorch_tanh",
+     .gelu_is_tanh = true,
      .head_dim = 256,
      .kv_heads = 16,
      .max_positions = 8192},
@@ -143,6 +151,8 @@ constexpr Architecture kFamilies[] = {
      .post_norms = true,
      .query_pre_attn_scalar = true,
      .soft_caps = true,
+     .gguf_window = 4096,
+     .gguf_share_scaled = 46,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
      .window = WindowRule::kAlternate,
@@ -156,6 +166,7 @@ constexpr Architecture kFamilies[] = {
      .title = "Gemma 3 (text)",
      .names = kCommon,
      .norms = kSandwichNorms,
+     .wrapper = "gemma3",
      .norm_plus_one = true,
      .scale_embeddings = true,
      .tied_head = true,
@@ -164,6 +175,7 @@ constexpr Architecture kFamilies[] = {
      .query_pre_attn_scalar = true,
      .optional_cap = true,
      .local_rope = true,
+     .gguf_share_scaled = 62,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
      .window = WindowRule::kAllButEvery,
@@ -193,16 +205,16 @@ constexpr Architecture kFamilies[] = {
      .mlp_bias = {"enable_bias", true},
      .activation_key = "activation_function",
      .activation = "relu"},
-    bert("bert", "BERT, MiniLM, …"),
-    bert("roberta", "RoBERTa", 2),
-    bert("xlm-roberta", "XLM-RoBERTa", 2),
-    bert("camembert", "CamemBERT", 2),
+    bert("bert", "BERT, MiniLM, …", "bert."),
+    bert("roberta", "RoBERTa", "roberta.", 2),
+    bert("xlm-roberta", "XLM-RoBERTa", "roberta.", 2),
+    bert("camembert", "CamemBERT", "roberta.", 2),
     electra(),
     mpnet(),
     distilbert(),
-    t5("t5", "T5, Flan-T5", false),
-    t5("mt5", "mT5", false),
-    t5("umt5", "UMT5", true),
+    t5("t5", "T5, Flan-T5", read_t5),
+    t5("mt5", "mT5", read_mt5),
+    t5("umt5", "UMT5", read_umt5, true),
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Owns the rows of dense families with gated MLPs whose norms, residuals or positions are not Llama's.
+#include "model/own_fields.h"
 #include "model/tensor_names.h"
 
 namespace deltascape::model {
@@ -33,6 +34,7 @@ constexpr Architecture kFamilies[] = {
      .title = "Phi-3, Phi-3.5, Phi-4",
      .names = kCommon,
      .norms = kPhi3,
+     .read_gguf = read_gguf_phi3,
      .attention = AttentionKind::kFused,
      .qkv = QkvLayout::kBlocks,
      .mlp = MlpKind::kFusedGated,
@@ -74,6 +76,7 @@ constexpr Architecture kFamilies[] = {
      .title = "OLMo 2",
      .names = kCommon,
      .norms = kPostNorms,
+     .read_gguf = read_gguf_olmo2,
      .qk_norm = Switch::kAlways,
      .qk_norm_kind = QkNorm::kWhole,
      .pre_norms = Switch::kNever,
@@ -86,6 +89,7 @@ constexpr Architecture kFamilies[] = {
      .title = "StableLM 2 and 3B",
      .names = kCommon,
      .norms = kStableLm,
+     .read_gguf = read_gguf_stablelm,
      .norm = NormKind::kLayer,
      .keys = {.norm_eps = "layer_norm_eps"},
      .partial_rope = true,
@@ -123,6 +127,7 @@ constexpr Architecture kFamilies[] = {
      .qk_norm_kind = QkNorm::kOwnHead,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
+     .logit_scale = 0.0625,
      .rope_theta = 500000,
      .max_positions = 8192},
     {.model_type = "cohere2",
@@ -142,6 +147,7 @@ constexpr Architecture kFamilies[] = {
      .o_bias = Switch::kAttentionBias,
      .window = WindowRule::kAllButEvery,
      .window_pattern = 4,
+     .logit_scale = 0.0625,
      .max_positions = 8192},
     {.model_type = "glm",
      .gguf = "",

@@ -1,4 +1,5 @@
 // Owns the rows of mixtures of experts.
+#include "model/own_fields.h"
 #include "model/tensor_names.h"
 
 namespace deltascape::model {
@@ -45,8 +46,11 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kMixtral,
      .fused = kFusedExperts,
+     .gguf_written = "llama",
+     .read_config = read_mixtral,
      .mlp = MlpKind::kExperts,
      .gguf_permutes_qk = true,
+     .gguf_normalised = true,
      .window = WindowRule::kEveryLayer,
      .window_size = 0,
      .kv_heads = 8,
@@ -59,7 +63,9 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kQwenMoe,
      .fused = kFusedExperts,
+     .read_config = read_qwen_moe,
      .mlp = MlpKind::kExperts,
+     .shared_expert = true,
      .qkv_bias = {"qkv_bias", true},
      .window = WindowRule::kBelowMaxWindow,
      .windows = {"use_sliding_window", false},
@@ -71,8 +77,10 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kQwenMoe,
      .fused = kFusedExperts,
+     .read_config = read_qwen_moe,
      .mlp = MlpKind::kExperts,
      .qk_norm = Switch::kAlways,
+     .gguf_normalised = true,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
      .window = WindowRule::kEveryLayer,
@@ -85,6 +93,7 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kDeepseekV2,
      .fused = kFusedExperts,
+     .read_config = read_deepseek,
      .attention = AttentionKind::kLatent,
      .mlp = MlpKind::kExperts,
      .qkv_bias = Switch::kAttentionBias,
@@ -96,6 +105,7 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kQwenMoe,
      .fused = kFusedExperts,
+     .read_config = read_olmoe,
      .mlp = MlpKind::kExperts,
      .qk_norm = Switch::kAlways,
      .qk_norm_kind = QkNorm::kWhole,
@@ -109,9 +119,11 @@ constexpr Architecture kFamilies[] = {
      .names = kCommon,
      .norms = kGraniteMoe,
      .fused = kFusedGranite,
+     .read_config = read_mixtral,
      .mlp = MlpKind::kExperts,
      .multipliers = true,
      .gguf_permutes_qk = true,
+     .gguf_normalised = true,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias},
 };

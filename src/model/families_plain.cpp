@@ -1,4 +1,5 @@
 // Owns the rows of families whose MLP has no gate.
+#include "model/own_fields.h"
 #include "model/tensor_names.h"
 
 namespace deltascape::model {
@@ -41,6 +42,8 @@ constexpr Architecture kFamilies[] = {
      .title = "GPT-2",
      .names = kGpt2,
      .norms = {},
+     .prefix = "transformer.",
+     .read_config = read_gpt2,
      .norm = NormKind::kLayer,
      .attention = AttentionKind::kFused,
      .qkv = QkvLayout::kBlocks,
@@ -67,6 +70,7 @@ constexpr Architecture kFamilies[] = {
      .title = "GPT-NeoX, Pythia",
      .names = kGptNeoX,
      .norms = {},
+     .prefix = "gpt_neox.",
      .norm = NormKind::kLayer,
      .attention = AttentionKind::kFused,
      .mlp = MlpKind::kPlain,
@@ -83,6 +87,7 @@ constexpr Architecture kFamilies[] = {
      .title = "BLOOM",
      .names = kBloom,
      .norms = {},
+     .prefix = "transformer.",
      .norm = NormKind::kLayer,
      .attention = AttentionKind::kFused,
      .position = PositionKind::kAlibi,
@@ -106,6 +111,9 @@ constexpr Architecture kFamilies[] = {
      .title = "Falcon 1 and 2",
      .names = kFalcon,
      .norms = {},
+     .prefix = "transformer.",
+     .read_config = read_falcon,
+     .read_gguf = read_gguf_falcon,
      .norm = NormKind::kLayer,
      .attention = AttentionKind::kFused,
      .mlp = MlpKind::kPlain,
@@ -179,6 +187,7 @@ constexpr Architecture kFamilies[] = {
      .keys = {.norm_eps = "norm_eps"},
      .norm_plus_one = true,
      .partial_rope = true,
+     .gguf_rope_part = true,
      .qkv_bias = Switch::kAttentionBias,
      .o_bias = Switch::kAttentionBias,
      .mlp_bias = Switch::kMlpBias,

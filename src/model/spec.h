@@ -164,14 +164,6 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf);
 // Fills stacks and each layer's place in them, and what follows from other numbers: once the layers are there.
 // `encoder_layers` of them come first; 0: a decoder alone.
 void lay_out_stacks(ModelSpec& spec, int encoder_layers = 0);
-// What config.json says of latent attention, experts and relative positions, into a spec that has the rest.
-void read_latent(const io::JsonFields& config, ModelSpec& spec);
-void read_experts(const io::JsonFields& config, ModelSpec& spec);
-void read_t5(const io::JsonFields& config, ModelSpec& spec);
-// Token types, and the options of an encoder that are not computed.
-void read_encoder(const io::JsonFields& config, ModelSpec& spec);
-// Factors on embeddings, residuals, scores and logits, and the bounds of q, k and v.
-void read_scales(const io::JsonFields& config, ModelSpec& spec);
 // Shared by both: "gelu_pytorch_tanh" -> kGeluTanh.
 Activation activation_named(const std::string& name, const std::filesystem::path& file);
 

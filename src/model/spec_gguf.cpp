@@ -10,9 +10,9 @@ namespace deltascape::model {
 namespace {
 
 const Architecture* family_of(const io::GgufFile& gguf, const std::string& name) {
-  // llama.cpp calls Mixtral a llama with experts.
-  if (name == "llama" && gguf.integer("llama.expert_count").value_or(0) > 0) return find_architecture("mixtral");
-  return find_gguf_architecture(name);
+  const Architecture* mixture = find_gguf_mixture(name);
+  const bool experts = mixture != nullptr && gguf.integer(name + ".expert_count").value_or(0) > 0;
+  return experts ? mixture : find_gguf_architecture(name);
 }
 
 // What shows in which tensors there are.
@@ -29,10 +29,6 @@ void read_parts(const GgufKeys& k, ModelSpec& s) {
   s.pre_norms = a.pre_norms.otherwise;
   s.parallel = a.parallel.otherwise;
   if (!a.parallel.key.empty()) s.parallel = k.boolean("use_parallel_residual").value_or(s.parallel);
-  if (a.model_type == "stablelm") s.parallel = !in_first("ffn_norm.weight");  // its files' key may say anything
-  if (a.model_type != "falcon") return;
-  s.parallel = true;
-  s.shared_norm = !in_first("attn_norm_2.weight");
 }
 
 // Throws where the file itself says another number of tokens than its table has rows.
@@ -142,6 +138,7 @@ ModelSpec spec_from_gguf(const io::GgufFile& gguf) {
   if (a.position == PositionKind::kRotary) read_gguf_ropes(k, s);
   read_gguf_layers(k, s);
   if (a.mlp == MlpKind::kExperts) read_gguf_experts(k, s);
+  if (a.read_gguf != nullptr) a.read_gguf(k, s);
   lay_out_stacks(s);
   return s;
 }

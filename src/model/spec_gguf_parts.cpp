@@ -22,11 +22,6 @@ std::vector<float> floats(const GgufKeys& k, const std::string& name, std::uint6
   return out;
 }
 
-// Its files do not say by what base it turns.
-bool is_falcon_11b(const ModelSpec& s) {
-  return s.architecture->model_type == "falcon" && s.hidden == 4096 && s.layer_count() == 60 && s.kv_heads == 8;
-}
-
 void read_yarn(const GgufKeys& k, RopeSpec& r) {
   r.beta_fast = k.real("rope.scaling.yarn_beta_fast", r.beta_fast);
   r.beta_slow = k.real("rope.scaling.yarn_beta_slow", r.beta_slow);
@@ -39,10 +34,10 @@ void read_yarn(const GgufKeys& k, RopeSpec& r) {
 RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
   const Architecture& a = *s.architecture;
   RopeSpec r;
-  r.theta = k.real("rope.freq_base", is_falcon_11b(s) ? 500042 : a.rope_theta);
-  // Nemotron's is counted from hidden / heads, whatever the heads' own width: half of them turns.
-  const bool own_width = a.model_type == "nemotron" && s.head_dim * s.heads != s.hidden;
-  r.dim = static_cast<int>(own_width ? s.head_dim / 2 : k.integer("rope.dimension_count", s.head_dim));
+  r.theta = k.real("rope.freq_base", a.rope_theta);
+  const bool own_width = a.gguf_rope_part && s.head_dim * s.heads != s.hidden;
+  const auto part = static_cast<std::int64_t>(static_cast<double>(s.head_dim) * a.rope_part);
+  r.dim = static_cast<int>(own_width ? part : k.integer("rope.dimension_count", s.head_dim));
   r.interleaved = a.interleaved_rope;
   r.max_positions = static_cast<double>(k.integer("context_length", 2048));
   r.original_positions = static_cast<double>(
@@ -80,17 +75,11 @@ RopeSpec rope_from(const GgufKeys& k, const ModelSpec& s) {
   return r;
 }
 
-// Positions that a windowed layer sees; 0: all. Where no key says, llama.cpp knows it of Gemma 2, and of the first
-// files of Phi-3.
-std::int64_t window_of(const GgufKeys& k, const ModelSpec& s) {
-  const Architecture& a = *s.architecture;
-  if (a.model_type == "olmo2") k.refuse_above("attention.sliding_window", 0);  // OLMo 3
+// Positions that a windowed layer sees; 0: all.
+std::int64_t window_of(const GgufKeys& k, const Architecture& a) {
   const auto given = k.any_integer("attention.sliding_window");
   if (a.window == WindowRule::kNone) return 0;
-  if (given) return std::clamp<std::int64_t>(*given, 0, 1 << 30);  // Phi-3's converter writes 0 for none
-  if (a.model_type == "gemma2") return a.window_size;
-  const bool early = (s.layer_count() == 32 || s.layer_count() == 40) && k.integer("context_length", 0) == 4096;
-  return a.model_type == "phi3" && early ? 2047 : 0;
+  return given ? std::clamp<std::int64_t>(*given, 0, 1 << 30) : a.gguf_window;  // Phi-3's converter writes 0 for none
 }
 
 bool windowed(const Architecture& a, int layer) {
@@ -115,7 +104,7 @@ void read_gguf_ropes(const GgufKeys& k, ModelSpec& s) {
 
 void read_gguf_layers(const GgufKeys& k, ModelSpec& s) {
   const Architecture& a = *s.architecture;
-  const std::int64_t window = window_of(k, s);
+  const std::int64_t window = window_of(k, a);
   for (int i = 0; i < s.layer_count(); ++i) {
     LayerSpec& l = s.layers[static_cast<std::size_t>(i)];
     const bool local = windowed(a, i);
@@ -130,23 +119,20 @@ void read_gguf_layers(const GgufKeys& k, ModelSpec& s) {
 }
 
 void read_gguf_experts(const GgufKeys& k, ModelSpec& s) {
-  const std::string_view family = s.architecture->model_type;
+  const Architecture& a = *s.architecture;
   RoutingSpec& r = s.routing;
   r.experts = k.required("expert_count");
   if (r.experts > 4096) k.fail("expert_count", "at most 4096");
   r.chosen = k.required("expert_used_count");
   if (r.chosen > r.experts) k.fail("expert_used_count", "at most expert_count");
-  const bool shared = family == "qwen2_moe";
-  const bool unsaid = shared && !k.any_integer("expert_feed_forward_length");  // early files
+  const bool unsaid = a.shared_expert && !k.any_integer("expert_feed_forward_length");  // early files
   r.intermediate = unsaid ? s.intermediate / r.chosen : k.integer("expert_feed_forward_length", s.intermediate);
   k.refuse_above("expert_gating_func", 1);
   k.refuse_above("expert_group_count", 1);
   if (const double scale = k.real("expert_weights_scale", 0); scale != 0) r.scale = scale;
-  // What llama.cpp computes for these families.
-  const bool normalised = family == "mixtral" || family == "granitemoe" || family == "qwen3_moe";
-  r.normalised = k.boolean("expert_weights_norm").value_or(normalised);
+  r.normalised = k.boolean("expert_weights_norm").value_or(a.gguf_normalised);
   const char* width = "expert_shared_feed_forward_length";
-  if (!shared) return k.refuse_above(width, 0);
+  if (!a.shared_expert) return k.refuse_above(width, 0);
   r.shared_intermediate = k.integer(width, s.intermediate);
   r.shared_score = true;
 }
@@ -157,12 +143,10 @@ void read_gguf_scales(const GgufKeys& k, ModelSpec& s) {
   s.final_softcap = k.real("final_logit_softcapping", a.soft_caps ? 30 : 0);
   if (const double scale = k.real("attention.temperature_scale", 0); scale != 0)
     k.unsupported("attention.temperature_scale", std::to_string(scale));
-  // llama.cpp fixes Gemma 2 27B and Gemma 3 27B's attention scale by size: hidden/heads in place of head_dim.
-  const int count = s.layer_count();
-  if (a.query_pre_attn_scalar && ((a.gguf == "gemma2" && count == 46) || (a.gguf == "gemma3" && count == 62)))
+  if (a.gguf_share_scaled > 0 && s.layer_count() == a.gguf_share_scaled)
     s.attention_scale = 1.0 / std::sqrt(static_cast<double>(s.hidden) / static_cast<double>(s.heads));
   s.clip_qkv = std::abs(k.real("attention.clamp_kqv", 0));
-  if (a.model_type.starts_with("cohere")) s.logit_scale = k.factor("logit_scale", 1);
+  if (a.logit_scale != 0) s.logit_scale = k.factor("logit_scale", 1);
   if (!a.multipliers) return;
   if (!k.boolean("rope.scaling.finetuned").value_or(true)) k.unsupported("rope.scaling.finetuned", "false");  // no RoPE
   s.embedding_scale = k.factor("embedding_scale", 1);

@@ -25,10 +25,11 @@ void refuse_options(const JsonFields& c, const Architecture& a) {
                   {.path = c.file().string(), .field = std::string(key), .found = "true"});
 }
 
-// Gemma 3's multimodal models keep the text model's numbers in text_config.
-const io::Json& text_part(const io::Json& config) {
-  const bool wrapped = config.is_object() && config.contains("text_config") && config["text_config"].is_object();
-  return wrapped && config.value("model_type", io::Json()) == "gemma3" ? config["text_config"] : config;
+// The family whose numbers a multimodal model keeps in text_config, or null.
+const Architecture* wrapped_family(const io::Json& config) {
+  const bool wraps = config.is_object() && config.contains("text_config") && config["text_config"].is_object();
+  const io::Json type = wraps ? config.value("model_type", io::Json()) : io::Json();
+  return type.is_string() ? find_wrapped_architecture(type.get<std::string>()) : nullptr;
 }
 
 // "…/models--unsloth--llama-3-8b-bnb-4bit/snapshots/SHA/config.json" -> "unsloth/llama-3-8b-bnb-4bit"; else the
@@ -94,12 +95,12 @@ Activation activation_named(const std::string& name, const std::filesystem::path
 
 ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& file) {
   refuse_quantised(JsonFields(whole, file));
-  const io::Json& config = text_part(whole);
+  const Architecture* wrapped = wrapped_family(whole);
+  const io::Json& config = wrapped != nullptr ? whole["text_config"] : whole;
   const JsonFields c(config, file);
-  std::string type = c.string("model_type").value_or("");
-  if (&config != &whole && type.empty()) type = "gemma3_text";
+  const std::string type = c.string("model_type").value_or("");
   ModelSpec s;
-  s.architecture = find_architecture(type);
+  s.architecture = type.empty() ? wrapped : find_architecture(type);
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not supported",
                 {.path = file.string(),
@@ -159,8 +160,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.mlp_bias = is_on(c, a.mlp_bias);
   std::string activation =
       (a.activation_key.empty() ? std::nullopt : c.string(a.activation_key)).value_or(std::string(a.activation));
-  // Gemma 1's published configs say "gelu" and mean the tanh form (transformers corrects them too).
-  if (a.model_type == "gemma" && activation == "gelu") activation = "gelu_pytorch_tanh";
+  if (a.gelu_is_tanh && activation == "gelu") activation = "gelu_pytorch_tanh";  // transformers corrects them too
   s.activation = activation_named(activation, file);
   // Where text_config is a part of the whole, the whole's word counts. T5 and its kin are tied whatever they say.
   const bool apart = a.stacks != StackKind::kEncoderDecoder &&
@@ -171,11 +171,9 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   if (a.position == PositionKind::kLearned)
     s.positions = number(a.keys.positions, 0) + (a.offset_counted ? 0 : a.position_offset);
   if (!a.keys.embed_width.empty()) s.embed_width = number(a.keys.embed_width, s.hidden);
-  if (a.model_type == "falcon") read_falcon(c, s);
   for (LayerSpec& l : s.layers) l.mlp = a.mlp;
-  if (a.mlp == MlpKind::kExperts) read_experts(c, s);
-  if (a.stacks == StackKind::kEncoderDecoder) read_t5(c, s);
-  else lay_out_stacks(s);
+  if (a.read_config != nullptr) a.read_config(c, s);
+  if (s.stacks.empty()) lay_out_stacks(s);
   if (a.stacks == StackKind::kEncoder) read_encoder(c, s);
   return s;
 }

@@ -17,7 +17,12 @@ bool is_on(const io::JsonFields& c, const Switch& s);
 void read_layers(const io::JsonFields& c, ModelSpec& s);
 // ropes[0] is for full attention; Gemma 3's windowed layers have their own.
 std::vector<RopeSpec> read_ropes(const io::JsonFields& c, const Architecture& a, std::int64_t head_dim);
-// Falcon's switches between its three kinds of block.
-void read_falcon(const io::JsonFields& c, ModelSpec& s);
+void read_latent(const io::JsonFields& c, ModelSpec& s);
+// Token types, and the options of an encoder that are not computed.
+void read_encoder(const io::JsonFields& c, ModelSpec& s);
+// T5's buckets of distances.
+void read_distances(const io::JsonFields& c, ModelSpec& s);
+// Factors on embeddings, residuals, scores and logits, and the bounds of q, k and v.
+void read_scales(const io::JsonFields& c, ModelSpec& s);
 
 }  // namespace deltascape::model

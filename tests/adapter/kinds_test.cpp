@@ -4,8 +4,11 @@
 
 #include <fstream>
 #include <map>
+#include <set>
+#include <sstream>
 
 #include "adapter/adapter.h"
+#include "adapter/kinds.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "goldens.h"
@@ -35,6 +38,28 @@ TEST(Products, EqualTheirMatrices) {
   const Product hadamard{Product::Kind::kHadamard, 2, random({7, 3}), random({3, 12}), random({7, 3}), random({3, 12})};
   const at::Tensor change = at::mm(hadamard.left, hadamard.right) * at::mm(hadamard.left2, hadamard.right2);
   EXPECT_LT(distance(hadamard.apply(x), at::linear(x, change) * 2), 1e-14);
+}
+
+TEST(KindTable, NamesTensorsAndOptionsOnce) {
+  std::set<std::string_view> titles;
+  for (const Kind& kind : kinds()) {
+    SCOPED_TRACE(kind.peft);
+    EXPECT_EQ(find_kind(kind.peft), &kind);
+    EXPECT_TRUE(titles.insert(kind.title).second);
+    EXPECT_TRUE(kind.options.ends_with(' ') && kind.others.ends_with(' '));
+    std::istringstream others{std::string(kind.others)};
+    for (std::string option; others >> option;)
+      EXPECT_EQ(option_kind(kind, option), OptionKind::kNotComputed) << option << " stands in both lists";
+    for (const Component& c : kind.tensors) {
+      const auto key = parse_key("base_model.model.model.layers.1.self_attn.q_proj." + std::string(c.name) + ".weight");
+      ASSERT_TRUE(key) << c.name;
+      EXPECT_EQ(key->role, c.weight) << c.name;
+      EXPECT_TRUE(key->adapts && holds(kind, key->role)) << c.name;
+    }
+  }
+  EXPECT_EQ(find_kind("NO_SUCH_KIND"), nullptr);
+  EXPECT_EQ(find_kind(""), nullptr);
+  EXPECT_EQ(find_gguf_kind(""), nullptr);
 }
 
 class Kinds : public testing::FolderTest {

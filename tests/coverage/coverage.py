@@ -14,12 +14,10 @@ from collections import defaultdict
 from pathlib import Path
 
 COMMAND = "tests/coverage/coverage.py build/release/coverage docs/coverage.md"
-# Kinds of adapters in the order of the table; others follow in alphabetical order.
-KINDS = ["full finetune", "full, rows added", "LoRA", "rsLoRA", "patterns", "DoRA", "biases", "modules_to_save", "trained rows",
-         "LoRA on embeddings", "PiSSA", "OLoRA", "AdaLoRA", "IA3", "LoHa", "LoKr", "VeRA", "OFT", "HRA", "MiSS", "LN tuning"]
-PEFT_NAMES = {"ADALORA": "AdaLoRA", "LOHA": "LoHa", "LOKR": "LoKr", "VERA": "VeRA", "MISS": "MiSS", "LN_TUNING": "LN tuning",
-              "TRAINABLE_TOKENS": "trained rows", "PREFIX_TUNING": "prefix tuning", "PROMPT_TUNING": "prompt tuning",
-              "P_TUNING": "p-tuning"}
+# The first columns. Then come the kinds of adapters whose tensors are modules', in the order of the program's table
+# (src/adapter/kinds.cpp, of which embed_test writes kinds.jsonl), and all others in alphabetical order.
+FIRST = ["full finetune", "full, rows added", "LoRA", "rsLoRA", "patterns", "DoRA", "biases", "modules_to_save", "trained rows",
+         "LoRA on embeddings", "PiSSA", "OLoRA"]
 # Made from packages that not every checkout has: no claim rests on them.
 OPTIONAL_TOKENIZERS = ("gguf-gemma3", "gemma3-270m-hf")
 
@@ -55,14 +53,14 @@ def lora_kinds(config, folder):
     return [kind for kind, there in features.items() if there] or ["LoRA"]
 
 
-def kinds_of(variant, base):
+def kinds_of(variant, base, titles):
     """The columns that a variant counts in."""
     if not variant.exists():
         sys.exit(f"coverage: {variant} is no more: run the tests again")
     if (variant / "adapter_config.json").exists():
         config = json.loads((variant / "adapter_config.json").read_text())
         kind = config["peft_type"]
-        return lora_kinds(config, variant) if kind == "LORA" else [PEFT_NAMES.get(kind, kind)]
+        return lora_kinds(config, variant) if kind == "LORA" else [titles.get(kind, kind)]
     if variant.suffix == ".gguf":
         return ["GGUF adapter"]
     sizes = [json.loads((folder / "config.json").read_text()).get("vocab_size") if (folder / "config.json").exists() else None
@@ -101,17 +99,19 @@ def worst_by(rows, key):
     return out
 
 
-def parity_section(rows, refusals):
+def parity_section(rows, refusals, table_of_kinds):
+    titles = {kind["peft"]: kind["title"] for kind in table_of_kinds}
     for row in rows:
-        row["kinds"] = kinds_of(Path(row["variant"]), Path(row["base"]))
+        row["kinds"] = kinds_of(Path(row["variant"]), Path(row["base"]), titles)
         row["form"] = file_form(Path(row["base"]), row["dtype"])
     exact = [row for row in rows if row["precision"] == "fp32"]
     worst = worst_by(exact, lambda row: [(row["family"], kind) for kind in row["kinds"]])
-    refused = {(row["family"], kind) for row in refusals if "family" in row for kind in kinds_of(Path(row["variant"]), Path())}
+    refused = {(row["family"], kind) for row in refusals if "family" in row for kind in kinds_of(Path(row["variant"]), Path(), titles)}
 
     families = sorted({family for family, _ in [*worst, *refused]})
     there = {kind for _, kind in [*worst, *refused]}
-    kinds = [k for k in KINDS if k in there] + sorted(there - set(KINDS))
+    ordered = [*FIRST, *(k["title"] for k in table_of_kinds if k["of_modules"] and k["title"] not in FIRST)]
+    kinds = [k for k in ordered if k in there] + sorted(there - set(ordered))
 
     def cell(pair):
         if pair in worst:
@@ -139,7 +139,8 @@ def parity_section(rows, refusals):
     yield f"\nFiles of adapters: {', '.join(files)}."
 
 
-def refusal_section(rows):
+def refusal_section(rows, table_of_kinds):
+    titles = {kind["peft"]: kind["title"] for kind in table_of_kinds}
     yield "\n## Refused by name\n"
     yield "What `embed` and `inspect` say of an adapter that is not computed exactly.\n"
     said = set()
@@ -148,7 +149,7 @@ def refusal_section(rows):
         kind = json.loads((folder / "adapter_config.json").read_text())["peft_type"]
         reason = re.split(r"/adapter_model\.(?:safetensors|bin): |adapter_config\.json: ", row["reason"])[-1]
         reason = re.sub(r"layers\.\d+\.", "layers.N.", reason)
-        said.add((PEFT_NAMES.get(kind, "LoRA" if kind == "LORA" else kind), reason))
+        said.add((titles.get(kind, kind), reason))
     yield table(["kind", "reason"], sorted(map(list, said)))
 
 
@@ -184,15 +185,15 @@ def tokenizer_section(rows):
 
 
 def document(results):
-    refusals = read(results / "refusals.jsonl")
+    refusals, kinds = read(results / "refusals.jsonl"), read(results / "kinds.jsonl")
     parts = [
         "# What the tests have compared\n",
         f"Written by `{COMMAND}` from what `make test` ran; the test `coverage` fails when it says something else.\n",
         "A cell says *exact* where tests ran that adapter on a tiny model of that family and every layer's result was within "
         "the tolerances of [HACKING.md](HACKING.md#tolerances) of transformers and PEFT in float64, in `fp32`; how near the tolerance they came stands in the last line. The reason for a *refused* one stands below. An empty cell was not run. An adapter "
         "counts in every column that it has something of.\n",
-        *parity_section(read(results / "parity.jsonl"), refusals),
-        *refusal_section(refusals),
+        *parity_section(read(results / "parity.jsonl"), refusals, kinds),
+        *refusal_section(refusals, kinds),
         *tokenizer_section(read(results / "tokenizers.jsonl")),
     ]
     return "\n".join(parts) + "\n"

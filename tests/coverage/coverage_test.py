@@ -22,6 +22,8 @@ def results(folder, ratio=0.02, kind="LORA", wrong=0, options=None):
     lines(folder / "parity.jsonl", [row | {"precision": p} for p in ("fp32", "fp64", "delta")])
     refusal = {"variant": str(adapter), "reason": f"{adapter}: adapter_config.json: not computed"}
     lines(folder / "refusals.jsonl", [refusal, refusal | {"family": "llama"}, refusal | {"family": "phi"}])
+    table = {"LORA": "LoRA", "IA3": "(IA)³"}
+    lines(folder / "kinds.jsonl", [{"peft": peft, "title": title, "of_modules": True} for peft, title in table.items()])
     lines(folder / "tokenizers.jsonl", [{"name": "t", "path": "t.gguf", "lines": 300, "random": 0, "wrong": wrong}])
 
 

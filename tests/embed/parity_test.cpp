@@ -1,8 +1,11 @@
 // Every tiny golden of tests/make_goldens.py (transformers + PEFT in float64) against embed(), all layers.
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <map>
+#include <set>
 
+#include "adapter/kinds.h"
 #include "coverage_log.h"
 #include "deltascape/embed.h"
 #include "deltascape/error.h"
@@ -95,6 +98,19 @@ INSTANTIATE_TEST_SUITE_P(Goldens, Parity,
                          [](const auto& p) {
                            return "case" + std::to_string(std::get<0>(p.param)) + "_" + std::get<1>(p.param);
                          });
+
+// The titles of docs/coverage.md. No kind is in the table without an oracle.
+TEST(Kinds, AreComparedWithPeft) {
+  std::set<std::string> compared;
+  for (const GoldenCase& golden : testing::golden_cases())
+    for (const auto& [name, path] : golden.variants)
+      if (const auto file = path / "adapter_config.json"; std::filesystem::exists(file))
+        compared.insert(io::read_json(file).at("peft_type"));
+  for (const adapter::Kind& kind : adapter::kinds()) {
+    EXPECT_TRUE(compared.contains(std::string(kind.peft))) << kind.peft;
+    testing::log_coverage("kinds", {{"peft", kind.peft}, {"title", kind.title}, {"of_modules", !kind.tensors.empty()}});
+  }
+}
 
 TEST(Refusals, NameWhatIsNotComputed) {
   const auto folder = testing::models_folder();

@@ -1,7 +1,9 @@
 // Configurations of families with experts, latent attention, ALiBi and an encoder: what is read, what is refused.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 #include "deltascape/error.h"
 #include "model/spec.h"
@@ -317,6 +319,29 @@ TEST(FamilySpecs, BadValuesAreNamed) {
   EXPECT_THAT(error_of("t5", set("relative_attention_max_distance", 4)), HasSubstr("relative_attention_max_distance"));
   EXPECT_THAT(error_of("t5", set("feed_forward_proj", "gated-swiglu")), HasSubstr("swiglu"));
   EXPECT_THAT(error_of("t5", set("num_decoder_layers", 1 << 30)), HasSubstr("num_decoder_layers"));
+}
+
+TEST(FamilyTable, SaysWhatEachNeeds) {
+  std::set<std::string_view> names;
+  for (const Architecture& a : architectures()) {
+    SCOPED_TRACE(a.model_type);
+    EXPECT_TRUE(names.insert(a.model_type).second) << "two rows of one name";
+    EXPECT_FALSE(a.title.empty());
+    const bool more = a.mlp == MlpKind::kExperts || a.stacks == StackKind::kEncoderDecoder;
+    EXPECT_TRUE(!more || a.read_config != nullptr) << "nobody reads its experts, or its decoder";
+    EXPECT_EQ(std::ranges::count(hf_prefixes(), a.prefix), 1);
+  }
+}
+
+TEST(FamilyTable, FindsByEveryName) {
+  const auto name = [](const Architecture* a) { return a == nullptr ? "" : a->model_type; };
+  EXPECT_EQ(name(find_gguf_architecture("command-r")), "cohere");
+  EXPECT_EQ(name(find_gguf_architecture("mistral3")), "mistral");
+  EXPECT_EQ(name(find_gguf_architecture("")), "");
+  EXPECT_EQ(name(find_gguf_mixture("llama")), "mixtral");
+  EXPECT_EQ(name(find_gguf_mixture("qwen2moe")), "");
+  EXPECT_EQ(name(find_wrapped_architecture("gemma3")), "gemma3_text");
+  EXPECT_EQ(name(find_wrapped_architecture("")), "");
 }
 
 }  // namespace
