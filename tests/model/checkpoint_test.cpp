@@ -61,7 +61,7 @@ TEST_F(Checkpoints, AQuantisedCopyNamesItsOriginal) {
   fs::create_directories(cached.parent_path());
   fs::rename(copy("llama/base"), cached);
   edit(cached / "config.json", [](io::Json& j) { j["quantization_config"] = {{"quant_method", "bitsandbytes"}}; });
-  EXPECT_THAT(error_of(cached), ::testing::AllOf(HasSubstr("--base"), HasSubstr("unsloth/llama-3-8b)")));
+  EXPECT_THAT(error_of(cached), ::testing::AllOf(HasSubstr("base"), HasSubstr("unsloth/llama-3-8b)")));
 }
 
 TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
