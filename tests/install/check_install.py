@@ -30,6 +30,13 @@ def install(args, prefix):
     assert headers == own, f"installed headers differ: {headers ^ own}"
 
 
+def compile_headers(args, prefix):
+    """Each public header stands alone, and needs nothing but the standard library."""
+    for header in sorted((prefix / "include/deltascape").iterdir()):
+        run(args.compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", prefix / "include", "-x",
+            "c++", "-", input=f"#include <deltascape/{header.name}>\n")
+
+
 def build_with_cmake(args, prefix, folder):
     """Returns the folder of the programs."""
     run(args.cmake, "-S", args.examples, "-B", folder, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release",
@@ -43,6 +50,7 @@ def build_with_cmake(args, prefix, folder):
 
 
 def build_with_pkg_config(args, prefix, folder):
+    """The same without CMake."""
     folder.mkdir()
     found = next(prefix.glob("**/pkgconfig"))
     environment = os.environ | {"PKG_CONFIG_PATH": str(found)}
@@ -53,12 +61,16 @@ def build_with_pkg_config(args, prefix, folder):
 
 
 def use(args, programs, scratch):
-    """Embeds two adapters. Returns what was printed."""
+    """Embeds two adapters, searches, clusters and draws them. Returns what was printed."""
     store = scratch / "store.db"
     adapters = [args.model / name for name in ADAPTERS]
     embedded = run(programs / "embed_models", store, args.model / "base", *adapters)
-    assert all(name in embedded for name in ADAPTERS), embedded
-    return embedded
+    assert all(f"{name}: norm" in embedded for name in ADAPTERS), embedded
+    page = scratch / "map.html"
+    found = run(programs / "search_store", store, ADAPTERS[0], page)
+    assert f"near {ADAPTERS[1]} " in found and "cluster " in found, found
+    assert page.read_text().rstrip().endswith("</html>")
+    return embedded + found
 
 
 def main():
@@ -72,6 +84,7 @@ def main():
         scratch = Path(folder)
         prefix = scratch / "prefix"
         install(args, prefix)
+        compile_headers(args, prefix)
         printed = []
         for build in (build_with_cmake, build_with_pkg_config):
             own = scratch / build.__name__
