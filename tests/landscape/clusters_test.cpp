@@ -68,8 +68,7 @@ TEST_P(ClustersGolden, ChoosesTheNumberOfClustersThatFitsBest) {
 INSTANTIATE_TEST_SUITE_P(Cases, ClustersGolden, testing::ValuesIn(kCases));
 
 TEST(Methods, HaveNames) {
-  for (const char* name : {"auto", "labels", "kmeans", "agglomerative"})
-    EXPECT_EQ(name_of(cluster_method(name)), name);
+  for (const char* name : {"auto", "labels", "kmeans", "agglomerative"}) EXPECT_EQ(name_of(cluster_method(name)), name);
   EXPECT_THROW(cluster_method("dbscan"), Error);
 }
 

@@ -194,8 +194,8 @@ TEST(Page, TheProgramHoldsThePageAsItIsWritten) {
 TEST(Map, FilesAreWrittenByTheirEnding) {
   const MapData data = make_map(pool());
   const std::filesystem::path folder = std::filesystem::temp_directory_path();
-  for (const auto& [name, text] : {std::pair{"deltascape_map_test.svg", map_svg(data)},
-                                   std::pair{"deltascape_map_test.html", map_html(data)}}) {
+  for (const auto& [name, text] :
+       {std::pair{"deltascape_map_test.svg", map_svg(data)}, std::pair{"deltascape_map_test.html", map_html(data)}}) {
     write_map(data, folder / name);
     std::stringstream written;
     written << std::ifstream(folder / name).rdbuf();
