@@ -14,7 +14,7 @@ namespace deltascape {
 
 class Breakdown;  // core/stopwatch.h
 
-// One variant as the user named it, already expanded (lists, shards, labels are a frontend's business).
+// One variant as the user named it; models.h makes them of words, lists, labels and shards.
 struct ModelRef {
   std::string path;          // directory, file, or hub id org/name[@revision]
   std::string label;         // class, or empty

@@ -1,8 +1,10 @@
 // Owns the one exception type of the library: what went wrong, in which file and field, what was expected.
 #pragma once
 
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace deltascape {
 
@@ -14,13 +16,14 @@ enum class ErrorCode {
   kMismatch,     // two things that do not fit each other (shapes, bases, provenance)
   kIo,           // the operating system said no
   kNumeric,      // NaN or Inf where numbers are needed
+  kCancelled,    // Progress::cancelled() said so
   kInternal,     // our own bug
 };
 
 // Where an error was met. Empty fields are left out of the message.
 struct ErrorContext {
   std::string path{};      // file or directory
-  std::string field{};     // tensor, JSON field or metadata key
+  std::string field{};     // tensor, JSON field, metadata key, or option()
   std::string expected{};  // what the format or the caller's other input asks for
   std::string found{};     // what is there instead
 };
@@ -36,6 +39,12 @@ class Error : public std::runtime_error {
   ErrorCode code_;
   ErrorContext context_;
 };
+
+// An option in a message: the name of its field, as option("learning_rate"), behind a character that is not seen
+// (U+2060). Errors, notes and failures name options so; each frontend spells them as its users write them.
+std::string option(std::string_view field);
+// `text` with spell("learning_rate") in the place of each option.
+std::string worded(std::string_view text, const std::function<std::string(std::string_view)>& spell);
 
 // One printable line of at most max_bytes: control characters and broken UTF-8 escaped, the middle elided.
 std::string one_line(const std::string& text, std::size_t max_bytes);

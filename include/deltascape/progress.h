@@ -1,4 +1,5 @@
-// Owns how long work reports how far it is. The library calls it; a frontend draws it.
+// How long work reports how far it is, says what it has met, and is cancelled. The library calls it; a frontend draws
+// and decides.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,13 @@ class Progress {
   virtual void detail(std::string_view) {}
   // Something the user should know and the result does not say, one line.
   virtual void note(std::string_view line) = 0;
+  // Asked between layers, steps, batches, models and downloaded megabytes: true ends the call with Error(kCancelled).
+  // What is finished by then stays, as after a kill.
+  virtual bool cancelled() { return false; }
 };
+
+// progress.advance(), and Error(kCancelled) where the work is to end.
+void advance(Progress& progress, std::int64_t steps);
 
 // Draws nothing.
 Progress& silent_progress();

@@ -141,6 +141,17 @@ struct ChosenSpace {
 std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoice& choice);
 // The one that is left; empty for none. Error(kMismatch) for several, with what tells them apart.
 std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces);
+// The query for these spaces alone; empty for no space.
+std::optional<Query> within(const Query& query, const std::vector<ChosenSpace>& spaces);
+// The embeddings of the one space that is left.
+struct Selection {
+  std::optional<ChosenSpace> space;  // empty where `where` lets nothing through
+  std::vector<Record> records;       // without deltas by probe
+  std::optional<std::int64_t> row;   // of them, of a space of all layers; empty: the last, or the only one
+  std::string unmet;                 // where no record fulfils a condition: which, and the values there are
+};
+// where: as Query's. Errors of choose() and only_one().
+Selection select(const Store& store, const std::vector<std::string>& where = {}, const SpaceChoice& choice = {});
 // What tells each space from the others, "layer 12": all of it for one alone.
 std::vector<std::string> what_differs(const std::vector<StoredSpace>& spaces);
 // The first digits of its hash, enough to choose it by.
@@ -160,6 +171,10 @@ Record one_layer(Record record, std::int64_t row);
 // CSV, TSV, JSON (every value) and npz (docs/formats.md) by the target's suffix. `each` calls its argument with one
 // record after the other, and does so again, alike, each time it is called.
 using Records = std::function<void(const std::function<void(Record)>&)>;
+// The measurements in these spaces that `where` lets through, of all layers the rows that are chosen. `names`: those
+// variants alone, in this order; empty: all. The store outlives it.
+Records records_of(const Store& store, const std::vector<ChosenSpace>& spaces,
+                   const std::vector<std::string>& where = {}, const std::vector<std::string>& names = {});
 std::size_t export_records(const Records& each, const std::filesystem::path& out);
 void export_records(const std::vector<Record>& records, const std::filesystem::path& out);
 // Everything that another store or an npz holds. An npz is checked here, a store's rows as they are read.

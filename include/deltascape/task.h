@@ -11,6 +11,7 @@
 #include "deltascape/progress.h"
 #include "deltascape/ranking.h"
 #include "deltascape/record.h"
+#include "deltascape/store.h"
 #include "deltascape/train.h"
 
 namespace deltascape {
@@ -72,6 +73,11 @@ struct TaskReport {
   std::size_t controls = 0, trained_controls = 0;  // whose direction was taken off; control runs trained by this call
   std::vector<double> chance;                      // the best score of each control run: what unrelated tasks reach
 };
+
+// The members of a store: its records of the one space that `where` and `choice` leave and in which options.base embeds
+// a task at options.layer, which becomes the space's own. Errors of only_one().
+std::vector<store::Record> task_members(const store::Store& store, const std::vector<std::string>& where,
+                                        const store::SpaceChoice& choice, TaskOptions& options);
 
 // The adapters lie in a temporary folder that goes with the call. Throws Error: kUsage for options, kMismatch when the
 // members are not of this base, probes and layer, and what train() and embed() throw.

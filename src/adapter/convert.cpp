@@ -21,13 +21,14 @@ std::shared_ptr<const Checkpoint> open_base(const ConvertOptions& options, const
   const std::string& base = options.base.empty() ? named : options.base;
   if (base.empty())
     throw Error(ErrorCode::kUsage,
-                "the adapter does not name its base, which says names and order of rows: give --base",
+                "the adapter does not name its base, which says names and order of rows: give " + option("base"),
                 {.path = options.in});
   try {
     return Checkpoint::open(adapter::fetch_model(base, progress));
   } catch (const Error& e) {
     if (!options.base.empty()) throw;
-    throw Error(e.code(), std::string("the base that the adapter names does not open: give --base (") + e.what() + ")",
+    throw Error(e.code(),
+                "the base that the adapter names does not open: give " + option("base") + " (" + e.what() + ")",
                 {.path = options.in});
   }
 }
@@ -36,7 +37,8 @@ std::optional<io::DType> dtype_named(const std::string& name) {
   if (name.empty()) return {};
   for (const io::DType type : {io::DType::kF32, io::DType::kF16, io::DType::kBF16})
     if (name == io::info(type).name) return type;
-  throw Error(ErrorCode::kUsage, "no such type", {.field = "--dtype", .expected = "F32, F16 or BF16", .found = name});
+  throw Error(ErrorCode::kUsage, "no such type",
+              {.field = option("dtype"), .expected = "F32, F16 or BF16", .found = name});
 }
 
 io::DType dtype_of(const Adapter& in, bool changed) {
@@ -49,7 +51,8 @@ io::DType dtype_of(const Adapter& in, bool changed) {
 
 Converted convert(const ConvertOptions& options, Progress& progress) {
   if (options.to != "" && options.to != "peft" && options.to != "gguf")
-    throw Error(ErrorCode::kUsage, "no such form", {.field = "--to", .expected = "peft or gguf", .found = options.to});
+    throw Error(ErrorCode::kUsage, "no such form",
+                {.field = option("to"), .expected = "peft or gguf", .found = options.to});
   const std::optional<io::DType> dtype = dtype_named(options.dtype);
   const fs::path in = adapter::fetch_model(options.in, progress);
   if (!adapter::holds_adapter(in))
@@ -59,7 +62,8 @@ Converted convert(const ConvertOptions& options, Progress& progress) {
   Converted out;
   out.form = !options.to.empty() ? options.to : config.gguf ? "peft" : "gguf";
   if (out.form == "peft" && io::exists(options.out))
-    throw Error(ErrorCode::kUsage, "this exists: a folder is not replaced", {.path = options.out, .field = "--out"});
+    throw Error(ErrorCode::kUsage, "this exists: a folder is not replaced",
+                {.path = options.out, .field = option("out")});
   const auto base = open_base(options, config.base, progress);
   const auto opened = Adapter::open(in, *base);
   std::vector<adapter::LoraPair> pairs;

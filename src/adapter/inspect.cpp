@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "adapter/adapter.h"
 #include "adapter/compare.h"
@@ -143,8 +144,13 @@ std::vector<Inspection> inspect(const std::vector<std::string>& paths, const Ins
   std::size_t told = 0;
   const auto tell = [&] {
     const std::size_t now = done;
-    progress.advance(static_cast<std::int64_t>(now - told));
-    told = now;
+    const std::size_t since = now - std::exchange(told, now);
+    try {
+      advance(progress, static_cast<std::int64_t>(since));
+    } catch (...) {
+      next = paths.size();  // of the helpers
+      throw;
+    }
   };
   work(tell);
   helpers.clear();  // joins

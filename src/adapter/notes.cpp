@@ -51,7 +51,8 @@ std::vector<std::string> notes_of(const PeftConfig& config, const io::TensorFile
 
 void require_known_options(const PeftConfig& config, const std::filesystem::path& folder) {
   if (config.unknown_options.empty()) return;
-  throw Error(ErrorCode::kUnsupported, "options that PEFT does not know (without --strict they are ignored)",
+  throw Error(ErrorCode::kUnsupported,
+              "options that PEFT does not know (without " + option("strict") + " they are ignored)",
               {.path = (folder / "adapter_config.json").string(), .field = listed(config.unknown_options)});
 }
 

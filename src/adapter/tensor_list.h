@@ -27,7 +27,8 @@ class TensorList {
                                                              : at::kFloat;
     const at::Tensor kept = values.detach().to(type).contiguous();
     if (!kept.isfinite().all().item<bool>())
-      throw Error(ErrorCode::kNumeric, "a value is beyond " + std::string(io::info(dtype_).name) + ": give --dtype F32",
+      throw Error(ErrorCode::kNumeric,
+                  "a value is beyond " + std::string(io::info(dtype_).name) + ": give " + option("dtype") + " F32",
                   {.field = name});
     kept_.push_back(kept);
     out_.push_back({name, dtype_, kept.sizes().vec(), bytes_of(kept)});

@@ -7,8 +7,8 @@
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "core/text.h"
+#include "deltascape/cluster.h"
 #include "io/file.h"
-#include "landscape/clusters.h"
 #include "report/text.h"
 
 namespace deltascape::cli {
@@ -24,21 +24,6 @@ struct ClusterVerb {
   std::size_t k = 0;
   std::uint64_t seed = 0;
 };
-
-const std::map<std::string, landscape::ClusterMethod>& methods() {
-  using Method = landscape::ClusterMethod;
-  static const std::map<std::string, Method> all = {{"auto", Method::kAuto},
-                                                    {"labels", Method::kLabels},
-                                                    {"kmeans", Method::kKMeans},
-                                                    {"agglomerative", Method::kAgglomerative}};
-  return all;
-}
-
-std::string method_name(landscape::ClusterMethod method) {
-  for (const auto& [name, value] : methods())
-    if (value == method) return name;
-  return "";
-}
 
 Json matrix_json(const landscape::CosineMatrix& matrix) {
   Json rows = Json::array();
@@ -122,14 +107,14 @@ Json clustering_json(const landscape::Clustering& clustering, const std::vector<
                                        ? sampling_error(clustering.silhouette->sampled, clustering.silhouette->error)
                                        : Json(nullptr)},
               {"classes", std::move(classes)},
-              {"method", method_name(clustering.method)},
+              {"method", name_of(clustering.method)},
               {"fit", json_number(clustering.fit)},
               {"fit_error", clustering.fit ? sampling_error(clustering.found.fit_sampled, clustering.found.fit_error)
                                            : Json(nullptr)},
               {"clusters", clusters_json(clustering.clusters)},
               {"found", nullptr}};
   if (clustering.method == landscape::ClusterMethod::kLabels)
-    out["found"] = {{"method", method_name(clustering.found.method)},
+    out["found"] = {{"method", name_of(clustering.found.method)},
                     {"fit", json_number(clustering.found.fit)},
                     {"fit_error", sampling_error(clustering.found.fit_sampled, clustering.found.fit_error)},
                     {"clusters", clusters_json(clustering.found.clusters)}};
@@ -156,14 +141,8 @@ void write_assignments(const landscape::Clustering& clustering, const std::vecto
 // A store that may only be read keeps nothing; the clusters are printed all the same.
 void keep(const StoreView& view, std::int64_t space, const landscape::Clustering& clustering,
           const std::vector<store::Record>& records, const Console& console) {
-  std::vector<store::Assignment> assignments;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    store::Assignment one{records[i].name, std::nullopt, cluster_name(clustering, i)};
-    if (clustering.assignment[i]) one.cluster = static_cast<std::int64_t>(*clustering.assignment[i]);
-    assignments.push_back(std::move(one));
-  }
   try {
-    view.open(store::Store::Mode::kReadWrite)->keep_clusters(space, assignments);
+    view.open(store::Store::Mode::kReadWrite)->keep_clusters(space, assignments_of(clustering, records));
   } catch (const Error& e) {
     console.note(std::string("the clusters are not kept for `deltascape map`: ") + e.what());
   }
@@ -254,7 +233,7 @@ void print_clustering(const landscape::Clustering& clustering, const std::vector
   std::map<std::string, std::string> label_of;
   for (const auto& record : records) label_of[record.name] = record.label;
   const landscape::FoundClusters& found = clustering.found;
-  std::string title = method_name(found.method);
+  std::string title = name_of(found.method);
   if (found.fit) title += ", fit " + ratio(found.fit) + sampling_note(found.fit_sampled, found.fit_error);
   print_clusters(title, found.clusters, clustering.agreement ? &label_of : nullptr, console);
   print_agreement(clustering, records, console);
@@ -276,9 +255,9 @@ void print_matrix(const std::vector<store::Record>& records, const landscape::Co
 }
 
 int cluster(const ClusterVerb& verb, const Console& console) {
-  const Selection selection = verb.view.select(console);
+  const store::Selection selection = verb.view.select(console);
   const std::vector<store::Record>& records = selection.records;
-  const landscape::ClusterOptions options{methods().at(verb.method), verb.k, verb.seed, selection.row};
+  const landscape::ClusterOptions options{landscape::cluster_method(verb.method), verb.k, verb.seed, selection.row};
   ProgressBar progress(console);
   progress.begin("clustering", 0);
   const landscape::Clustering clustering = landscape::cluster(records, options);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/console.h"
-#include "cli/models.h"
+#include "deltascape/models.h"
 
 namespace deltascape::cli {
 

@@ -1,5 +1,5 @@
 // Owns `deltascape compare`: two variants side by side.
-#include "landscape/compare.h"
+#include "deltascape/compare.h"
 
 #include <algorithm>
 
@@ -50,23 +50,9 @@ void print_comparison(const store::Record& a, const store::Record& b, const land
   console.print_table(layers);
 }
 
-// The one in which both are measured; empty where there is none: comparing them says what sets them apart.
-std::optional<store::ChosenSpace> common_space(const store::Store& store, const std::string& a, const std::string& b,
-                                               const store::SpaceChoice& choice) {
-  std::vector<store::StoredSpace> common;
-  const std::vector<store::StoredSpace> of_b = store.spaces(store::Query().of(b));
-  for (store::StoredSpace& space : store.spaces(store::Query().of(a)))
-    if (std::ranges::find(of_b, space.id, &store::StoredSpace::id) != of_b.end()) common.push_back(std::move(space));
-  return store::only_one(store::choose(std::move(common), choice));
-}
-
-int compare(const CompareOptions& options, const Console& console) {
+int run_compare(const CompareOptions& options, const Console& console) {
   const auto store = options.view.open(store::Store::Mode::kRead);
-  const std::string name_a = store->resolve(options.a), name_b = store->resolve(options.b);
-  const std::optional<store::ChosenSpace> space = common_space(*store, name_a, name_b, options.view.choice);
-  const store::Query query = space ? *within({}, {*space}) : store::Query();
-  const store::Record a = store->get(name_a, query), b = store->get(name_b, query);
-  const landscape::Comparison comparison = landscape::compare(a, b, space ? space->row : std::nullopt);
+  const auto [a, b, comparison] = landscape::compare(*store, options.a, options.b, options.view.choice);
   if (console.json) console.print_json(comparison_json(a, b, comparison));
   else if (console.quiet) console.print_line(ratio(comparison.similarity.cosine));
   else print_comparison(a, b, comparison, console);
@@ -85,7 +71,7 @@ void add_compare(CLI::App& app, Session& session) {
   verb->add_option("A", options->a, "A stored variant: its name, or its path")->required()->type_name("");
   verb->add_option("B", options->b, "Another one")->required()->type_name("");
   verb->callback(
-      [&session, options] { session.run = [&session, options] { return compare(*options, session.console); }; });
+      [&session, options] { session.run = [&session, options] { return run_compare(*options, session.console); }; });
 }
 
 }  // namespace deltascape::cli

@@ -4,9 +4,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "deltascape/error.h"
 
@@ -15,7 +17,18 @@ namespace {
 
 constexpr std::size_t kMaxLine = 1 << 16;
 
-void write(std::FILE* stream, std::string_view text) { std::fwrite(text.data(), 1, text.size(), stream); }
+void write(std::FILE* stream, std::string_view text) {
+  const std::string out = spelled(text);
+  std::fwrite(out.data(), 1, out.size(), stream);
+}
+
+std::string flag(std::string_view field) {
+  for (const auto& [name, own] : {std::pair{"probes_file", "--probes"}, {"stops", "--stop"}, {"variants", "-n"}})
+    if (field == name) return own;
+  std::string out = "--" + std::string(field);
+  std::ranges::replace(out, '_', '-');
+  return out;
+}
 
 void write_stderr(std::string_view prefix, const char* colour, std::string_view line) {
   const bool coloured = use_colour(STDERR_FILENO);
@@ -47,6 +60,8 @@ void Console::failure(std::string_view name, std::string_view error) const {
   if (error.find(name) != std::string_view::npos) failure(error);
   else failure(std::string(name) + ": " + std::string(error));
 }
+
+std::string spelled(std::string_view text) { return worded(text, flag); }
 
 bool is_terminal(int descriptor) { return isatty(descriptor) == 1; }
 

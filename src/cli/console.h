@@ -31,6 +31,10 @@ struct Console {
   void failure(std::string_view name, std::string_view error) const;
 };
 
+// Text of the library with its options as the command line spells them: "--max-tokens" for max_tokens. All that is
+// printed goes through it.
+std::string spelled(std::string_view text);
+
 bool is_terminal(int descriptor);
 // On a terminal, with neither NO_COLOR set nor TERM=dumb.
 bool use_colour(int descriptor);

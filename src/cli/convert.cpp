@@ -5,7 +5,7 @@
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
-#include "store/model_words.h"
+#include "deltascape/models.h"
 
 namespace deltascape::cli {
 namespace {

@@ -2,11 +2,11 @@
 #include "deltascape/embed.h"
 
 #include "cli/common_options.h"
-#include "cli/embed_results.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
+#include "cli/store_view.h"
 #include "cli/verbs.h"
-#include "deltascape/inspect.h"
+#include "deltascape/embed_results.h"
 
 namespace deltascape::cli {
 namespace {
@@ -17,25 +17,15 @@ struct EmbedVerb {
   ModelArguments models;
 };
 
-// One npz for several bases is a usage error; adapters name their base in their header, so it is said at the start.
-void require_one_named_base(const std::vector<ModelRef>& models, const std::string& npz) {
-  std::string first_base, first_model;
-  for (const ModelRef& model : models) {
-    const std::string base = inspect(model.path).base;
-    if (base.empty()) continue;
-    if (first_base.empty()) {
-      first_base = base;
-      first_model = model.name;
-    } else if (base != first_base) {
-      throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
-                  {.path = npz, .field = model.name, .expected = first_base + " as " + first_model, .found = base});
-    }
-  }
+std::vector<Summary> summaries(const std::vector<store::Record>& rows) {
+  std::vector<Summary> out;
+  for (const store::Record& row : rows) out.push_back(summarise(row));
+  return out;
 }
 
-Json report_json(const EmbedResults& results, const EmbedReport& report) {
+Json report_json(const std::vector<Summary>& rows, const EmbedReport& report) {
   Json stored = Json::array();
-  for (const Summary& row : results.rows()) stored.push_back(summary_json(row));
+  for (const Summary& row : rows) stored.push_back(summary_json(row));
   Json failed = Json::array();
   for (const EmbedFailure& failure : report.failed)
     failed.push_back({{"name", failure.name}, {"error", failure.error}});
@@ -44,12 +34,12 @@ Json report_json(const EmbedResults& results, const EmbedReport& report) {
   return out;
 }
 
-void print_report(const EmbedResults& results, const EmbedReport& report, const Console& console) {
+void print_report(const std::vector<Summary>& rows, const EmbedReport& report, const Console& console) {
   for (const EmbedFailure& failure : report.failed) console.failure(failure.name, failure.error);
-  if (console.json) console.print_json(report_json(results, report));
+  if (console.json) console.print_json(report_json(rows, report));
   else if (console.quiet)
-    for (const Summary& row : results.rows()) console.print_line(row.name);
-  else if (!results.rows().empty()) console.print_table(summary_table(results.rows()));
+    for (const Summary& row : rows) console.print_line(row.name);
+  else if (!rows.empty()) console.print_table(summary_table(rows));
 }
 
 int run_embed(EmbedVerb verb, const Console& console) {
@@ -63,19 +53,13 @@ int run_embed(EmbedVerb verb, const Console& console) {
     const std::string part = std::to_string(shard.index) + "/" + std::to_string(shard.count);
     console.note("no models to embed" + (shard.count > 1 ? " in shard " + part : ""));
   }
-  if (!verb.targets.npz_file.empty() && verb.options.base.empty())
-    require_one_named_base(models, verb.targets.npz_file);
-
-  EmbedResults results(verb.targets, models, console);
-  EmbedReport report;
-  if (!models.empty()) {
+  EmbeddedInto done;
+  {
     ProgressBar progress(console);
-    const auto keep = [&](store::Record record) { results.add(std::move(record)); };
-    report = embed(models, verb.options, keep, progress);
+    done = embed_into(verb.targets, models, verb.options, progress);
   }
-  results.finish();
-  print_report(results, report, console);
-  return exit_code(report.stored, report.failed.size());
+  print_report(summaries(done.rows), done.report, console);
+  return exit_code(done.report.stored, done.report.failed.size());
 }
 
 void add_what(CLI::App& verb, EmbedVerb& v) {

@@ -1,6 +1,5 @@
 // Owns `deltascape export`: a store's embeddings as CSV, TSV, JSON or npz.
 #include <filesystem>
-#include <map>
 
 #include "cli/store_view.h"
 #include "cli/verbs.h"
@@ -28,24 +27,6 @@ std::size_t count_of(const std::vector<store::StoredSpace>& spaces) {
   return static_cast<std::size_t>(out);
 }
 
-// What is written: the measurements of the chosen spaces, of the named variants in the order in which they are named.
-store::Records records_of(const store::Store& store, const ExportOptions& options,
-                          const std::vector<std::string>& names, const std::vector<store::ChosenSpace>& spaces) {
-  const std::optional<store::Query> query = within(options.view.query(), spaces);
-  std::map<std::string, std::int64_t> rows;  // of spaces of all layers, by what they are
-  for (const store::ChosenSpace& space : spaces)
-    if (space.row) rows[space.stored.space.hash()] = *space.row;
-  return [&store, query, names, rows](const std::function<void(store::Record)>& use) {
-    const auto cut = [&](store::Record record) {
-      const auto row = rows.empty() ? rows.end() : rows.find(record.space.hash());
-      use(row == rows.end() ? std::move(record) : store::one_layer(std::move(record), row->second));
-    };
-    if (query && names.empty()) store.read(*query, store::Numbers::kAll, cut);
-    for (const std::string& name : names)
-      if (query) store.read(query->of(name), store::Numbers::kAll, cut);
-  };
-}
-
 int export_store(const ExportOptions& options, const Console& console) {
   const auto store = options.view.open(store::Store::Mode::kRead);
   std::vector<std::string> names;
@@ -56,7 +37,7 @@ int export_store(const ExportOptions& options, const Console& console) {
   if (std::filesystem::path(options.out).extension() == ".npz") require_one_space(spaces);
 
   std::vector<std::string> written;
-  const store::Records records = records_of(*store, options, names, spaces);
+  const store::Records records = store::records_of(*store, spaces, options.view.where, names);
   const std::size_t count = store::export_records(
       [&](const std::function<void(store::Record)>& use) {
         records([&](store::Record record) {

@@ -7,9 +7,9 @@
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "deltascape/models.h"
 #include "hub/find_models.h"
 #include "hub/resolve.h"
-#include "store/model_words.h"
 
 namespace deltascape::cli {
 namespace {

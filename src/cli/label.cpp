@@ -2,12 +2,12 @@
 #include <map>
 
 #include "cli/common_options.h"
-#include "cli/labels.h"
 #include "cli/options.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
 #include "core/regex.h"
 #include "core/text.h"
+#include "deltascape/models.h"
 
 namespace deltascape::cli {
 namespace {

@@ -1,13 +1,10 @@
 // Owns `deltascape map`: a store's landscape as one file.
-#include "report/map.h"
-
-#include <filesystem>
+#include "deltascape/map.h"
 
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
-#include "io/file.h"
 
 namespace deltascape::cli {
 namespace {
@@ -20,36 +17,26 @@ struct MapVerb {
   std::uint64_t seed = 0;
 };
 
-report::MapOptions checked(const MapVerb& verb, const std::string& suffix) {
-  if (suffix != ".html" && suffix != ".svg")
-    throw Error(ErrorCode::kUsage,
-                suffix == ".png" ? "PNG maps are not there yet: write an .svg" : "a map is written as .html or .svg",
-                {.path = verb.out, .field = "", .expected = "F.html or F.svg", .found = ""});
+report::MapOptions map_options(const MapVerb& verb) {
   report::MapOptions options;
-  if (verb.projection == "pca") options.projection.method = landscape::ProjectionMethod::kPca;
-  else if (verb.projection == "umap") options.projection.method = landscape::ProjectionMethod::kUmap;
-  else if (verb.projection != "tsne")
-    throw Error(ErrorCode::kUsage, "--projection is not known",
-                {.path = "", .field = "", .expected = "tsne, umap or pca", .found = verb.projection});
+  options.projection.method = landscape::projection_method(verb.projection);
   options.projection.neighbours = verb.neighbours;
   options.projection.perplexity = verb.perplexity;
   options.projection.seed = verb.seed;
-  if (verb.colour == "label") options.colour = report::MapColour::kLabel;
-  if (verb.colour == "cluster") options.colour = report::MapColour::kCluster;
+  options.colour = report::map_colour(verb.colour);
   options.title = verb.title;
   return options;
 }
 
 int map(const MapVerb& verb, const Console& console) {
-  const std::string suffix = std::filesystem::path(verb.out).extension().string();
-  report::MapOptions options = checked(verb, suffix);
-  const Selection selection = verb.view.select(console);
+  report::check_map_file(verb.out);
+  report::MapOptions options = map_options(verb);
+  const store::Selection selection = verb.view.select(console);
   options.projection.row = selection.row;
   ProgressBar progress(console);
   progress.begin("drawing the map", 0);
   const report::MapData data = report::make_map(selection.records, options);
-  const std::string document = suffix == ".svg" ? report::map_svg(data) : report::map_html(data);
-  io::write_file_atomically(verb.out, std::string_view(document));
+  report::write_map(data, verb.out);
   if (console.json)
     console.print_json({{"out", verb.out},
                         {"points", data.points.size()},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deltascape/error.h"
+#include "deltascape/models.h"
 
 namespace deltascape::cli {
 
@@ -14,11 +15,7 @@ namespace deltascape::cli {
 // kB, MB … powers of 1000. Error(kUsage) names the option.
 std::size_t parse_size(const std::string& text, const std::string& option);
 
-// "i/n", 1 <= i <= n. Item k (from 0) belongs to it where k mod n == i - 1 (docs/design.md §4.2).
-struct Shard {
-  std::uint64_t index = 1, count = 1;
-  bool holds(std::uint64_t item) const { return item % count == index - 1; }
-};
+// "i/n", 1 <= i <= n.
 Shard parse_shard(const std::string& text);
 
 // CLI11 takes an argument "[a,b]" for a list and takes it apart. shield() marks such arguments before parsing,

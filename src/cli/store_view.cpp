@@ -44,19 +44,9 @@ std::optional<store::Query> StoreView::chosen(const store::Store& store, const C
   return within(query(), spaces(store, console));
 }
 
-Selection StoreView::select(const Console& console) const {
-  const auto store = open(store::Store::Mode::kRead);
-  Selection out{.space = store::only_one(spaces(*store, &console)), .records = {}, .row = {}};
-  if (!out.space) return out;
-  out.records = store->records(*within(query(), {*out.space}), store::Numbers::kMean);
-  out.row = out.space->row;
-  return out;
-}
-
-std::optional<store::Query> within(const store::Query& query, const std::vector<store::ChosenSpace>& spaces) {
-  if (spaces.empty()) return std::nullopt;
-  store::Query out = query;
-  for (const store::ChosenSpace& space : spaces) out.spaces.push_back(space.stored.id);
+store::Selection StoreView::select(const Console& console) const {
+  store::Selection out = store::select(*open(store::Store::Mode::kRead), where, choice);
+  if (!out.unmet.empty()) console.note(out.unmet);
   return out;
 }
 

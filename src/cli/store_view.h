@@ -17,13 +17,6 @@ namespace deltascape::cli {
 
 inline constexpr const char* kDefaultStore = "deltascape.db";
 
-// What a verb works on: records of one space, and which of their rows.
-struct Selection {
-  std::optional<store::ChosenSpace> space;  // empty where --where lets nothing through
-  std::vector<store::Record> records;
-  std::optional<std::int64_t> row;  // of a space of all layers; empty: the last, or the only one
-};
-
 struct StoreView {
   std::string file = kDefaultStore;
   std::vector<std::string> where;  // FIELD=VALUE, all must hold
@@ -43,12 +36,11 @@ struct StoreView {
   // with the values there are. Empty: none.
   std::vector<store::ChosenSpace> spaces(const store::Store& store, const Console* console) const;
   std::optional<store::Query> chosen(const store::Store& store, const Console* console) const;
-  // The embeddings of the one space that is left.
-  Selection select(const Console& console) const;
+  // store::select(), and the same said.
+  store::Selection select(const Console& console) const;
 };
 
-// A query for some spaces alone; empty for no space.
-std::optional<store::Query> within(const store::Query& query, const std::vector<store::ChosenSpace>& spaces);
+using store::within;
 
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {

@@ -1,13 +1,12 @@
 // Owns `deltascape study`: a pool, its tables and its plots from one JSON file.
-#include "deltascape/study.h"
+#include "deltascape/study_report.h"
 
 #include <filesystem>
 
 #include "cli/common_options.h"
+#include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
-#include "io/file.h"
-#include "report/study.h"
 
 namespace deltascape::cli {
 namespace {
@@ -58,17 +57,14 @@ int run_study_verb(const StudyVerb& verb, const Console& console) {
     report = run_study(options, progress);
   }
   const fs::path out = options.out;
-  fs::create_directories(out / "plots");
-  const std::vector<report::Document> documents = report::study_documents(report);
-  for (const report::Document& document : documents)
-    io::write_file_atomically(out / document.name, std::string_view(document.content));
+  const std::vector<std::string> documents = report::write_study(report, out);
 
   if (console.json) {
     Json json = Json::parse(report::study_json(report));
     json["out"] = options.out;
     console.print_json(json);
   } else if (console.quiet) {
-    for (const report::Document& document : documents) console.print_line((out / document.name).string());
+    for (const std::string& document : documents) console.print_line((out / document).string());
   } else {
     print_report(report, console);
     console.print_line("report with its plots: " + (out / "report.html").string());

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "cli/common_options.h"
+#include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
-#include "deltascape/spaces_of.h"
 
 namespace deltascape::cli {
 namespace {
@@ -126,22 +126,12 @@ void print_report(const TaskReport& report, const TaskVerb& verb, const Console&
   }
 }
 
-// The variants of the one space that the base embeds a task in.
 std::vector<store::Record> members_of(const StoreView& view, TaskOptions& options, const Console& console) {
   const auto store = view.open(store::Store::Mode::kRead);
-  std::vector<store::StoredSpace> spaces;
-  for (store::ChosenSpace& one : view.spaces(*store, &console)) spaces.push_back(std::move(one.stored));
-  if (spaces.size() > 1 || (!spaces.empty() && !options.layer.empty())) {
-    // The base's depth says which layer a fraction is.
-    std::vector<store::StoredSpace> own =
-        spaces_of({.base = options.base, .layer = options.layer, .probes_file = options.probes_file}, spaces);
-    if (!own.empty() && own.front().layers == 1 && !options.layer.empty())
-      options.layer = own.front().space.parameter("layer");
-    if (!own.empty()) spaces = std::move(own);
-  }
-  const std::optional<store::ChosenSpace> space = store::only_one(store::choose(std::move(spaces), {}));
-  if (!space) return {};
-  return store->records(*within(view.query(), {*space}));
+  std::vector<store::Record> members = task_members(*store, view.where, view.choice, options);
+  if (members.empty())
+    if (const auto unmet = store->unmet(view.query())) console.note(*unmet);
+  return members;
 }
 
 int run_task(TaskVerb verb, const Console& console) {

@@ -2,10 +2,11 @@
 #include "deltascape/train.h"
 
 #include "cli/common_options.h"
+#include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
-#include "store/model_words.h"
+#include "deltascape/models.h"
 
 namespace deltascape::cli {
 namespace {

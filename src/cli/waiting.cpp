@@ -12,9 +12,9 @@
 
 namespace {
 
-// Turns of a loop of pauses, 20 to 70 ns each: some tens of microseconds, about what waking a thread costs. On two cores
-// beside a busy process training kept 0.52 of its speed with 1000, 0.31 with 20000 and 0.30 with the run-time's 300000;
-// alone no count was faster beyond noise (bench/busy.py).
+// Turns of a loop of pauses, 20 to 70 ns each: some tens of microseconds, about what waking a thread costs. On two
+// cores beside a busy process training kept 0.52 of its speed with 1000, 0.31 with 20000 and 0.30 with the run-time's
+// 300000; alone no count was faster beyond noise (bench/busy.py).
 char setting[] = "GOMP_SPINCOUNT=1000";
 
 bool sets_waiting(const char* variable) {

@@ -5,6 +5,8 @@
 namespace deltascape {
 namespace {
 
+constexpr std::string_view kOption = "\u2060";  // WORD JOINER, before an option's name
+constexpr std::string_view kNames = "abcdefghijklmnopqrstuvwxyz0123456789_";
 constexpr std::size_t kMaxMessage = 390;
 constexpr std::size_t kMaxField = 120;
 
@@ -31,6 +33,20 @@ std::string compose(const std::string& message, const ErrorContext& c) {
 }
 
 }  // namespace
+
+std::string option(std::string_view field) { return std::string(kOption) + std::string(field); }
+
+std::string worded(std::string_view text, const std::function<std::string(std::string_view)>& spell) {
+  std::string out;
+  for (std::size_t at; (at = text.find(kOption)) != text.npos;) {
+    out += text.substr(0, at);
+    text.remove_prefix(at + kOption.size());
+    const std::string_view name = text.substr(0, text.find_first_not_of(kNames));
+    out += spell(name);
+    text.remove_prefix(name.size());
+  }
+  return out += text;
+}
 
 std::string one_line(const std::string& text, std::size_t max_bytes) {
   std::string out;

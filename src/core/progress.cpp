@@ -1,6 +1,13 @@
 #include "deltascape/progress.h"
 
+#include "deltascape/error.h"
+
 namespace deltascape {
+
+void advance(Progress& progress, std::int64_t steps) {
+  progress.advance(steps);
+  if (progress.cancelled()) throw Error(ErrorCode::kCancelled, "cancelled");
+}
 
 Progress& silent_progress() {
   class Silent final : public Progress {

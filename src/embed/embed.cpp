@@ -19,12 +19,14 @@
 #include "embed/own_tokenizer.h"
 #include "embed/probes.h"
 #include "embed/record_maker.h"
+#include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/gemm.h"
 #include "engine/translated.h"
 #include "hub/resolve.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
+#include "model/thread_count.h"
 
 namespace deltascape {
 namespace {
@@ -223,7 +225,8 @@ void Job::run_group(std::vector<Opened>& opened, const engine::RunOptions& how,
   const engine::RunResult result = engine::run(*inputs_.base, variants, inputs_.layout, inputs_.taps, how, progress_);
   if (result.numeric_error.value_or(0) > kLargeError)
     progress_.note("the numerical error of " + std::string(name_of(how.precision)) + " is " +
-                   std::to_string(*result.numeric_error) + " of the embedding: --precision fp32 is exact");
+                   std::to_string(*result.numeric_error) + " of the embedding: " + option("precision") +
+                   " fp32 is exact");
   for (const Opened& o : opened) {
     if (o.error) continue;
     const engine::VariantResult& v = result.variants[of.at(o.hash)];
@@ -249,13 +252,13 @@ void check_options(const EmbedOptions& o) {
   const auto one_of = [](const std::string& field, const std::string& found, std::initializer_list<const char*> names) {
     if (std::ranges::find(names, found) != names.end()) return;
     throw Error(ErrorCode::kUsage, "not available",
-                {.field = field, .expected = "one of " + listed(names), .found = found});
+                {.field = option(field), .expected = "one of " + listed(names), .found = found});
   };
-  one_of("--representation", o.representation, {"activations"});
-  one_of("--precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
-  if (!engine::parse_device(o.device).is_cpu()) one_of("--precision", o.precision, {"auto", "delta", "fp32", "fp64"});
+  one_of("representation", o.representation, {"activations"});
+  one_of("precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
+  if (!engine::parse_device(o.device).is_cpu()) one_of("precision", o.precision, {"auto", "delta", "fp32", "fp64"});
   engine::parse_position(o.position);
-  if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = "--threads"});
+  if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = option("threads")});
 }
 
 std::string last_component(const std::string& path) {
@@ -277,15 +280,16 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
       const fs::path path = engine::translated([&] { return adapter::fetch_model(m.path, progress); });
       if (base.empty()) {
         if (!adapter::holds_adapter(path))
-          throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give --base",
+          throw Error(ErrorCode::kUsage, "a full model does not say what it was finetuned from: give " + option("base"),
                       {.path = m.path});
         base = engine::translated([&] { return adapter::read_peft_config(path).base; });
         if (base.empty())
-          throw Error(ErrorCode::kUsage, "the adapter does not name its base: give --base",
+          throw Error(ErrorCode::kUsage, "the adapter does not name its base: give " + option("base"),
                       {.path = m.path, .field = "base_model_name_or_path"});
       }
       out[base].push_back({m, path});
     } catch (const Error& e) {
+      if (e.code() == ErrorCode::kCancelled) throw;
       const bool missing = e.code() == ErrorCode::kNotFound || e.code() == ErrorCode::kIo;
       report.failed.push_back({m.name, m.path, e.what() + (missing ? m.hint : "")});
     }
@@ -298,8 +302,8 @@ std::map<std::string, std::vector<Member>> by_base(const std::vector<ModelRef>& 
 EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options,
                   const std::function<void(store::Record)>& sink, Progress& progress) {
   check_options(options);
-  // More threads than processors only wait for each other.
-  at::set_num_threads(threads_to_use(options.threads));
+  const model::ThreadCount threads(options.threads);
+  const engine::ExactProducts exact;
   EmbedReport report;
   // The one base of all comes first: without it no variant need be downloaded.
   if (!options.base.empty()) engine::translated([&] { adapter::fetch_model(options.base, progress); });
@@ -308,7 +312,7 @@ EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& optio
     try {
       engine::translated([&] { job.emplace(base, options, progress); });
     } catch (const Error& e) {
-      if (!options.base.empty()) throw;
+      if (!options.base.empty() || e.code() == ErrorCode::kCancelled) throw;
       for (const Member& m : members) report.failed.push_back({m.ref.name, m.ref.path, e.what()});
       continue;
     }

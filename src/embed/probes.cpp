@@ -140,7 +140,7 @@ std::vector<std::string> read_probes(const fs::path& file) {
   const fs::path kind = file.extension();
   if (kind != ".json" && kind != ".jsonl" && kind != ".txt")
     throw Error(ErrorCode::kUsage, "unknown kind of probe file",
-                {.path = file.string(), .field = "--probes", .expected = ".json, .jsonl or .txt"});
+                {.path = file.string(), .field = option("probes_file"), .expected = ".json, .jsonl or .txt"});
   std::vector<std::string> out = kind == ".json" ? from_json(file) : from_lines(file, kind == ".jsonl");
   if (out.empty()) throw Error(ErrorCode::kBadFile, "no probe in this file", {.path = file.string()});
   return out;

@@ -17,7 +17,7 @@ using model::Site;
 namespace {
 
 [[noreturn]] void refuse(const std::string& why, const std::string& expected, const std::string& found) {
-  throw Error(ErrorCode::kUsage, why, {.field = "--device", .expected = expected, .found = found});
+  throw Error(ErrorCode::kUsage, why, {.field = option("device"), .expected = expected, .found = found});
 }
 
 }  // namespace
@@ -37,10 +37,17 @@ c10::Device parse_device(const std::string& name) {
     refuse("no GPU can be used here: this LibTorch is built without CUDA, or sees none", "auto or cpu", name);
   if (place >= count) refuse("no such GPU", "cuda:0 to cuda:" + std::to_string(count - 1), name);
   at::globalContext().lazyInitDevice(c10::kCUDA);
-  // Products in full float32, as parity asks for: neither TF32 nor sums in bfloat16.
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowBF16ReductionCuBLAS(false);
   return {c10::kCUDA, static_cast<c10::DeviceIndex>(place)};
+}
+
+ExactProducts::ExactProducts() : sums_(at::globalContext().allowBF16ReductionCuBLAS()) {
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+}
+
+ExactProducts::~ExactProducts() {
+  using Sums = at::CuBLASReductionOption;
+  at::globalContext().setAllowBF16ReductionCuBLAS(sums_ == Sums::AllowReducedPrecisionWithSplitK,
+                                                  sums_ != Sums::DisallowReducedPrecisionDisallowSplitK);
 }
 
 std::size_t free_bytes(c10::Device device) {

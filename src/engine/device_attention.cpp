@@ -9,7 +9,7 @@ DeviceAttention::DeviceAttention(const model::ModelSpec& spec, const Layout& lay
     : spec_(spec), layout_(layout) {
   if (spec.counts_distances())
     throw Error(ErrorCode::kUsage, "this family runs on the processor alone",
-                {.field = "--device", .expected = "cpu", .found = std::string(spec.architecture->model_type)});
+                {.field = option("device"), .expected = "cpu", .found = std::string(spec.architecture->model_type)});
   const auto dtype = c10::typeMetaToScalarType(options.dtype());
   const std::int64_t prefix = layout.before.keys;
   const auto probes = static_cast<std::int64_t>(layout.probes.size());

@@ -61,7 +61,7 @@ RunResult run(const model::Checkpoint& base, const std::vector<Variant>& variant
   }
   Plan plan = plan_for(base, variants, layout, taps, options, static_cast<std::int64_t>(members.size()));
   if (options.memory > 0 && static_cast<double>(options.memory) < plan.least)
-    progress.note("--memory " + mebibytes(static_cast<double>(options.memory)) +
+    progress.note(option("memory") + " " + mebibytes(static_cast<double>(options.memory)) +
                   " is less than one layer and one variant need (" + mebibytes(plan.least) +
                   "): running one variant at a time");
   const auto group = static_cast<std::size_t>(plan.group);

@@ -317,7 +317,7 @@ RunResult Pass::operator()(Progress& progress) {
     read_taps(layer);
     if (layer == deepest) break;
     run_layer(layer, reader);
-    progress.advance(static_cast<std::int64_t>(slots_.size()) + 1);
+    advance(progress, static_cast<std::int64_t>(slots_.size()) + 1);
   }
   for (const Slot& slot : slots_) {
     if (slot.variant->adapter) slot.variant->adapter->release();

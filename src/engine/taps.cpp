@@ -10,7 +10,7 @@ namespace {
 
 [[noreturn]] void bad_layer(const std::string& layer, int layers) {
   throw Error(ErrorCode::kUsage, "no such layer",
-              {.field = "--layer",
+              {.field = option("layer"),
                .expected = "last, all, 0 to " + std::to_string(layers) + ", a fraction such as 0.5, or " +
                            std::to_string(layers) + "-pre",
                .found = layer});
@@ -52,7 +52,7 @@ Position parse_position(const std::string& position) {
   if (position == "mean") return Position::kMean;
   if (position == "weighted") return Position::kWeighted;
   throw Error(ErrorCode::kUsage, "no such position",
-              {.field = "--position", .expected = "last, mean or weighted", .found = position});
+              {.field = option("position"), .expected = "last, mean or weighted", .found = position});
 }
 
 at::Tensor pool(const at::Tensor& hidden, const Layout& layout, Position position) {

@@ -21,7 +21,7 @@ auto translated(F&& work) {
   } catch (const c10::Error& e) {
     throw Error(ErrorCode::kInternal, std::string("LibTorch: ") + e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kIo, "out of memory: give a smaller --memory");
+    throw Error(ErrorCode::kIo, "out of memory: give a smaller " + option("memory"));
   } catch (const std::filesystem::filesystem_error& e) {
     throw Error(ErrorCode::kIo, e.what());
   } catch (const std::exception& e) {

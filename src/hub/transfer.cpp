@@ -30,8 +30,8 @@ ByteProgress::ByteProgress(Progress& progress, const std::string& stage, std::in
 void ByteProgress::add(std::int64_t bytes) {
   bytes_ += bytes;
   const std::int64_t steps = bytes_ / kMegabyte - told_;
-  if (steps != 0) progress_.advance(steps);
   told_ += steps;
+  if (steps != 0) advance(progress_, steps);
 }
 
 Transfer::Transfer(HubClient& client, Cargo cargo, ByteProgress& progress)

@@ -1,16 +1,27 @@
-#include "landscape/clusters.h"
+#include "deltascape/cluster.h"
 
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "deltascape/error.h"
+#include "landscape/agreement.h"
 #include "landscape/embedding_rows.h"
 #include "landscape/lloyd.h"
 #include "landscape/partition.h"
+#include "landscape/silhouette.h"
 
 namespace deltascape::landscape {
 namespace {
+
+struct MethodName {
+  std::string_view name;
+  ClusterMethod method;
+};
+constexpr MethodName kMethods[] = {{"auto", ClusterMethod::kAuto},
+                                   {"labels", ClusterMethod::kLabels},
+                                   {"kmeans", ClusterMethod::kKMeans},
+                                   {"agglomerative", ClusterMethod::kAgglomerative}};
 
 constexpr std::size_t kMostClusters = 20;       // tried when k is not given
 constexpr std::size_t kMostForLinkage = 10000;  // 400 MB and 5 s on one core; of 20000, 1.6 GB and 25 s
@@ -182,6 +193,28 @@ Clustering cluster(const std::vector<store::Record>& records, const ClusterOptio
     out.clusters = out.found.clusters;
   }
   std::sort(out.no_effect.begin(), out.no_effect.end());
+  return out;
+}
+
+ClusterMethod cluster_method(const std::string& name) {
+  const auto* const found = std::ranges::find(kMethods, name, &MethodName::name);
+  if (found == std::end(kMethods))
+    throw Error(ErrorCode::kUsage, "no such way to cluster",
+                {.field = option("method"), .expected = "auto, labels, kmeans or agglomerative", .found = name});
+  return found->method;
+}
+
+std::string name_of(ClusterMethod method) {
+  return std::string(std::ranges::find(kMethods, method, &MethodName::method)->name);
+}
+
+std::vector<store::Assignment> assignments_of(const Clustering& clustering, const std::vector<store::Record>& records) {
+  std::vector<store::Assignment> out;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::optional<std::size_t>& place = clustering.assignment[i];
+    out.push_back({records[i].name, std::nullopt, place ? clustering.found.clusters[*place].name : ""});
+    if (place) out.back().cluster = static_cast<std::int64_t>(*place);
+  }
   return out;
 }
 

@@ -1,8 +1,7 @@
-#include "landscape/compare.h"
+#include "deltascape/compare.h"
 
+#include <algorithm>
 #include <cmath>
-
-#include "store/store.h"
 
 namespace deltascape::landscape {
 namespace {
@@ -11,6 +10,16 @@ double norm(std::span<const float> values) {
   double squares = 0;
   for (const float value : values) squares += double{value} * value;
   return std::sqrt(squares);
+}
+
+// The one in which both are measured; empty where there is none: comparing them says what sets them apart.
+std::optional<store::ChosenSpace> common_space(const store::Store& store, const std::string& a, const std::string& b,
+                                               const store::SpaceChoice& choice) {
+  std::vector<store::StoredSpace> common;
+  const std::vector<store::StoredSpace> of_b = store.spaces(store::Query().of(b));
+  for (store::StoredSpace& space : store.spaces(store::Query().of(a)))
+    if (std::ranges::find(of_b, space.id, &store::StoredSpace::id) != of_b.end()) common.push_back(std::move(space));
+  return store::only_one(store::choose(std::move(common), choice));
 }
 
 }  // namespace
@@ -28,6 +37,16 @@ Comparison compare(const store::Record& a, const store::Record& b, Row row) {
   if (out.norm_b > 0) out.norm_ratio = out.norm_a / out.norm_b;
   if (a.layers > 1)
     for (std::int64_t l = 0; l < a.layers; ++l) out.layers.push_back(cosine(embedding(a, l), embedding(b, l)));
+  return out;
+}
+
+StoredComparison compare(const store::Store& store, const std::string& a, const std::string& b,
+                         const store::SpaceChoice& choice) {
+  const std::string name_a = store.resolve(a), name_b = store.resolve(b);
+  const std::optional<store::ChosenSpace> space = common_space(store, name_a, name_b, choice);
+  const store::Query query = space ? *store::within({}, {*space}) : store::Query();
+  StoredComparison out{store.get(name_a, query), store.get(name_b, query), {}};
+  out.comparison = compare(out.a, out.b, space ? space->row : std::nullopt);
   return out;
 }
 

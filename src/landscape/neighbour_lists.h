@@ -1,20 +1,12 @@
 // The nearest rows of every row: what maps, t-SNE, UMAP and the comparison with labels read.
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <span>
 
+#include "deltascape/projection.h"
 #include "landscape/rows.h"
 
 namespace deltascape::landscape {
-
-struct NeighbourLists {
-  std::size_t each = 0;              // neighbours of a row
-  std::vector<std::uint32_t> index;  // [rows, each], nearest first; of equally near ones the first
-  std::vector<double> product;       // [rows, each], with each
-  // Share of the nearest that are in the lists, measured on a sample of rows; empty: the lists are exact.
-  std::optional<double> found;
-};
 
 // The k rows, or all others, with the largest product; with `squares` (x·x of each row) those that are the least far
 // away. Exact up to 20000 rows. Of more, a row is compared with those of the cells near it alone: cells as k-means

@@ -1,4 +1,4 @@
-#include "landscape/neighbours.h"
+#include "deltascape/near.h"
 
 #include <algorithm>
 #include <functional>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "deltascape/error.h"
 #include "landscape/embedding_rows.h"
 #include "landscape/kernels.h"
 #include "landscape/lloyd.h"
@@ -149,6 +150,14 @@ Layout project(const Rows& rows, const ProjectionOptions& options) {
 Layout project(const std::vector<store::Record>& records, const ProjectionOptions& options) {
   const bool unit = options.method != ProjectionMethod::kPca && options.metric == Metric::kCosine;
   return project(unit ? unit_rows(records, options.row) : centred_rows(records, options.row), options);
+}
+
+ProjectionMethod projection_method(const std::string& name) {
+  if (name == "tsne") return ProjectionMethod::kTsne;
+  if (name == "umap") return ProjectionMethod::kUmap;
+  if (name == "pca") return ProjectionMethod::kPca;
+  throw Error(ErrorCode::kUsage, option("projection") + " is not known",
+              {.expected = "tsne, umap or pca", .found = name});
 }
 
 }  // namespace deltascape::landscape

@@ -1,41 +1,12 @@
-// Places N embeddings in the plane: PCA, t-SNE (van der Maaten and Hinton 2008) and UMAP (McInnes et al. 2018).
+// The same layouts from rows that are there already.
 #pragma once
 
-#include "landscape/neighbour_lists.h"
-#include "landscape/similarity.h"
+#include "deltascape/projection.h"
+#include "landscape/rows.h"
 
 namespace deltascape::landscape {
 
-enum class ProjectionMethod { kTsne, kPca, kUmap };
-enum class Metric { kCosine, kEuclidean };
-
-struct ProjectionOptions {
-  ProjectionMethod method = ProjectionMethod::kTsne;
-  Metric metric = Metric::kCosine;  // what t-SNE and UMAP keep: cosine distance, or euclidean
-  double perplexity = 30;           // of t-SNE; clipped to (N-1)/3, at least 1
-  int iterations = 1000;            // of t-SNE
-  std::size_t neighbours = 15;      // of UMAP
-  std::uint64_t seed = 0;           // of ties where PCA gives no start, and of the pairs that UMAP draws
-  Row row = {};
-};
-
-struct Point {
-  double x = 0, y = 0;
-};
-
-struct Layout {
-  std::vector<Point> points;  // one a record, in their order; centred, the larger half-width is 1
-  ProjectionMethod method = ProjectionMethod::kTsne;
-  double perplexity = 0;          // used by t-SNE, else 0
-  std::vector<double> explained;  // PCA: share of the variance on x and on y; else empty
-  // What t-SNE of many records, or UMAP, was made of: the nearest by the metric; else of none. `each` is 0 then.
-  NeighbourLists neighbours;
-};
-
-// Deterministic. Any N ≥ 0; below 5 PCA stands in for the others (method says so). t-SNE is exact up to 2000 records,
-// and Barnes-Hut's beyond. Zero embeddings sit at cosine distance 1 from everything.
-Layout project(const std::vector<store::Record>& records, const ProjectionOptions& options = {});
-// The same from the records' rows: unit rows for t-SNE and UMAP of cosine distances, else any.
+// From the records' rows: unit rows for t-SNE and UMAP of cosine distances, else any.
 Layout project(const Rows& rows, const ProjectionOptions& options = {});
 
 }  // namespace deltascape::landscape

@@ -1,46 +1,11 @@
-// Owns how alike two embeddings are: cosines in float64, and how far they move when a probe is left out.
+// The cosines that the rest of this room shares.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
-#include "deltascape/record.h"
+#include "deltascape/similarity.h"
 
 namespace deltascape::landscape {
 
-// Which row of [layers, dim] is read; empty: the last one, which is the only one unless embedded with --layer all.
-using Row = std::optional<std::int64_t>;
-
-// The chosen row, [dim]. A row beyond the record's layers is Error(kUsage).
-std::span<const float> embedding(const store::Record& record, Row row = {});
-
-// Whether the deltas of at least two probes are known one by one.
-bool has_probes(const store::Record& record);
-
 // From the products of two vectors with each other and with themselves.
 std::optional<double> cosine_of(double ab, double aa, double bb);
-// Empty when either is zero (a variant without effect points nowhere). Error(kMismatch) when widths differ.
-std::optional<double> cosine(std::span<const float> a, std::span<const float> b);
-
-// A cosine and its probe sensitivity: low/high = cosine -/+ 2 standard errors of the leave-one-probe-out jackknife,
-// within [-1, 1]. The probes are few and fixed, so this is no confidence interval. low and high are empty with fewer
-// than two probes, without per-probe deltas, or when leaving a probe out leaves nothing.
-struct Similarity {
-  std::optional<double> cosine, low, high;
-};
-Similarity similarity(const store::Record& a, const store::Record& b, Row row = {});
-
-// Cosines of all pairs, symmetric, row-major [count, count]; NaN where one is zero (see at()).
-// It takes 8·count² bytes; Error(kUsage) above 20000 records.
-struct CosineMatrix {
-  std::size_t count = 0;
-  std::vector<double> values;
-  std::optional<double> at(std::size_t i, std::size_t j) const;
-};
-CosineMatrix cosine_matrix(const std::vector<store::Record>& records, Row row = {});
 
 }  // namespace deltascape::landscape

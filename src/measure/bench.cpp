@@ -1,8 +1,6 @@
 // Owns one benchmark: the machine's limits around one embed run (include/deltascape/bench.h).
 #include "deltascape/bench.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -22,6 +20,7 @@
 #include "measure/random_adapters.h"
 #include "measure/rates.h"
 #include "model/checkpoint.h"
+#include "model/thread_count.h"
 
 namespace deltascape {
 namespace {
@@ -38,7 +37,9 @@ class StartWatch final : public Progress {
     inner_.begin(stage, total);
   }
   void advance(std::int64_t steps) override { inner_.advance(steps); }
+  void detail(std::string_view words) override { inner_.detail(words); }
   void note(std::string_view line) override { inner_.note(line); }
+  bool cancelled() override { return inner_.cancelled(); }
   std::optional<Clock::time_point> first() const { return first_; }
 
  private:
@@ -112,7 +113,7 @@ std::string contradiction(const MachineRates& rates) {
   std::snprintf(text, sizeof text, "%.2f", times);
   const std::string chosen = verdict.speed == Bfloat16::kSlow ? "fp32" : "delta";
   return "bfloat16 products are " + std::string(text) + " times as fast as float32's here, but auto chooses " + chosen +
-         " on this processor (" + verdict.why + "): on an idle machine --precision " +
+         " on this processor (" + verdict.why + "): on an idle machine " + option("precision") + " " +
          (chosen == "fp32" ? "delta" : "fp32") + " is likely to be faster";
 }
 
@@ -130,7 +131,8 @@ void set_limits(BenchReport& report) {
 
 BenchReport measured(const BenchOptions& options, Progress& progress) {
   if (options.variants < 1 || options.rank < 1)
-    throw Error(ErrorCode::kUsage, "a benchmark needs a variant of at least rank 1", {.field = "-n, --rank"});
+    throw Error(ErrorCode::kUsage, "a benchmark needs a variant of at least rank 1",
+                {.field = option("variants") + ", " + option("rank")});
   const hub::Resolved found = hub::fetch(options.base, progress);
   const auto base = model::Checkpoint::open(found.path);
   BenchReport report;
@@ -138,7 +140,7 @@ BenchReport measured(const BenchOptions& options, Progress& progress) {
   report.machine.processor = processor.name;
   report.machine.features = processor.features;
   report.machine.threads = threads_to_use(options.threads);
-  at::set_num_threads(report.machine.threads);
+  const model::ThreadCount threads(report.machine.threads);
   // Before anything reads the base: the page cache counts as it was found.
   const measure::DiskRate disk = measure::disk_rate(base->path(), progress);
   report.machine.disk_rate = disk.bytes_per_second;

@@ -99,7 +99,7 @@ DiskRate disk_rate(const fs::path& model, Progress& progress) {
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     bytes += static_cast<double>(w.size);
     if (2 * w.resident < w.pages) descriptor.forget(w);
-    progress.advance(1);
+    advance(progress, 1);
   }
   return {seconds > 0 ? bytes / seconds : 0,
           pages > 0 ? static_cast<double>(resident) / static_cast<double>(pages) : 0};

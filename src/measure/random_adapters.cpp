@@ -79,7 +79,7 @@ std::vector<ModelRef> make_random_adapters(const model::ModelSpec& spec, int cou
     const std::string name = "random-" + std::to_string(i);
     write_adapter(spec, rank, static_cast<std::uint64_t>(i), folder / name);
     out.push_back({.path = (folder / name).string(), .label = {}, .name = name});
-    progress.advance(1);
+    advance(progress, 1);
   }
   return out;
 }

@@ -64,7 +64,7 @@ double gemm_rate(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType
   for (const auto& [shape, count] : shapes) {
     flops += 2.0 * count * static_cast<double>(rows) * static_cast<double>(shape[0]) * static_cast<double>(shape[1]);
     seconds += count * product_seconds(shape, rows, dtype);
-    progress.advance(1);
+    advance(progress, 1);
   }
   return flops / seconds;
 }

@@ -58,8 +58,9 @@ void refuse_quantised(const JsonFields& c) {
   if (!quantisation) return;
   const std::string guess = unquantised_name(repository_of(c.file()));
   throw Error(ErrorCode::kUnsupported,
-              "quantised Hugging Face weights are not supported: give --base with the original in BF16" +
-                  (guess.empty() ? std::string() : " (by its name " + guess + ")") + ", or a GGUF",
+              "quantised Hugging Face weights are not supported: give " + option("base") +
+                  " with the original in BF16" + (guess.empty() ? std::string() : " (by its name " + guess + ")") +
+                  ", or a GGUF",
               {.path = c.file().string(),
                .field = "quantization_config",
                .found = quantisation->string("quant_method").value_or("an unnamed method")});

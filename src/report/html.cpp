@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/hash.h"
-#include "report/map.h"
+#include "deltascape/map.h"
 #include "report/page.h"
 #include "report/text.h"
 

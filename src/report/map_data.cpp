@@ -4,9 +4,11 @@
 #include <cstdio>
 
 #include "deltascape/error.h"
+#include "deltascape/map.h"
+#include "io/file.h"
 #include "landscape/embedding_rows.h"
+#include "landscape/neighbour_lists.h"
 #include "landscape/silhouette.h"
-#include "report/map.h"
 #include "store/names.h"
 #include "store/store.h"
 
@@ -110,6 +112,27 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   }
   find_neighbours(rows, options, layout, out.points);
   return out;
+}
+
+MapColour map_colour(const std::string& name) {
+  if (name == "auto") return MapColour::kAuto;
+  if (name == "label") return MapColour::kLabel;
+  if (name == "cluster") return MapColour::kCluster;
+  throw Error(ErrorCode::kUsage, "no such colouring",
+              {.field = option("colour"), .expected = "auto, label or cluster", .found = name});
+}
+
+void check_map_file(const std::filesystem::path& file) {
+  const std::string suffix = file.extension().string();
+  if (suffix == ".html" || suffix == ".svg") return;
+  throw Error(ErrorCode::kUsage,
+              suffix == ".png" ? "PNG maps are not there yet: write an .svg" : "a map is written as .html or .svg",
+              {.path = file.string(), .expected = "F.html or F.svg"});
+}
+
+void write_map(const MapData& data, const std::filesystem::path& file) {
+  check_map_file(file);
+  io::write_file_atomically(file, std::string_view(file.extension() == ".svg" ? map_svg(data) : map_html(data)));
 }
 
 }  // namespace deltascape::report

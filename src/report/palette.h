@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "report/map.h"
+#include "deltascape/map.h"
 
 namespace deltascape::report {
 

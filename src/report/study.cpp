@@ -1,12 +1,14 @@
-#include "report/study.h"
+#include "deltascape/study_report.h"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "deltascape/map.h"
 #include "deltascape/task.h"
+#include "io/file.h"
 #include "report/line_plot.h"
-#include "report/map.h"
 #include "report/study_page.h"
 #include "report/text.h"
 
@@ -251,6 +253,16 @@ std::vector<Document> study_documents(const StudyReport& report) {
   if (tasks) out.push_back({"tasks.csv", tasks_csv(report)});
   out.insert(out.end(), plots.begin(), plots.end());
   return out;
+}
+
+std::vector<std::string> write_study(const StudyReport& report, const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder / "plots");
+  std::vector<std::string> names;
+  for (const Document& document : study_documents(report)) {
+    io::write_file_atomically(folder / document.name, std::string_view(document.content));
+    names.push_back(document.name);
+  }
+  return names;
 }
 
 }  // namespace deltascape::report

@@ -5,12 +5,9 @@
 #include <utility>
 #include <vector>
 
-namespace deltascape::report {
+#include "deltascape/study_report.h"
 
-struct Document {
-  std::string name;  // below the study's folder, as "plots/silhouette.svg"
-  std::string content;
-};
+namespace deltascape::report {
 
 struct PageTable {
   std::vector<std::string> head;

@@ -46,7 +46,7 @@ const Field& field_of(const std::string& condition) {
   if (condition.find('=') != std::string::npos && known != fields().end()) return *known;
   const std::vector<std::string> names = where_fields(), close = near_names(name, names);
   throw Error(ErrorCode::kUsage,
-              "--where takes FIELD=VALUE with one of these fields: " + listed(names) +
+              option("where") + " takes FIELD=VALUE with one of these fields: " + listed(names) +
                   (close.empty() || close.front() == name ? "" : "; did you mean " + close.front() + "?"),
               {.path = "", .field = "", .expected = "", .found = condition});
 }

@@ -93,7 +93,7 @@ class Expander {
     model.hint = store_.absent(word);
     push(std::move(model));
   }
-  Words take() { return std::move(out_); }
+  Expansion take() { return std::move(out_); }
 
  private:
   void push(ModelRef model) {
@@ -190,7 +190,7 @@ class Expander {
 
   StoreAtHand& store_;
   const WordOptions& options_;
-  Words out_;
+  Expansion out_;
   std::set<std::string> chosen_;
 };
 
@@ -224,7 +224,7 @@ std::string StoreAtHand::absent(const std::string& word) {
   return "; did you mean '" + listed(close, "' or '") + "' of " + file_.string() + "?";
 }
 
-Words expand_words(const std::vector<std::string>& words, StoreAtHand& store, const WordOptions& options) {
+Expansion expand_words(const std::vector<std::string>& words, StoreAtHand& store, const WordOptions& options) {
   Expander expander(store, options);
   for (const std::string& word : words) expander.add(word, "", 0);
   return expander.take();

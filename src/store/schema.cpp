@@ -64,7 +64,8 @@ void check_schema(Database& database) {
   if (is_new(database))  // whoever made it was stopped before its tables were there
     throw Error(ErrorCode::kBadFile, "not a store: it has no tables; make one with `deltascape embed`", at);
   if (database.integer("PRAGMA application_id") != kApplicationId)
-    throw Error(ErrorCode::kBadFile, "an SQLite database, but not a deltascape store; name another with --store", at);
+    throw Error(ErrorCode::kBadFile,
+                "an SQLite database, but not a deltascape store; name another with " + option("store"), at);
   const std::int64_t version = database.integer("PRAGMA user_version");
   if (version < 1 || version > kSchema)
     throw Error(

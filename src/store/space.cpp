@@ -20,11 +20,11 @@ std::string base_of(const Space& space) {
 
 [[noreturn]] void refuse(const Record& a, const Record& b, const std::string& what, std::string of_a,
                          std::string of_b) {
-  throw Error(
-      ErrorCode::kMismatch,
-      "\"" + one_line(a.name, 60) + "\" and \"" + one_line(b.name, 60) + "\" differ in their " + what +
-          " and cannot be compared; select rows that agree (--where base=NAME, --where layer=N …), or embed them alike",
-      {.path = {}, .field = {}, .expected = std::move(of_a), .found = std::move(of_b)});
+  throw Error(ErrorCode::kMismatch,
+              "\"" + one_line(a.name, 60) + "\" and \"" + one_line(b.name, 60) + "\" differ in their " + what +
+                  " and cannot be compared; select rows that agree (" + option("where") + " base=NAME, " +
+                  option("where") + " layer=N …), or embed them alike",
+              {.path = {}, .field = {}, .expected = std::move(of_a), .found = std::move(of_b)});
 }
 
 void require_one_space(const Record& a, const Record& b) {

@@ -1,5 +1,7 @@
 // Choosing among the spaces of a store, and saying what tells them apart.
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "core/identity.h"
@@ -80,7 +82,7 @@ std::string layers_of(const std::vector<StoredSpace>& spaces) {
 std::vector<ChosenSpace> at_layer(const std::vector<StoredSpace>& spaces, const std::string& layer) {
   const std::optional<LayerChoice> choice = read_layer(layer);
   if (!choice || choice->kind == LayerChoice::Kind::kAll)
-    throw Error(ErrorCode::kUsage, choice ? "--layer picks one layer here" : "--layer is not a layer",
+    throw Error(ErrorCode::kUsage, option("layer") + (choice ? " picks one layer here" : " is not a layer"),
                 {.path = "", .field = "", .expected = "last, N, a fraction as 0.5, or L-pre", .found = layer});
   std::vector<ChosenSpace> out;
   for (const StoredSpace& s : spaces)
@@ -91,8 +93,9 @@ std::vector<ChosenSpace> at_layer(const std::vector<StoredSpace>& spaces, const 
     if (const std::optional<std::int64_t> row = choice->row(s.layers - 1)) out.push_back({s, row});
   }
   if (out.empty())
-    throw Error(ErrorCode::kUsage, "no record is of this layer; `embed --layer all` keeps every one",
-                {.path = "", .field = "--layer", .expected = "a layer among " + layers_of(spaces), .found = layer});
+    throw Error(
+        ErrorCode::kUsage, "no record is of this layer; `embed " + option("layer") + " all` keeps every one",
+        {.path = "", .field = option("layer"), .expected = "a layer among " + layers_of(spaces), .found = layer});
   return out;
 }
 
@@ -137,7 +140,7 @@ std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoi
                          [&](const StoredSpace& s) { return is_chosen(s, choice.space); });
     if (chosen.empty())
       throw Error(ErrorCode::kUsage, "no such space; `deltascape spaces` lists them",
-                  {.path = "", .field = "--space", .expected = listed_spaces(spaces), .found = choice.space});
+                  {.path = "", .field = option("space"), .expected = listed_spaces(spaces), .found = choice.space});
     spaces = std::move(chosen);
   }
   if (!choice.layer.empty() && !spaces.empty()) return at_layer(spaces, choice.layer);
@@ -153,7 +156,44 @@ std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces) {
   for (const ChosenSpace& one : spaces) stored.push_back(one.stored);
   throw Error(ErrorCode::kMismatch, "the variants lie in " + std::to_string(spaces.size()) +
                                         " spaces, which do not compare: " + listed_spaces(stored) +
-                                        "; choose one with --space ID, --layer or --where");
+                                        "; choose one with " + option("space") + " ID, " + option("layer") + " or " +
+                                        option("where"));
+}
+
+std::optional<Query> within(const Query& query, const std::vector<ChosenSpace>& spaces) {
+  if (spaces.empty()) return std::nullopt;
+  Query out = query;
+  for (const ChosenSpace& space : spaces) out.spaces.push_back(space.stored.id);
+  return out;
+}
+
+Records records_of(const Store& store, const std::vector<ChosenSpace>& spaces, const std::vector<std::string>& where,
+                   const std::vector<std::string>& names) {
+  const std::optional<Query> query = within({.where = where}, spaces);
+  std::map<std::string, std::int64_t> rows;  // of spaces of all layers, by what they are
+  for (const ChosenSpace& space : spaces)
+    if (space.row) rows[space.stored.space.hash()] = *space.row;
+  return [&store, query, names, rows](const std::function<void(Record)>& use) {
+    const auto cut = [&](Record record) {
+      const auto row = rows.empty() ? rows.end() : rows.find(record.space.hash());
+      use(row == rows.end() ? std::move(record) : one_layer(std::move(record), row->second));
+    };
+    if (query && names.empty()) store.read(*query, Numbers::kAll, cut);
+    for (const std::string& name : names)
+      if (query) store.read(query->of(name), Numbers::kAll, cut);
+  };
+}
+
+Selection select(const Store& store, const std::vector<std::string>& where, const SpaceChoice& choice) {
+  const Query query{.where = where};
+  std::vector<StoredSpace> spaces = store.spaces(query);
+  Selection out;
+  if (spaces.empty()) out.unmet = store.unmet(query).value_or("");
+  out.space = only_one(choose(std::move(spaces), choice));
+  if (!out.space) return out;
+  out.records = store.records(*within(query, {*out.space}), Numbers::kMean);
+  out.row = out.space->row;
+  return out;
 }
 
 }  // namespace deltascape::store

@@ -66,7 +66,8 @@ void Database::fail(int status) const {
   const ErrorContext at{.path = file_.string(), .field = {}, .expected = {}, .found = {}};
   switch (status & 0xFF) {
     case SQLITE_NOTADB:
-      throw Error(ErrorCode::kBadFile, "not a store: this is no SQLite database; name another file with --store", at);
+      throw Error(ErrorCode::kBadFile,
+                  "not a store: this is no SQLite database; name another file with " + option("store"), at);
     case SQLITE_CORRUPT:
       throw Error(ErrorCode::kBadFile, "the store is damaged; restore a copy of it, or delete it and embed again", at);
     case SQLITE_BUSY:

@@ -20,7 +20,8 @@ void refuse_other_kinds(const fs::path& file, Store::Mode mode) {
   if (status.type() == fs::file_type::not_found) {
     if (mode == Store::Mode::kCreate) return;
     throw Error(ErrorCode::kNotFound,
-                "there is no store here; make one with `deltascape embed`, or name another with --store", at);
+                "there is no store here; make one with `deltascape embed`, or name another with " + option("store"),
+                at);
   }
   if (failed) throw Error(ErrorCode::kIo, "cannot look at the store: " + failed.message(), at);
   if (!fs::is_regular_file(status)) throw Error(ErrorCode::kBadFile, "not a store: it is not a regular file", at);

@@ -1,8 +1,6 @@
 // Owns an evaluation from its options to its report (include/deltascape/evaluate.h).
 #include "deltascape/evaluate.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <set>
 
@@ -10,6 +8,7 @@
 #include "core/machine.h"
 #include "deltascape/error.h"
 #include "engine/translated.h"
+#include "model/thread_count.h"
 #include "store/names.h"
 #include "study/evaluator.h"
 #include "study/own_examples.h"
@@ -70,6 +69,7 @@ class Run {
       try {
         engine::translated([&] { report.results.push_back(variant(model, told)); });
       } catch (const Error& e) {
+        if (e.code() == ErrorCode::kCancelled) throw;
         const bool missing = e.code() == ErrorCode::kNotFound || e.code() == ErrorCode::kIo;
         report.failed.push_back({model.name, model.path, e.what() + (missing ? model.hint : "")});
         progress_.advance(evaluator_.steps() - done_);
@@ -120,7 +120,7 @@ class Run {
     if (evaluator == nullptr) evaluator = &evaluator_;
     auto predictions = (*evaluator)(weights, variant, [&](std::int64_t steps) {
       done_ += steps;
-      progress_.advance(steps);
+      advance(progress_, steps);
     });
     Evaluation out = evaluator->summary(predictions);
     out.name = model.name;
@@ -150,16 +150,16 @@ void check_options(const EvaluateOptions& o) {
   study::metric_named(o.metric);
   study::match_named(o.match);
   const auto fail = [](const char* what, const char* field, const std::string& expected, const std::string& found) {
-    throw Error(ErrorCode::kUsage, what, {.field = field, .expected = expected, .found = found});
+    throw Error(ErrorCode::kUsage, what, {.field = option(field), .expected = expected, .found = found});
   };
   if (o.precision != "fp32" && o.precision != "bf16" && o.precision != "fp64")
-    fail("no such precision", "--precision", "fp32, bf16 or fp64", o.precision);
-  if (o.tokens < 1) fail("too few tokens", "--tokens", "at least 1", std::to_string(o.tokens));
-  if (o.batch < 1) fail("too small a batch", "--batch", "at least 1", std::to_string(o.batch));
-  if (o.limit < 0) fail("a negative number of examples", "--limit", "0 for all, or more", std::to_string(o.limit));
-  if (o.threads < 0) fail("a negative number of threads", "--threads", "0 for all, or more", std::to_string(o.threads));
+    fail("no such precision", "precision", "fp32, bf16 or fp64", o.precision);
+  if (o.tokens < 1) fail("too few tokens", "tokens", "at least 1", std::to_string(o.tokens));
+  if (o.batch < 1) fail("too small a batch", "batch", "at least 1", std::to_string(o.batch));
+  if (o.limit < 0) fail("a negative number of examples", "limit", "0 for all, or more", std::to_string(o.limit));
+  if (o.threads < 0) fail("a negative number of threads", "threads", "0 for all, or more", std::to_string(o.threads));
   if (std::ranges::any_of(o.stops, [](const std::string& s) { return s.empty(); }))
-    fail("an empty text ends nothing", "--stop", "a text", "nothing");
+    fail("an empty text ends nothing", "stops", "a text", "nothing");
 }
 
 }  // namespace
@@ -167,7 +167,7 @@ void check_options(const EvaluateOptions& o) {
 EvaluateReport evaluate(const std::vector<ModelRef>& models, const EvaluateOptions& options,
                         const std::function<void(const Prediction&)>& told, Progress& progress) {
   check_options(options);
-  at::set_num_threads(threads_to_use(options.threads));
+  const model::ThreadCount threads(options.threads);
   return engine::translated([&] { return Run(options, progress).all(models, told); });
 }
 

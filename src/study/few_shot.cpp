@@ -18,6 +18,7 @@ class Named final : public Progress {
   void advance(std::int64_t steps) override { progress_.advance(steps); }
   void detail(std::string_view words) override { progress_.detail(words); }
   void note(std::string_view line) override { progress_.note(line); }
+  bool cancelled() override { return progress_.cancelled(); }
 
  private:
   Progress& progress_;

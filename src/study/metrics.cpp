@@ -20,7 +20,7 @@ Metric metric_named(const std::string& name) {
   if (name == "choice") return Metric::kChoice;
   if (name == "loss") return Metric::kLoss;
   throw Error(ErrorCode::kUsage, "no such metric",
-              {.field = "--metric", .expected = "exact, choice or loss", .found = name});
+              {.field = option("metric"), .expected = "exact, choice or loss", .found = name});
 }
 
 Match match_named(const std::string& name) {
@@ -28,7 +28,7 @@ Match match_named(const std::string& name) {
   if (name == "contains") return Match::kContains;
   if (name == "last-number") return Match::kLastNumber;
   throw Error(ErrorCode::kUsage, "no such way to compare answers",
-              {.field = "--match", .expected = "text, contains or last-number", .found = name});
+              {.field = option("match"), .expected = "text, contains or last-number", .found = name});
 }
 
 std::optional<std::string> last_number(std::string_view text) {

@@ -13,6 +13,7 @@
 #include "core/temporary_folder.h"
 #include "deltascape/embed.h"
 #include "deltascape/error.h"
+#include "deltascape/spaces_of.h"
 #include "landscape/ranking.h"
 #include "store/store.h"
 #include "study/controls.h"
@@ -65,7 +66,8 @@ void require_same_provenance(const Record& member, const EmbedOptions& embedding
 landscape::Row row_of(const std::string& layer, const Record& member) {
   const std::int64_t last = member.layers - 1;
   const auto refuse = [&](const std::string& expected) {
-    throw Error(ErrorCode::kUsage, "the store has no rows of this layer (`embed --layer all` keeps every one)",
+    throw Error(ErrorCode::kUsage,
+                "the store has no rows of this layer (`embed " + option("layer") + " all` keeps every one)",
                 {.path = {}, .field = "layer", .expected = expected, .found = layer});
   };
   if (member.space.parameter("layer") != "all") {
@@ -254,6 +256,24 @@ TrainOptions few_shot_training() {
   options.max_tokens = 512;
   options.long_examples = "truncate";
   return options;
+}
+
+std::vector<store::Record> task_members(const store::Store& store, const std::vector<std::string>& where,
+                                        const store::SpaceChoice& choice, TaskOptions& options) {
+  std::vector<store::StoredSpace> spaces;
+  for (store::ChosenSpace& one : store::choose(store.spaces({.where = where}), choice))
+    spaces.push_back(std::move(one.stored));
+  if (spaces.size() > 1 || (!spaces.empty() && !options.layer.empty())) {
+    // The base's depth says which layer a fraction is.
+    std::vector<store::StoredSpace> own =
+        spaces_of({.base = options.base, .layer = options.layer, .probes_file = options.probes_file}, spaces);
+    if (!own.empty() && own.front().layers == 1 && !options.layer.empty())
+      options.layer = own.front().space.parameter("layer");
+    if (!own.empty()) spaces = std::move(own);
+  }
+  const std::optional<store::ChosenSpace> space = store::only_one(store::choose(std::move(spaces), {}));
+  if (!space) return {};
+  return store.records(*store::within({.where = where}, {*space}));
 }
 
 TaskReport rank_by_task(const std::vector<Record>& members, const TaskOptions& options, Progress& progress) {

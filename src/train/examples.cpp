@@ -35,7 +35,7 @@ std::int64_t limit_of(const TrainOptions& options, const model::ModelSpec& spec,
   if (options.max_tokens == 0) return std::min(learned, kMostTokens);
   if (spec.positions > 0 && options.max_tokens > learned)
     throw Error(ErrorCode::kUsage, "the model cannot read so many tokens",
-                {.field = "--max-tokens",
+                {.field = option("max_tokens"),
                  .expected = "at most " + std::to_string(learned),
                  .found = std::to_string(options.max_tokens)});
   return options.max_tokens;
@@ -71,7 +71,8 @@ class Reader {
  private:
   [[noreturn]] void fail_long(const Row& row, std::int64_t tokens) const {
     throw Error(ErrorCode::kBadFile,
-                "too long an example: raise --max-tokens, or give --long-examples truncate or skip",
+                "too long an example: raise " + option("max_tokens") + ", or give " + option("long_examples") +
+                    " truncate or skip",
                 {.path = options_.data,
                  .field = "line " + std::to_string(row.line),
                  .expected = "at most " + std::to_string(limit_) + " tokens",

@@ -15,7 +15,7 @@ using model::Param;
 
 void require_writable(const model::Checkpoint& base) {
   const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::kUnsupported, why, {.path = base.path().string(), .field = "--method full"});
+    throw Error(ErrorCode::kUnsupported, why, {.path = base.path().string(), .field = option("method") + " full"});
   };
   if (!io::is_directory(base.path()))
     refuse("a GGUF's weights are quantised and under other names: give the model as a Hugging Face folder");

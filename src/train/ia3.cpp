@@ -59,7 +59,8 @@ class Ia3 final : public Method {
       if (ops.empty()) continue;
       const bool input = ops.input && ops.input->scale.defined();
       if (!input && !ops.out_scale.defined())
-        throw Error(ErrorCode::kUsage, "an adapter of another method", {.path = start.options.init, .field = "--init"});
+        throw Error(ErrorCode::kUsage, "an adapter of another method",
+                    {.path = start.options.init, .field = option("init")});
       out.push_back({site, input ? ops.input->scale : ops.out_scale, input});
     }
     return out;

@@ -48,8 +48,9 @@ std::vector<model::Site> target_sites(const model::ModelSpec& spec, const std::v
     if (taken) out.push_back(site);
   }
   if (unused.empty() && !out.empty()) return out;
-  throw Error(ErrorCode::kUsage, "no such linear in the base",
-              {.field = "--targets", .expected = listed(names), .found = unused.empty() ? "none" : *unused.begin()});
+  throw Error(
+      ErrorCode::kUsage, "no such linear in the base",
+      {.field = option("targets"), .expected = listed(names), .found = unused.empty() ? "none" : *unused.begin()});
 }
 
 }  // namespace deltascape::training

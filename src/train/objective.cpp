@@ -46,7 +46,7 @@ class Preferences final : public Objective {
     progress.begin("reference", plan.steps_an_epoch());
     for (std::int64_t step = 0; step < plan.steps_an_epoch() && step < plan.steps(); ++step) {
       for (const auto& rows : plan.passes(step)) reference_.index_copy_(0, index(rows), losses({start, rows, {}}));
-      progress.advance(1);
+      advance(progress, 1);
     }
     weights_.forget();  // of full parameters nothing of the base is read again
   }

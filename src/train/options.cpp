@@ -10,14 +10,14 @@
 namespace deltascape::training {
 namespace {
 
-void require(bool fine, const char* option, const std::string& expected, const std::string& found = "") {
+void require(bool fine, const char* name, const std::string& expected, const std::string& found = "") {
   if (!fine)
     throw Error(ErrorCode::kUsage, "a value that makes no sense",
-                {.field = option, .expected = expected, .found = found});
+                {.field = option(name), .expected = expected, .found = found});
 }
 
-void require_one_of(const std::string& value, const char* option, const std::vector<std::string>& known) {
-  require(std::ranges::find(known, value) != known.end(), option, listed(known), value);
+void require_one_of(const std::string& value, const char* name, const std::vector<std::string>& known) {
+  require(std::ranges::find(known, value) != known.end(), name, listed(known), value);
 }
 
 }  // namespace
@@ -25,44 +25,44 @@ void require_one_of(const std::string& value, const char* option, const std::vec
 const MethodEntry& method_named(const std::string& name) {
   std::vector<std::string> names;
   for (const MethodEntry& m : methods()) names.emplace_back(m.name);
-  require_one_of(name, "--method", names);
+  require_one_of(name, "method", names);
   return *std::ranges::find(methods(), name, [](const MethodEntry& m) { return std::string(m.name); });
 }
 
 void check_options(const TrainOptions& o) {
-  require(!o.base.empty(), "--base", "a model");
-  require(!o.data.empty(), "--data", "a file");
-  require(!o.out.empty(), "--out", "a folder");
+  require(!o.base.empty(), "base", "a model");
+  require(!o.data.empty(), "data", "a file");
+  require(!o.out.empty(), "out", "a folder");
   method_named(o.method);
-  require_one_of(o.loss, "--loss", {"sft", "dpo"});
-  require_one_of(o.schedule, "--schedule", {"constant", "linear", "cosine"});
-  require_one_of(o.long_examples, "--long-examples", {"error", "truncate", "skip"});
-  require_one_of(o.precision, "--precision", {"fp32", "bf16", "fp64"});
-  const auto whole = [](std::int64_t value, std::int64_t least, const char* option) {
+  require_one_of(o.loss, "loss", {"sft", "dpo"});
+  require_one_of(o.schedule, "schedule", {"constant", "linear", "cosine"});
+  require_one_of(o.long_examples, "long_examples", {"error", "truncate", "skip"});
+  require_one_of(o.precision, "precision", {"fp32", "bf16", "fp64"});
+  const auto whole = [](std::int64_t value, std::int64_t least, const char* name) {
     constexpr std::int64_t kMost = 1'000'000;  // of anything that is multiplied with something else
-    require(value >= least && value <= kMost, option, std::to_string(least) + " to " + std::to_string(kMost),
+    require(value >= least && value <= kMost, name, std::to_string(least) + " to " + std::to_string(kMost),
             std::to_string(value));
   };
-  whole(o.rank, 1, "--rank");
-  whole(o.virtual_tokens, 1, "--virtual-tokens");
-  whole(o.batch, 1, "--batch");
-  whole(o.accumulation, 1, "--accumulation");
-  whole(o.max_steps, 0, "--max-steps");
-  whole(o.max_examples, 0, "--max-examples");
-  whole(o.max_tokens, 0, "--max-tokens");
-  whole(o.threads, 0, "--threads");
-  const auto within = [](double value, bool fine, const char* option, const char* expected) {
-    require(std::isfinite(value) && fine, option, expected, std::to_string(value));
+  whole(o.rank, 1, "rank");
+  whole(o.virtual_tokens, 1, "virtual_tokens");
+  whole(o.batch, 1, "batch");
+  whole(o.accumulation, 1, "accumulation");
+  whole(o.max_steps, 0, "max_steps");
+  whole(o.max_examples, 0, "max_examples");
+  whole(o.max_tokens, 0, "max_tokens");
+  whole(o.threads, 0, "threads");
+  const auto within = [](double value, bool fine, const char* name, const char* expected) {
+    require(std::isfinite(value) && fine, name, expected, std::to_string(value));
   };
-  within(o.alpha, o.alpha != 0, "--alpha", "a number, not zero");
-  within(o.beta, o.beta > 0, "--beta", "more than 0");
-  within(o.learning_rate, o.learning_rate > 0, "--learning-rate", "more than 0");
-  within(o.weight_decay, o.weight_decay >= 0, "--weight-decay", "0 or more");
-  within(o.clip, o.clip >= 0, "--clip", "0 or more");
-  within(o.dropout, o.dropout >= 0 && o.dropout < 1, "--dropout", "from 0 to below 1");
-  within(o.warmup, o.warmup >= 0 && o.warmup <= 1, "--warmup", "a share of the steps, from 0 to 1");
-  within(o.epochs, o.epochs > 0 && o.epochs <= 1e6, "--epochs", "more than 0, at most 1000000");
-  within(o.checkpoint_seconds, o.checkpoint_seconds >= 0, "--checkpoint-seconds", "0 or more");
+  within(o.alpha, o.alpha != 0, "alpha", "a number, not zero");
+  within(o.beta, o.beta > 0, "beta", "more than 0");
+  within(o.learning_rate, o.learning_rate > 0, "learning_rate", "more than 0");
+  within(o.weight_decay, o.weight_decay >= 0, "weight_decay", "0 or more");
+  within(o.clip, o.clip >= 0, "clip", "0 or more");
+  within(o.dropout, o.dropout >= 0 && o.dropout < 1, "dropout", "from 0 to below 1");
+  within(o.warmup, o.warmup >= 0 && o.warmup <= 1, "warmup", "a share of the steps, from 0 to 1");
+  within(o.epochs, o.epochs > 0 && o.epochs <= 1e6, "epochs", "more than 0, at most 1000000");
+  within(o.checkpoint_seconds, o.checkpoint_seconds >= 0, "checkpoint_seconds", "0 or more");
 }
 
 io::Json deciding(const TrainOptions& o) {

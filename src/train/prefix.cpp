@@ -16,7 +16,7 @@ void require_prefix(const model::ModelSpec& spec) {
   if (spec.architecture->stacks != model::StackKind::kDecoder ||
       spec.architecture->attention == model::AttentionKind::kLatent)
     throw Error(ErrorCode::kUnsupported, "a prefix is trained for decoders without latent attention alone",
-                {.field = "--method", .found = std::string(spec.architecture->model_type)});
+                {.field = option("method"), .found = std::string(spec.architecture->model_type)});
 }
 
 // The first tokens of the data's prompts, one prompt after the other, again from the first where they are too few.
@@ -61,7 +61,8 @@ class PrefixTuning final : public Method {
     for (int layer = 0; layer < start.weights.spec().layer_count(); ++layer) {
       const auto prefix = opened->prefix(layer, start.weights.dtype());
       if (!prefix)
-        throw Error(ErrorCode::kUsage, "an adapter of another method", {.path = start.options.init, .field = "--init"});
+        throw Error(ErrorCode::kUsage, "an adapter of another method",
+                    {.path = start.options.init, .field = option("init")});
       parts.push_back(prefix->k);
       parts.push_back(prefix->v);
     }

@@ -1,5 +1,6 @@
 #include "train/run_folder.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "adapter/tensor_list.h"
@@ -18,7 +19,7 @@ io::DType dtype_of(const at::Tensor& t) { return t.scalar_type() == at::kDouble 
 
 // With what to do about it.
 [[noreturn]] void broken(const fs::path& file, const std::string& field, const std::string& what) {
-  throw Error(ErrorCode::kBadFile, what + ": not the state of a run; --restart starts over",
+  throw Error(ErrorCode::kBadFile, what + ": not the state of a run; " + option("restart") + " starts over",
               {.path = file.string(), .field = field});
 }
 
@@ -26,9 +27,12 @@ void require_equal(const io::Json& now, const io::Json& then, const fs::path& fo
   for (const auto& [key, value] : now.items()) {
     const auto before = then.find(key);
     if (before != then.end() && *before == value) continue;
-    throw Error(ErrorCode::kUsage, "an unfinished run with other settings lies here: --restart begins anew",
+    std::string name = key.starts_with("--") ? option(key.substr(2)) : key;
+    std::ranges::replace(name, '-', '_');
+    throw Error(ErrorCode::kUsage,
+                "an unfinished run with other settings lies here: " + option("restart") + " begins anew",
                 {.path = folder.string(),
-                 .field = key,
+                 .field = name,
                  .expected = before == then.end() ? "nothing" : before->dump(),
                  .found = value.dump()});
   }
@@ -40,7 +44,7 @@ RunFolder::RunFolder(const fs::path& out) : out_(out.has_filename() ? out : out.
   const auto require_free = [&] {
     if (io::exists(out_))
       throw Error(ErrorCode::kUsage, "this exists: a folder is not replaced",
-                  {.path = out_.string(), .field = "--out"});
+                  {.path = out_.string(), .field = option("out")});
   };
   require_free();
   folder_ += ".training";
@@ -49,7 +53,7 @@ RunFolder::RunFolder(const fs::path& out) : out_(out.has_filename() ? out : out.
   if (error) throw Error(ErrorCode::kIo, "cannot create a folder here: " + error.message(), {.path = folder_.string()});
   lock_.emplace(folder_ / "lock", [&] {
     throw Error(ErrorCode::kUsage, "another process trains into this folder",
-                {.path = out_.string(), .field = "--out"});
+                {.path = out_.string(), .field = option("out")});
   });
   require_free();  // that process may just have finished
 }

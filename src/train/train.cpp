@@ -1,16 +1,14 @@
 // Owns a training run from its options to its result: the loop over steps, and when states are kept.
 #include "deltascape/train.h"
 
-#include <ATen/Parallel.h>
-
 #include <chrono>
 #include <cmath>
 
 #include "adapter/adapter.h"
 #include "adapter/fetch.h"
-#include "core/machine.h"
 #include "deltascape/error.h"
 #include "engine/translated.h"
+#include "model/thread_count.h"
 #include "train/objective.h"
 #include "train/optimiser.h"
 #include "train/options.h"
@@ -89,6 +87,10 @@ class Run {
     while (state_.step < plan_.steps()) {
       report.tokens += step();
       tell(static_cast<double>(report.tokens) / clock.seconds());
+      if (progress_.cancelled()) {
+        folder_.save(settings_, state_);
+        throw Error(ErrorCode::kCancelled, "cancelled; the same call goes on from here", {.path = options_.out});
+      }
       if (clock.seconds() - saved < options_.checkpoint_seconds && state_.step < plan_.steps()) continue;
       folder_.save(settings_, state_);
       saved = clock.seconds();
@@ -129,7 +131,7 @@ class Run {
     const double rate = schedule_.at(state_.step);
     const double norm = optimiser_->step(rate);
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw Error(ErrorCode::kNumeric, "loss or gradient became NaN or Inf: lower --learning-rate",
+      throw Error(ErrorCode::kNumeric, "loss or gradient became NaN or Inf: lower " + option("learning_rate"),
                   {.path = options_.out, .field = "step " + std::to_string(state_.step + 1)});
     const io::Json line = {{"step", state_.step + 1},
                            {"epoch", plan_.epoch_after(state_.step)},
@@ -172,7 +174,7 @@ TrainReport train(const TrainOptions& given, Progress& progress) {
   TrainOptions options = given;
   if (options.base_name.empty()) options.base_name = options.base;
   t::check_options(options);
-  at::set_num_threads(threads_to_use(options.threads));
+  const model::ThreadCount threads(options.threads);
   return engine::translated([&] { return Run(options, progress).all(); });
 }
 

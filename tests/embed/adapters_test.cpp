@@ -297,7 +297,7 @@ TEST_F(Adapters, GroupsByTheirOwnBase) {
   const EmbedReport report = embed(models, {}, [&](const store::Record& r) { names.push_back(r.name); });
   EXPECT_THAT(names, ::testing::ElementsAre("named"));
   ASSERT_EQ(report.failed.size(), 1u);
-  EXPECT_THAT(report.failed[0].error, HasSubstr("--base"));
+  EXPECT_THAT(report.failed[0].error, HasSubstr("base"));
 }
 
 TEST_F(Adapters, BadOptionsAreUsageErrors) {

@@ -179,7 +179,7 @@ TEST_F(Convert, TheArchitectureIsTheOneThatTheFamilysFilesName) {
 
 TEST_F(Convert, TheBaseAndTheOutputMustBeThere) {
   const std::string in = model("llama/lora_qv").string(), base = model("llama/base").string();
-  EXPECT_THAT(refusal({.in = in, .out = (folder_ / "a.gguf").string()}), HasSubstr("--base"));
+  EXPECT_THAT(refusal({.in = in, .out = (folder_ / "a.gguf").string()}), HasSubstr("base"));
   EXPECT_THAT(refusal({.in = in, .out = folder_.string(), .to = "peft", .base = base}), HasSubstr("exists"));
   EXPECT_THAT(refusal({.in = in, .out = folder_.string(), .base = base}), HasSubstr("not a regular file"));
   const std::string nowhere = (folder_ / "not" / "there").string();

@@ -22,6 +22,18 @@ TEST(PretendDevice, ComputesAndHidesItsMemory) {
   EXPECT_ANY_THROW(at::linear(y, at::randn({3, 6})));
 }
 
+TEST(ExactProducts, LeaveTheSettingsAsTheyWere) {
+  at::globalContext().setAllowBF16ReductionCuBLAS(true);
+  const auto before = at::globalContext().allowBF16ReductionCuBLAS();
+  {
+    const ExactProducts exact;
+    EXPECT_NE(at::globalContext().allowBF16ReductionCuBLAS(), before);
+    EXPECT_TRUE(at::NoTF32Guard::should_disable_tf32());
+  }
+  EXPECT_EQ(at::globalContext().allowBF16ReductionCuBLAS(), before);
+  EXPECT_FALSE(at::NoTF32Guard::should_disable_tf32());
+}
+
 using Case = std::tuple<const char*, const char*>;
 class Device : public ::testing::TestWithParam<Case> {
  protected:
@@ -29,6 +41,7 @@ class Device : public ::testing::TestWithParam<Case> {
     at::set_num_threads(1);  // many small steps: threads would only wait for each other
     const std::string name = std::get<0>(GetParam());
     if (name == "cuda" && !at::hasCUDA()) GTEST_SKIP() << "no GPU";
+    exact_.emplace();
     device_ = name == "cuda" ? parse_device("cuda") : testing::pretend_device();
     f_ = load(std::get<1>(GetParam()));
   }
@@ -47,6 +60,7 @@ class Device : public ::testing::TestWithParam<Case> {
     }
   }
 
+  std::optional<ExactProducts> exact_;
   std::optional<c10::Device> device_;
   Fixture f_;
 };

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "landscape/clusters.h"
+#include "deltascape/cluster.h"
 #include "landscape/landscape_goldens.h"
 
 namespace deltascape::landscape {

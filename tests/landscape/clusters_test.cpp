@@ -1,5 +1,5 @@
 // Specifies silhouettes and clusters against scikit-learn.
-#include "landscape/clusters.h"
+#include "deltascape/cluster.h"
 
 #include <gmock/gmock.h>
 
@@ -66,6 +66,11 @@ TEST_P(ClustersGolden, ChoosesTheNumberOfClustersThatFitsBest) {
   EXPECT_NEAR(*found.fit, golden_["agglomerative_fit"].get<double>(), 1e-9);
 }
 INSTANTIATE_TEST_SUITE_P(Cases, ClustersGolden, testing::ValuesIn(kCases));
+
+TEST(Methods, HaveNames) {
+  for (const char* name : {"auto", "labels", "kmeans", "agglomerative"}) EXPECT_EQ(name_of(cluster_method(name)), name);
+  EXPECT_THROW(cluster_method("dbscan"), Error);
+}
 
 TEST(KMeans, FindsTheGroupsThatSklearnFinds) {
   for (const char* name : {"clear", "few", "many"}) {
@@ -181,6 +186,21 @@ TEST(Cluster, SmallPools) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
     EXPECT_THAT(error.what(), HasSubstr("expected at most 2, found 3"));
   }
+}
+
+TEST(Clusters, AreKeptByName) {
+  std::vector<store::Record> records(3);
+  for (std::size_t i = 0; i < 3; ++i) records[i].name = std::string(1, static_cast<char>('a' + i));
+  Clustering clustering;
+  clustering.found.clusters = {{0, "b", {"b", "c"}}};
+  clustering.assignment = {std::nullopt, 0, 0};
+  const auto kept = assignments_of(clustering, records);
+  ASSERT_EQ(kept.size(), 3u);
+  EXPECT_EQ(kept[0].variant, "a");
+  EXPECT_FALSE(kept[0].cluster);
+  EXPECT_EQ(kept[0].cluster_name, "");
+  EXPECT_EQ(kept[2].cluster, 0);
+  EXPECT_EQ(kept[2].cluster_name, "b");
 }
 
 }  // namespace

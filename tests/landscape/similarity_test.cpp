@@ -5,10 +5,10 @@
 
 #include <cmath>
 
+#include "deltascape/compare.h"
 #include "deltascape/error.h"
-#include "landscape/compare.h"
+#include "deltascape/near.h"
 #include "landscape/landscape_goldens.h"
-#include "landscape/neighbours.h"
 #include "message_of.h"
 
 namespace deltascape::landscape {

@@ -61,7 +61,7 @@ TEST_F(Checkpoints, AQuantisedCopyNamesItsOriginal) {
   fs::create_directories(cached.parent_path());
   fs::rename(copy("llama/base"), cached);
   edit(cached / "config.json", [](io::Json& j) { j["quantization_config"] = {{"quant_method", "bitsandbytes"}}; });
-  EXPECT_THAT(error_of(cached), ::testing::AllOf(HasSubstr("--base"), HasSubstr("unsloth/llama-3-8b)")));
+  EXPECT_THAT(error_of(cached), ::testing::AllOf(HasSubstr("base"), HasSubstr("unsloth/llama-3-8b)")));
 }
 
 TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
@@ -73,7 +73,7 @@ TEST_F(Checkpoints, AFolderThatIsNoModelSaysWhatItIs) {
   EXPECT_THAT(error_of(folder_ / "lora"), HasSubstr("pytorch_lora_weights.safetensors holds an adapter"));
   fs::create_directory(folder_ / "pool");
   fs::copy(testing::models_folder() / "llama/lora_qv", folder_ / "pool/one");
-  EXPECT_THAT(error_of(folder_ / "pool"), HasSubstr("a folder with 1 model below: give its folder, or --recursive"));
+  EXPECT_THAT(error_of(folder_ / "pool"), HasSubstr("a folder with 1 model below: give its folder"));
 }
 
 TEST_F(Checkpoints, WeightsOfIntegersAreRefused) {

@@ -10,7 +10,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / ".venv/bin/clang-format"
 def check(root):
     if not PROGRAM.exists():
         return [f"{PROGRAM} is missing: run scripts/python_env.sh"]
-    paths = [str(p) for p in policy.files(Path(root), ["src", "include", "tests"], {".h", ".cpp"})]
+    paths = [str(p) for p in policy.files(Path(root), ["src", "include", "tests", "examples"], {".h", ".cpp"})]
     style = f"--style=file:{Path(root).resolve() / '.clang-format'}"
     done = subprocess.run([str(PROGRAM), style, "--dry-run", *paths], capture_output=True, text=True, check=False)
     lines = [line for line in done.stderr.splitlines() if "clang-format-violations" in line]

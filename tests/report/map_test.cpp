@@ -1,5 +1,5 @@
 // Specifies the map: what it holds, and that nothing a file is called gets out of its place in the page.
-#include "report/map.h"
+#include "deltascape/map.h"
 
 #include <gmock/gmock.h>
 
@@ -189,6 +189,23 @@ TEST(Page, TheProgramHoldsThePageAsItIsWritten) {
   EXPECT_EQ(embedded::kPanel_js, read("panel.js"));
   EXPECT_EQ(embedded::kPalette_js, read("palette.js"));
   EXPECT_EQ(embedded::kMap_js, read("map.js"));
+}
+
+TEST(Map, FilesAreWrittenByTheirEnding) {
+  const MapData data = make_map(pool());
+  const std::filesystem::path folder = std::filesystem::temp_directory_path();
+  for (const auto& [name, text] :
+       {std::pair{"deltascape_map_test.svg", map_svg(data)}, std::pair{"deltascape_map_test.html", map_html(data)}}) {
+    write_map(data, folder / name);
+    std::stringstream written;
+    written << std::ifstream(folder / name).rdbuf();
+    EXPECT_EQ(written.str(), text);
+    std::filesystem::remove(folder / name);
+  }
+  EXPECT_THROW(check_map_file("map.png"), Error);
+  EXPECT_THROW(write_map(data, folder / "map"), Error);
+  EXPECT_EQ(map_colour("cluster"), MapColour::kCluster);
+  EXPECT_THROW(map_colour("size"), Error);
 }
 
 }  // namespace

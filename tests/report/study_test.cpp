@@ -1,5 +1,5 @@
 // Specifies what a study puts on paper, and plots of lines.
-#include "report/study.h"
+#include "deltascape/study_report.h"
 
 #include <gmock/gmock.h>
 

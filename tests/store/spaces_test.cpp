@@ -110,11 +110,27 @@ TEST_F(Spaces, OfSeveralNoneIsTaken) {
   EXPECT_EQ(only_one(choose(spaces, {.space = "12"}))->stored.id, spaces[1].id);
   const Thrown thrown = thrown_by([&] { only_one(choose(spaces, {.layer = "last"})); });
   EXPECT_EQ(thrown.code, ErrorCode::kMismatch);
-  EXPECT_THAT(thrown.message,
-              AllOf(HasSubstr("in 2 spaces"), HasSubstr(short_id(spaces[0].hash) + " (base tiny)"),
-                    HasSubstr(short_id(spaces[3].hash) + " (base org/other)"), HasSubstr("--space ID")));
+  EXPECT_THAT(thrown.message, AllOf(HasSubstr("in 2 spaces"), HasSubstr(short_id(spaces[0].hash) + " (base tiny)"),
+                                    HasSubstr(short_id(spaces[3].hash) + " (base org/other)"), HasSubstr("space ID")));
   EXPECT_THAT(what_differs({spaces[0], spaces[1]}), ElementsAre("layer last", "layer 12"));
   EXPECT_THAT(what_differs({spaces[1]}), ElementsAre("representation activations, layer 12, position last, base tiny"));
+}
+
+TEST_F(Spaces, SelectionsAreOfOneSpace) {
+  const auto store = filled();
+  const Selection of_all = select(*store, {"base=tiny"}, {.layer = "1"});
+  ASSERT_TRUE(of_all.space);
+  EXPECT_EQ(of_all.space->stored.layers, 3);
+  EXPECT_EQ(of_all.row, 1);
+  ASSERT_EQ(of_all.records.size(), 2u);
+  EXPECT_EQ(of_all.records[1].name, "v2");
+  EXPECT_EQ(of_all.records[1].mean.size(), 12u);
+  EXPECT_EQ(select(*store, {}, {.layer = "12"}).row, std::nullopt);
+  EXPECT_EQ(thrown_by([&] { select(*store); }).code, ErrorCode::kMismatch);
+  const Selection none = select(*store, {"label=nothing"});
+  EXPECT_FALSE(none.space);
+  EXPECT_THAT(none.records, IsEmpty());
+  EXPECT_THAT(none.unmet, HasSubstr("label"));
 }
 
 TEST_F(Spaces, EmbeddingsAreOneArray) {

@@ -334,11 +334,11 @@ TEST_F(OneModel, BadDataNamesFileAndLine) {
 }
 
 TEST_F(OneModel, BadOptionsAndBasesAreNamed) {
-  EXPECT_THAT(failure("rouge", kTwo), HasSubstr("--metric"));
-  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.match = "regex"; }), HasSubstr("--match"));
-  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.tokens = 0; }), HasSubstr("--tokens"));
-  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.stops = {""}; }), HasSubstr("--stop"));
-  EXPECT_THAT(failure("loss", kTwo, [](auto& o) { o.precision = "fp8"; }), HasSubstr("--precision"));
+  EXPECT_THAT(failure("rouge", kTwo), HasSubstr("metric"));
+  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.match = "regex"; }), HasSubstr("match"));
+  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.tokens = 0; }), HasSubstr("tokens"));
+  EXPECT_THAT(failure("exact", kTwo, [](auto& o) { o.stops = {""}; }), HasSubstr("stops"));
+  EXPECT_THAT(failure("loss", kTwo, [](auto& o) { o.precision = "fp8"; }), HasSubstr("precision"));
   EXPECT_THAT(failure("loss", kTwo, [](auto& o) { o.base = "no/where/at/all"; }), HasSubstr("where"));
   models_ = models_.parent_path() / "bert";
   EXPECT_THAT(failure("loss", kTwo), HasSubstr("bert"));

@@ -2,8 +2,13 @@
 // refused.
 #include "deltascape/train.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
+#include <functional>
+
+#include "deltascape/embed.h"
 #include "hub/cache_entry.h"
 #include "training_folder.h"
 
@@ -116,6 +121,70 @@ TEST_P(EachMethod, AStoppedRunEndsInTheSameBytes) {
 INSTANTIATE_TEST_SUITE_P(Methods, EachMethod, ::testing::Values("lora", "ia3", "prefix", "full"),
                          [](const auto& p) { return std::string(p.param); });
 
+class Cancelling final : public Progress {
+ public:
+  explicit Cancelling(std::int64_t after) : left_(after) {}
+  void begin(std::string_view, std::int64_t) override {}
+  void advance(std::int64_t steps) override { left_ -= steps; }
+  void note(std::string_view) override {}
+  bool cancelled() override { return left_ <= 0; }
+
+ private:
+  std::int64_t left_;
+};
+
+ErrorCode code_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return ErrorCode::kInternal;
+}
+
+TEST_F(Train, ACancelledRunGoesOnWhereItWas) {
+  train(options("whole"));
+  const TrainOptions o = options("cancelled");
+  Cancelling cancelling(2);
+  EXPECT_EQ(code_of([&] { train(o, cancelling); }), ErrorCode::kCancelled);
+  EXPECT_FALSE(std::filesystem::exists(o.out));
+  EXPECT_EQ(train(o).resumed_at, 2);
+  EXPECT_EQ(contents(o.out), contents(folder_ / "whole"));
+}
+
+// Embeds the adapter; one call's threads and precision are its own.
+std::vector<float> embedding_of(const TrainOptions& trained, Progress& progress = silent_progress()) {
+  std::vector<float> out;
+  const EmbedOptions options{.base = trained.base, .precision = "delta"};
+  embed(
+      {{trained.out, "", "adapter"}}, options, [&](store::Record record) { out = record.per_probe; }, progress);
+  return out;
+}
+
+TEST_F(Train, LeavesTheProcessAsItWas) {
+  const TrainOptions first = options("first");
+  train(first);
+  at::set_num_threads(2);
+  const std::vector<float> before = embedding_of(first);
+  EXPECT_FALSE(before.empty());
+  TrainOptions second = options("second");
+  second.precision = "bf16";
+  train(second);
+  EXPECT_EQ(at::get_num_threads(), 2);
+  EXPECT_TRUE(at::GradMode::is_enabled());
+  EXPECT_EQ(embedding_of(first), before);
+  second.threads = -1;
+  EXPECT_EQ(code_of([&] { train(second); }), ErrorCode::kUsage);
+  EXPECT_EQ(at::get_num_threads(), 2);
+}
+
+TEST_F(Train, ACancelledEmbeddingIsNoFailureOfItsModel) {
+  const TrainOptions o = options("first");
+  train(o);
+  Cancelling cancelling(1);
+  EXPECT_EQ(code_of([&] { embedding_of(o, cancelling); }), ErrorCode::kCancelled);
+}
+
 TEST_F(Train, AStoppedRunOfPreferencesKeepsItsReference) {
   TrainOptions o = options("whole");
   o.loss = "dpo", o.data = preferences().string(), o.checkpoint_seconds = 0;
@@ -134,9 +203,9 @@ TEST_F(Train, AStateIsOfUseToItsOwnRunAlone) {
   EXPECT_THROW(train(o, stopping), Error);
   TrainOptions other = o;
   other.learning_rate = 1e-2;
-  EXPECT_THAT(refusal(other, ErrorCode::kUsage), AllOf(HasSubstr("--learning-rate"), HasSubstr("--restart")));
+  EXPECT_THAT(refusal(other, ErrorCode::kUsage), AllOf(HasSubstr("learning_rate"), HasSubstr("restart")));
   other = o, other.data = completions(6).string();
-  EXPECT_THAT(refusal(other, ErrorCode::kUsage), AllOf(HasSubstr("data: "), HasSubstr("--restart")));
+  EXPECT_THAT(refusal(other, ErrorCode::kUsage), AllOf(HasSubstr("data: "), HasSubstr("restart")));
   completions();
   std::filesystem::resize_file(folder_ / "out.training" / "state.safetensors", 100);
   EXPECT_THAT(refusal(o, ErrorCode::kBadFile), HasSubstr("state.safetensors"));
@@ -151,7 +220,7 @@ TEST_F(Train, TakesNoFolderThatIsThereOrInUse) {
     EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("another process"));
   }
   train(o);
-  EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("--out: this exists"));
+  EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("out: this exists"));
 }
 
 TEST_F(Train, BadDataLeavesNothing) {
@@ -194,18 +263,18 @@ TEST_F(Train, RefusesOptionsThatMakeNoSense) {
     change(o);
     return refusal(o, ErrorCode::kUsage);
   };
-  EXPECT_THAT(with([](auto& o) { o.method = "dora"; }), HasSubstr("--method"));
-  EXPECT_THAT(with([](auto& o) { o.loss = "ppo"; }), HasSubstr("--loss"));
-  EXPECT_THAT(with([](auto& o) { o.rank = 0; }), HasSubstr("--rank"));
-  EXPECT_THAT(with([](auto& o) { o.batch = std::numeric_limits<std::int64_t>::max(); }), HasSubstr("--batch"));
-  EXPECT_THAT(with([](auto& o) { o.learning_rate = 0; }), HasSubstr("--learning-rate"));
-  EXPECT_THAT(with([](auto& o) { o.dropout = 1; }), HasSubstr("--dropout"));
-  EXPECT_THAT(with([](auto& o) { o.warmup = 2; }), HasSubstr("--warmup"));
-  EXPECT_THAT(with([](auto& o) { o.epochs = 0; }), HasSubstr("--epochs"));
+  EXPECT_THAT(with([](auto& o) { o.method = "dora"; }), HasSubstr("method"));
+  EXPECT_THAT(with([](auto& o) { o.loss = "ppo"; }), HasSubstr("loss"));
+  EXPECT_THAT(with([](auto& o) { o.rank = 0; }), HasSubstr("rank"));
+  EXPECT_THAT(with([](auto& o) { o.batch = std::numeric_limits<std::int64_t>::max(); }), HasSubstr("batch"));
+  EXPECT_THAT(with([](auto& o) { o.learning_rate = 0; }), HasSubstr("learning_rate"));
+  EXPECT_THAT(with([](auto& o) { o.dropout = 1; }), HasSubstr("dropout"));
+  EXPECT_THAT(with([](auto& o) { o.warmup = 2; }), HasSubstr("warmup"));
+  EXPECT_THAT(with([](auto& o) { o.epochs = 0; }), HasSubstr("epochs"));
   EXPECT_THAT(with([](auto& o) {
                 o.targets = {"q_proj", "query"};
               }),
-              AllOf(HasSubstr("--targets"), HasSubstr("q_proj"), HasSubstr("lm_head"), HasSubstr("found query")));
+              AllOf(HasSubstr("targets"), HasSubstr("q_proj"), HasSubstr("lm_head"), HasSubstr("found query")));
   EXPECT_THAT(left(), IsEmpty());
 }
 
@@ -232,7 +301,7 @@ TEST_F(Train, RecomputingChangesNothing) {
 TEST_F(Train, ADivergedRunSaysSo) {
   TrainOptions o = options("out");
   o.learning_rate = 1e30, o.clip = 0, o.schedule = "constant";
-  EXPECT_THAT(refusal(o, ErrorCode::kNumeric), AllOf(HasSubstr("step "), HasSubstr("--learning-rate")));
+  EXPECT_THAT(refusal(o, ErrorCode::kNumeric), AllOf(HasSubstr("step "), HasSubstr("learning_rate")));
 }
 
 TEST_F(Train, AnInitMustBeOfTheMethod) {

@@ -1,11 +1,14 @@
-// Owns the map of a landscape: what it shows (MapData), drawn as SVG or as one self-contained HTML page.
+// The map of a landscape (docs/design.md §4.4 `map`): what it shows, drawn as SVG or as one self-contained HTML page.
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "landscape/projection.h"
+#include "deltascape/projection.h"
+#include "deltascape/record.h"
 
 namespace deltascape::report {
 
@@ -48,9 +51,16 @@ struct MapOptions {
 // Projects, finds neighbours and the silhouette. Error(kUsage) without records, kMismatch when not comparable.
 MapData make_map(const std::vector<store::Record>& records, const MapOptions& options = {});
 
+// auto, label, cluster. Error(kUsage) for another name.
+MapColour map_colour(const std::string& name);
+
 // A complete SVG document, light background, legend of labels or clusters.
 std::string map_svg(const MapData& data);
 // A complete HTML document: no network, no eval, works from file://.
 std::string map_html(const MapData& data);
+// Error(kUsage) for a file that does not end in .html or .svg: before the work.
+void check_map_file(const std::filesystem::path& file);
+// As its ending says.
+void write_map(const MapData& data, const std::filesystem::path& file);
 
 }  // namespace deltascape::report

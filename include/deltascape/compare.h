@@ -1,7 +1,8 @@
-// Owns what can be said about two variants side by side.
+// Two variants side by side (docs/design.md §4.4 `compare`).
 #pragma once
 
-#include "landscape/similarity.h"
+#include "deltascape/similarity.h"
+#include "deltascape/store.h"
 
 namespace deltascape::landscape {
 
@@ -15,5 +16,15 @@ struct Comparison {
 
 // Error(kMismatch) when the two are not comparable.
 Comparison compare(const store::Record& a, const store::Record& b, Row row = {});
+
+// Two stored variants, and how they compare.
+struct StoredComparison {
+  store::Record a, b;
+  Comparison comparison;
+};
+// In the one space in which both are measured and which the choice leaves. a, b: as Store::resolve() takes them.
+// Error(kMismatch) for several such spaces, and for none.
+StoredComparison compare(const store::Store& store, const std::string& a, const std::string& b,
+                         const store::SpaceChoice& choice = {});
 
 }  // namespace deltascape::landscape

@@ -1,5 +1,5 @@
-// Owns naming and keeping what `embed` makes.
-#include "cli/embed_results.h"
+// Naming and keeping what an embedding makes.
+#include "deltascape/embed_results.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,7 +8,7 @@
 #include "io/file.h"
 #include "store/names.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 namespace fs = std::filesystem;
@@ -17,9 +17,17 @@ constexpr int kNameAttempts = 5;  // another process may take a name between our
 
 std::string content_key(const store::Record& record) { return record.variant_hash + '\0' + record.space.canonical(); }
 
+store::Record facts_of(const store::Record& record) {
+  store::Record out = record;
+  out.spread = store::known_spread(record);
+  out.per_probe = out.mean = out.standard_error = {};
+  return out;
+}
+
 void check_npz_target(const std::string& file) {
   if (fs::path(file).extension() != ".npz")
-    throw Error(ErrorCode::kUsage, "--out is an .npz; for other formats embed into a store and run `deltascape export`",
+    throw Error(ErrorCode::kUsage,
+                option("out") + " is an .npz; for other formats embed into a store and run `deltascape export`",
                 {.path = file, .field = "", .expected = "F.npz", .found = ""});
   const fs::path folder = fs::path(file).parent_path();
   std::error_code ignored;
@@ -40,8 +48,8 @@ void check_store_target(const std::string& file) {
 
 }  // namespace
 
-EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, const Console& console)
-    : targets_(std::move(targets)), console_(console) {
+EmbedResults::EmbedResults(EmbedTargets targets, const std::vector<ModelRef>& models, Progress& progress)
+    : targets_(std::move(targets)), progress_(progress) {
   if (!targets_.npz_file.empty()) check_npz_target(targets_.npz_file);
   for (std::size_t i = 0; i < models.size(); ++i) {
     place_of_.emplace(models[i].path, i);
@@ -87,16 +95,16 @@ void EmbedResults::add(store::Record record) {
   record.path = store::stored_path(record.path);
   if (store_) put_in_store(record);
   if (const auto wanted = chosen_.find(path); wanted != chosen_.end() && wanted->second != record.name)
-    console_.note(path + " is called " + record.name + ", not " + wanted->second +
-                  ": its content has that name already, or other content has the chosen one");
-  if (again) console_.note(given + " (" + record.path + ") has the same content as " + record.name + ": one row");
+    progress_.note(path + " is called " + record.name + ", not " + wanted->second +
+                   ": its content has that name already, or other content has the chosen one");
+  if (again) progress_.note(given + " (" + record.path + ") has the same content as " + record.name + ": one row");
   taken_.insert(record.name);
   name_of_run_[content] = record.name;
 
   Kept& kept = kept_[record.name];
   const std::size_t own = place == place_of_.end() ? place_of_.size() : place->second;
   kept.place = again ? std::min(kept.place, own) : own;
-  kept.summary = summarise(record);
+  kept.facts = facts_of(record);
   if (!targets_.npz_file.empty()) kept.for_npz = std::move(record);
 }
 
@@ -115,12 +123,12 @@ void EmbedResults::put_in_store(store::Record& record) {
     try {
       const store::Store::Kept kept = store_->put(record, store::Store::Replace::kContentOrPath);
       if (kept.outdated > 0)
-        console_.note(kept.name + ": " + record.path +
+        progress_.note(kept.name + ": " + record.path +
                       " holds other weights than before; what was measured of the old "
                       "ones was removed (" +
                       std::to_string(kept.outdated) + (kept.outdated == 1 ? " embedding)" : " embeddings)"));
       for (const std::string& other : kept.displaced)
-        console_.note(other + " was at " + record.path + ", which holds " + kept.name +
+        progress_.note(other + " was at " + record.path + ", which holds " + kept.name +
                       " now; `deltascape rm` it if it is gone");
       record.name = kept.name;
       for (const store::Found& row : store_->find(record.name)) record.label = row.label;  // one that it had stays
@@ -137,11 +145,13 @@ void EmbedResults::require_one_base(const store::Record& record) const {
   if (targets_.npz_file.empty() || kept_.empty()) return;
   const store::Record& first = kept_.begin()->second.for_npz;
   if (first.space.base == record.space.base) return;
-  throw Error(ErrorCode::kUsage, "one npz holds one base; give --base, or --store instead of --out",
-              {.path = targets_.npz_file,
-               .field = record.name,
-               .expected = first.space.base_name,
-               .found = record.space.base_name});
+  throw Error(
+      ErrorCode::kUsage,
+      "one npz holds one base; give " + option("base") + ", or " + option("store") + " instead of " + option("out"),
+      {.path = targets_.npz_file,
+       .field = record.name,
+       .expected = first.space.base_name,
+       .found = record.space.base_name});
 }
 
 std::vector<const EmbedResults::Kept*> EmbedResults::in_order() const {
@@ -151,9 +161,9 @@ std::vector<const EmbedResults::Kept*> EmbedResults::in_order() const {
   return out;
 }
 
-std::vector<Summary> EmbedResults::rows() const {
-  std::vector<Summary> out;
-  for (const Kept* kept : in_order()) out.push_back(kept->summary);
+std::vector<store::Record> EmbedResults::rows() const {
+  std::vector<store::Record> out;
+  for (const Kept* kept : in_order()) out.push_back(kept->facts);
   return out;
 }
 
@@ -164,4 +174,4 @@ void EmbedResults::finish() const {
   store::write_embeddings_npz(records, targets_.npz_file);
 }
 
-}  // namespace deltascape::cli
+}  // namespace deltascape

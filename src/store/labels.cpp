@@ -1,13 +1,14 @@
-// Owns reading label files.
-#include "cli/labels.h"
+// Reading label files.
+#include "store/labels.h"
 
 #include <algorithm>
 
 #include "deltascape/error.h"
+#include "deltascape/models.h"
 #include "io/file.h"
 #include "io/utf8.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 constexpr std::size_t kMaxLabelsBytes = std::size_t{64} << 20;
@@ -81,4 +82,4 @@ std::map<std::string, std::string> read_labels(const std::string& file) {
   return labels;
 }
 
-}  // namespace deltascape::cli
+}  // namespace deltascape

@@ -1,17 +1,17 @@
 // What MODEL… stands for.
-#include "cli/models.h"
+#include "deltascape/models.h"
 
 #include <gmock/gmock.h>
 
-#include "cli/working_folder.h"
 #include "message_of.h"
+#include "working_folder.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 namespace fs = std::filesystem;
 
-class ModelsTest : public WorkingFolder {
+class ModelsTest : public testing::WorkingFolder {
  protected:
   // "name|label|path" a model.
   static std::vector<std::string> expand(const std::vector<std::string>& arguments, const ExpandOptions& options = {}) {
@@ -106,7 +106,7 @@ TEST_F(ModelsTest, FoldersAndPatternsStandForTheModelsBelow) {
   EXPECT_THAT(expand({"pool/code-1"}), ElementsAre("code-1||pool/code-1"));
   const auto deep = expand_models({"pool/deep"}, {}).models;
   ASSERT_EQ(deep.size(), 1u);
-  EXPECT_THAT(deep[0].hint, HasSubstr("--recursive"));
+  EXPECT_THAT(deep[0].hint, HasSubstr("recursive"));
 }
 
 TEST_F(ModelsTest, RowsOfAListNameModels) {
@@ -143,4 +143,4 @@ TEST_F(ModelsTest, AnEmptyModelIsAUsageError) {
 }
 
 }  // namespace
-}  // namespace deltascape::cli
+}  // namespace deltascape

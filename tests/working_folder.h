@@ -7,9 +7,9 @@
 
 #include "temporary_folder.h"
 
-namespace deltascape::cli {
+namespace deltascape::testing {
 
-class WorkingFolder : public testing::FolderTest {
+class WorkingFolder : public FolderTest {
  protected:
   void SetUp() override { std::filesystem::current_path(folder_); }
   void TearDown() override { std::filesystem::current_path(before_); }
@@ -22,4 +22,4 @@ class WorkingFolder : public testing::FolderTest {
   const std::filesystem::path before_ = std::filesystem::current_path();
 };
 
-}  // namespace deltascape::cli
+}  // namespace deltascape::testing

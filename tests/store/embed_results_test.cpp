@@ -1,13 +1,14 @@
 // Names, the store and the npz of one embed run, with records made by hand.
-#include "cli/embed_results.h"
+#include "deltascape/embed_results.h"
 
 #include <gmock/gmock.h>
 
-#include "cli/working_folder.h"
 #include "deltascape/error.h"
 #include "io/npz.h"
+#include "notes.h"
+#include "working_folder.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 namespace fs = std::filesystem;
@@ -35,24 +36,22 @@ store::Record record(const std::string& path, const std::string& hash, const std
   return r;
 }
 
-class EmbedResultsTest : public WorkingFolder {
+class EmbedResultsTest : public testing::WorkingFolder {
  protected:
   void SetUp() override {
     WorkingFolder::SetUp();
-    console_.quiet = true;
     for (const char* path : {"a/law", "b/law", "c/law"}) fs::create_directories(path);
   }
   static std::vector<std::string> names(const EmbedResults& results) {
     std::vector<std::string> out;
-    for (const Summary& row : results.rows()) out.push_back(row.name);
+    for (const store::Record& row : results.rows()) out.push_back(row.name);
     return out;
   }
   const std::vector<ModelRef> models_ = {{"a/law", "", "law"}, {"b/law", "", "law"}, {"c/law", "", "law"}};
-  Console console_;
 };
 
 TEST_F(EmbedResultsTest, ACollisionTakesParentComponents) {
-  EmbedResults results({"s.db", ""}, models_, console_);
+  EmbedResults results({"s.db", ""}, models_);
   results.add(record("a/law", "1"));
   results.add(record("b/law", "2"));
   EXPECT_THAT(names(results), ElementsAre("law", "b/law"));
@@ -60,8 +59,8 @@ TEST_F(EmbedResultsTest, ACollisionTakesParentComponents) {
 }
 
 TEST_F(EmbedResultsTest, TheSameContentKeepsItsName) {
-  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
-  EmbedResults again({"s.db", ""}, models_, console_);
+  EmbedResults({"s.db", ""}, models_).add(record("a/law", "1"));
+  EmbedResults again({"s.db", ""}, models_);
   again.add(record("b/law", "1"));
   again.add(record("c/law", "3"));
   EXPECT_THAT(names(again), ElementsAre("law", "c/law"));
@@ -69,7 +68,7 @@ TEST_F(EmbedResultsTest, TheSameContentKeepsItsName) {
 }
 
 TEST_F(EmbedResultsTest, AStoreHoldsTheSameContentOnce) {
-  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  EmbedResults results({"s.db", "out.npz"}, models_);
   for (const auto& [path, hash] : {std::pair{"a/law", "1"}, std::pair{"b/law", "1"}, std::pair{"c/law", "2"}})
     results.add(record(path, hash));
   results.finish();
@@ -78,7 +77,7 @@ TEST_F(EmbedResultsTest, AStoreHoldsTheSameContentOnce) {
 }
 
 TEST_F(EmbedResultsTest, AnNpzAloneHasARowForEveryPath) {
-  EmbedResults results({"", "out.npz"}, models_, console_);
+  EmbedResults results({"", "out.npz"}, models_);
   for (const auto& [path, hash] : {std::pair{"a/law", "1"}, std::pair{"b/law", "1"}, std::pair{"a/law", "1"}})
     results.add(record(path, hash));
   results.finish();
@@ -87,7 +86,7 @@ TEST_F(EmbedResultsTest, AnNpzAloneHasARowForEveryPath) {
 }
 
 TEST_F(EmbedResultsTest, ResultsComeInTheOrderGiven) {
-  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  EmbedResults results({"s.db", "out.npz"}, models_);
   for (const auto& [path, hash] : {std::pair{"c/law", "3"}, std::pair{"a/law", "1"}, std::pair{"b/law", "2"}})
     results.add(record(path, hash));  // as bases and groups happen to finish
   results.finish();
@@ -98,15 +97,15 @@ TEST_F(EmbedResultsTest, ResultsComeInTheOrderGiven) {
 }
 
 TEST_F(EmbedResultsTest, PathsAreStoredAbsolute) {
-  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  EmbedResults({"s.db", ""}, models_).add(record("a/law", "1"));
   const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
   EXPECT_EQ(store->get("law").path, (fs::current_path() / "a/law").string());
   EXPECT_EQ(store->get("a/law").name, "law");
 }
 
 TEST_F(EmbedResultsTest, AModelTrainedAgainReplacesItsRow) {
-  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
-  EmbedResults again({"s.db", ""}, models_, console_);
+  EmbedResults({"s.db", ""}, models_).add(record("a/law", "1"));
+  EmbedResults again({"s.db", ""}, models_);
   again.add(record("a/law", "2"));
   EXPECT_THAT(names(again), ElementsAre("law"));
   const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
@@ -114,11 +113,21 @@ TEST_F(EmbedResultsTest, AModelTrainedAgainReplacesItsRow) {
   EXPECT_EQ(store->get("law").variant_hash, "2");
 }
 
+TEST_F(EmbedResultsTest, WhatIsCalledOtherwiseIsNoted) {
+  testing::Notes notes;
+  EmbedResults({"s.db", ""}, models_).add(record("a/law", "1"));
+  EmbedResults again({"s.db", ""}, models_, notes);
+  again.add(record("a/law", "2"));
+  again.add(record("b/law", "2"));
+  EXPECT_THAT(notes.lines, ElementsAre(::testing::HasSubstr("other weights than before"),
+                                       ::testing::HasSubstr("the same content as law: one row")));
+}
+
 TEST_F(EmbedResultsTest, OtherNamesOfAContentAreKept) {
-  EmbedResults({"s.db", ""}, models_, console_).add(record("a/law", "1"));
+  EmbedResults({"s.db", ""}, models_).add(record("a/law", "1"));
   store::Record other = record("b/law", "1");
   other.name = "civil";
-  EmbedResults({"s.db", ""}, models_, console_).add(other);
+  EmbedResults({"s.db", ""}, models_).add(other);
   const auto store = store::Store::open("s.db", store::Store::Mode::kRead);
   EXPECT_THAT(store->names(), ElementsAre("law"));
   EXPECT_EQ(store->get("civil").name, "law");
@@ -126,28 +135,28 @@ TEST_F(EmbedResultsTest, OtherNamesOfAContentAreKept) {
 }
 
 TEST_F(EmbedResultsTest, ARunThatStoresNothingLeavesNoStore) {
-  { const EmbedResults none({"s.db", ""}, models_, console_); }
+  { const EmbedResults none({"s.db", ""}, models_); }
   EXPECT_FALSE(fs::exists("s.db"));
   EXPECT_TRUE(fs::is_empty("a/law"));
-  { const EmbedResults empty_shard({"shard.db", ""}, {}, console_); }
+  { const EmbedResults empty_shard({"shard.db", ""}, {}); }
   EXPECT_TRUE(fs::exists("shard.db"));
-  EXPECT_THROW(EmbedResults({"absent/s.db", ""}, models_, console_), Error);
+  EXPECT_THROW(EmbedResults({"absent/s.db", ""}, models_), Error);
 }
 
 TEST_F(EmbedResultsTest, SummariesGiveLengths) {
-  EmbedResults results({"", "out.npz"}, models_, console_);
+  EmbedResults results({"", "out.npz"}, models_);
   results.add(record("a/law", "1"));
   EXPECT_EQ(results.rows().at(0).norm, 5);
-  EXPECT_FALSE(results.rows().at(0).standard_error);  // of one probe
+  EXPECT_FALSE(store::known_spread(results.rows().at(0)));  // of one probe
   store::Record several = record("b/law", "2");
   several.probe_count = 2;
   several.per_probe = {3, 4, 3, 4};
   results.add(several);
-  EXPECT_EQ(results.rows().at(1).standard_error, 2);
+  EXPECT_EQ(store::known_spread(results.rows().at(1)), 2);
 }
 
 TEST_F(EmbedResultsTest, OneNpzHoldsOneBase) {
-  EmbedResults results({"s.db", "out.npz"}, models_, console_);
+  EmbedResults results({"s.db", "out.npz"}, models_);
   results.add(record("a/law", "1"));
   try {
     results.add(record("b/law", "2", "other"));
@@ -158,9 +167,9 @@ TEST_F(EmbedResultsTest, OneNpzHoldsOneBase) {
 }
 
 TEST_F(EmbedResultsTest, ABadTargetIsSaidBeforeTheWork) {
-  EXPECT_THROW(EmbedResults({"", "out.csv"}, models_, console_), Error);
-  EXPECT_THROW(EmbedResults({"", "absent/out.npz"}, models_, console_), Error);
+  EXPECT_THROW(EmbedResults({"", "out.csv"}, models_), Error);
+  EXPECT_THROW(EmbedResults({"", "absent/out.npz"}, models_), Error);
 }
 
 }  // namespace
-}  // namespace deltascape::cli
+}  // namespace deltascape

@@ -1,16 +1,16 @@
-// Owns the expansion of MODEL… into a flat, labelled list.
-#include "cli/models.h"
+// Models with their labels, of one shard (include/deltascape/models.h).
+#include "deltascape/models.h"
 
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
-#include "cli/labels.h"
 #include "core/regex.h"
 #include "deltascape/error.h"
+#include "store/model_words.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 void add_labels(Expansion& expansion, const ExpandOptions& options) {
@@ -43,15 +43,21 @@ void add_labels(Expansion& expansion, const ExpandOptions& options) {
 
 }  // namespace
 
-Expansion expand_models(const std::vector<std::string>& arguments, const ExpandOptions& options) {
+Expansion expand_models(const std::vector<std::string>& words, const ExpandOptions& options) {
+  const Shard& shard = options.shard;
+  if (shard.index < 1 || shard.index > shard.count)
+    throw Error(ErrorCode::kUsage, "no such part",
+                {.field = option("shard"),
+                 .expected = "1 to " + std::to_string(shard.count),
+                 .found = std::to_string(shard.index)});
   store::StoreAtHand store(options.store_file, options.store_named);
-  store::Words words = store::expand_words(arguments, store, {.recursive = options.recursive});
-  Expansion expansion{std::move(words.models), std::move(words.notes)};
+  Expansion expansion = store::expand_words(words, store, {.recursive = options.recursive});
   if (!options.name.empty()) {
     if (expansion.models.size() != 1)
-      throw Error(
-          ErrorCode::kUsage, "one name for several models: give a @list.jsonl with {\"model\",\"name\"} a line",
-          {.field = "--name", .expected = "one MODEL", .found = std::to_string(expansion.models.size()) + " models"});
+      throw Error(ErrorCode::kUsage, "one name for several models: give a @list.jsonl with {\"model\",\"name\"} a line",
+                  {.field = option("name"),
+                   .expected = "one MODEL",
+                   .found = std::to_string(expansion.models.size()) + " models"});
     expansion.models[0].name = options.name;
     expansion.models[0].name_chosen = true;
   }
@@ -59,9 +65,9 @@ Expansion expand_models(const std::vector<std::string>& arguments, const ExpandO
 
   std::vector<ModelRef> mine;
   for (std::size_t i = 0; i < expansion.models.size(); ++i)
-    if (options.shard.holds(i)) mine.push_back(std::move(expansion.models[i]));
+    if (shard.holds(i)) mine.push_back(std::move(expansion.models[i]));
   expansion.models = std::move(mine);
   return expansion;
 }
 
-}  // namespace deltascape::cli
+}  // namespace deltascape

@@ -1,17 +1,18 @@
 // Labels from CSV.
-#include "cli/labels.h"
+#include "store/labels.h"
 
 #include <gmock/gmock.h>
 
-#include "cli/working_folder.h"
 #include "deltascape/error.h"
+#include "deltascape/models.h"
+#include "working_folder.h"
 
-namespace deltascape::cli {
+namespace deltascape {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
 using Labels = std::map<std::string, std::string>;
-class LabelsTest : public WorkingFolder {};
+class LabelsTest : public testing::WorkingFolder {};
 
 TEST(ParseCsv, QuotesHoldCommasLineEndsAndQuotes) {
   EXPECT_EQ(parse_csv("a,b\n\"x,1\",\"say \"\"hi\"\"\"\r\n\"two\nlines\",c", "F"),
@@ -49,4 +50,4 @@ TEST_F(LabelsTest, WhatIsWrongIsSaid) {
 }
 
 }  // namespace
-}  // namespace deltascape::cli
+}  // namespace deltascape
