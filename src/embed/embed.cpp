@@ -91,7 +91,6 @@ std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& 
 
 constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", engine::Precision::kDelta},
                                                                      {"fp32", engine::Precision::kFp32},
-                                                                     {"bf16", engine::Precision::kBf16},
                                                                      {"fp64", engine::Precision::kFp64}};
 
 engine::Precision precision_named(const std::string& name, c10::Device device) {
@@ -252,8 +251,8 @@ void check_options(const EmbedOptions& o) {
                 {.field = field, .expected = "one of " + listed(names), .found = found});
   };
   one_of("--representation", o.representation, {"activations"});
-  one_of("--precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
-  if (!engine::parse_device(o.device).is_cpu()) one_of("--precision", o.precision, {"auto", "delta", "fp32", "fp64"});
+  one_of("--precision", o.precision, {"auto", "delta", "fp32", "fp64"});
+  engine::parse_device(o.device);
   engine::parse_position(o.position);
   if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = "--threads"});
 }

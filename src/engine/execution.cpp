@@ -2,7 +2,6 @@
 
 #include "engine/delta_ops.h"
 #include "engine/device_ops.h"
-#include "engine/rounded_ops.h"
 
 namespace deltascape::engine {
 
@@ -32,10 +31,6 @@ at::Tensor run_rows(const Setting& setting, Stream& stream, const BlockCall& cal
   }
   if (call.precision == Precision::kDelta) {
     DeltaOps execution(run, *call.twins);
-    return model::run_block(stream.spec, call.layer, execution, rows);
-  }
-  if (call.precision == Precision::kBf16) {
-    RoundedOps execution(run);
     return model::run_block(stream.spec, call.layer, execution, rows);
   }
   PlainOps execution(run, call.record);
