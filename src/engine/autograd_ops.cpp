@@ -8,6 +8,7 @@
 #include "deltascape/error.h"
 #include "engine/aten_math.h"
 #include "engine/autograd_functions.h"
+#include "engine/evaluate.h"
 #include "engine/positions.h"
 #include "engine/recompute.h"
 
@@ -44,32 +45,50 @@ std::uint64_t mask_key(std::uint64_t seed, Site site) {
   return key;
 }
 
+// One variant's linear under autograd. A pair goes with the base's product where nothing comes between.
+class DifferentiableSteps final : public LinearSteps {
+ public:
+  DifferentiableSteps(Weights& weights, Site site, const TrainingPass& training, const LinearTerms& terms)
+      : LinearSteps(adapter::aten_linear), weights_(weights), site_(site), training_(training) {
+    const bool between = terms.input || terms.weight.defined() || terms.out_scale.defined() || training.dropout > 0;
+    if (!between && !terms.low_rank.empty()) first_ = &terms.low_rank.front();
+  }
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) override {
+    return with(bias, [&](const at::Tensor& frozen) { return frozen_linear(weights_, site_, x, frozen, first_); });
+  }
+  at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t) override {
+    return with(bias, [&](const at::Tensor& frozen) { return own_linear(weights_, weight, x, frozen); });
+  }
+  at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms> variants) override {
+    LinearTerms left = variants[0];
+    if (first_ != nullptr) left.low_rank = left.low_rank.subspan(1);
+    if (left.low_rank.empty()) return y;
+    const bool drops = training_.dropout > 0;
+    const at::Tensor seen = drops ? dropped(x, training_.dropout, mask_key(training_.seed, site_)) : x;
+    return LinearSteps::add_low_rank(std::move(y), seen, {&left, 1});
+  }
+
+ private:
+  // The products give a bias no gradient.
+  template <class Make>
+  static at::Tensor with(const at::Tensor& bias, const Make& make) {
+    return trains(bias) ? make(at::Tensor()) + bias : make(bias);
+  }
+
+  Weights& weights_;
+  Site site_;
+  const TrainingPass& training_;
+  const LowRank* first_ = nullptr;
+};
+
 at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x,
                         const TrainingPass& training = {}) {
-  at::Tensor bias;
-  if (ops && ops->bias.defined()) bias = ops->bias;
-  else if (weights.spec().has_bias(site.module)) bias = weights(site, Param::kBias);
-  if (!ops) return frozen_linear(weights, site, x, bias, nullptr);
-  const at::Tensor read = ops->input ? ops->input->apply(x) : x;
-  // One pair goes with the base's product, where nothing comes between.
-  const bool drops = training.dropout > 0;
-  const bool together =
-      !ops->low_rank.empty() && !ops->input && !ops->weight.defined() && !ops->out_scale.defined() && !drops;
-  const at::Tensor added = trains(bias) || ops->out_scale.defined() ? bias : at::Tensor();
-  const at::Tensor beside = added.defined() ? at::Tensor() : bias;
-  at::Tensor y = ops->weight.defined()
-                     ? own_linear(weights, ops->weight, read, beside)
-                     : frozen_linear(weights, site, read, beside, together ? &ops->low_rank.front() : nullptr);
-  if (ops->out_scale.defined()) y = y * ops->out_scale;
-  if (added.defined()) y = y + added;
-  const at::Tensor seen =
-      drops && !ops->low_rank.empty() ? dropped(x, training.dropout, mask_key(training.seed, site)) : x;
-  for (std::size_t i = together ? 1 : 0; i < ops->low_rank.size(); ++i) {
-    const LowRank& l = ops->low_rank[i];
-    y = y + at::linear(at::linear(seen, l.a), l.b) * l.scale;
-  }
-  for (const adapter::Product& p : ops->products) y = y + p.apply(x);
-  return y;
+  const bool own = ops && ops->bias.defined();
+  const at::Tensor bias = !own && weights.spec().has_bias(site.module) ? weights(site, Param::kBias) : at::Tensor();
+  static const ModuleOps kNothing;
+  const LinearTerms terms = terms_of(ops ? *ops : kNothing, x.size(0), bias);
+  DifferentiableSteps steps(weights, site, training, terms);
+  return evaluate(steps, {&terms, 1}, x, terms.bias);
 }
 
 at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {

@@ -8,6 +8,7 @@
 #include "core/stopwatch.h"
 #include "engine/attention.h"
 #include "engine/device_attention.h"
+#include "engine/evaluate.h"
 #include "engine/layer_ops.h"
 #include "engine/layer_weights.h"
 #include "engine/stream.h"
@@ -35,6 +36,9 @@ struct LayerRun {
   at::Tensor exact;                    // tokens that delta propagation runs in fp32, [probes]; undefined for none
   Breakdown* breakdown = nullptr;
 };
+
+// What the variants do to a linear that reads so many rows of all of them.
+std::vector<LinearTerms> terms_of(const LayerRun& run, model::Module module, std::int64_t rows);
 
 // Whether every row of x has a twin in `twin`, which may be undefined.
 bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x);
@@ -64,12 +68,12 @@ class PlainOps : public model::BlockOps {
     const std::int64_t each = x.size(0) / variants();
     return x.narrow(0, static_cast<std::int64_t>(v) * each, each);
   }
-  // What the module's weight reads: x itself, or a copy where a variant changes its rows.
-  at::Tensor input_of(model::Module module, const at::Tensor& x) const;
-  // Of variant v's rows of W x: its scale on them, then its bias, or the base's where it has none of its own.
-  void scale_and_bias(model::Module module, at::Tensor rows, std::size_t v) const;
-  // y += scale · B A x, and further products, for every variant that has such terms on the module.
-  void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
+  // The linear's steps for packed rows: one product for all variants through the shared weight.
+  class PackedSteps;
+  // What all variants do to a linear, evaluated by `steps`.
+  at::Tensor evaluated(LinearSteps& steps, model::Module module, const at::Tensor& x) const;
+  // y += B A x for every variant that has such terms on the module.
+  void add_low_rank(model::Module module, const at::Tensor& x, const at::Tensor& y);
   // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, for the
   // variants that have such terms on the module. Small products: they run beside each other.
   const std::vector<at::Tensor>& shrunk(model::Module module, const at::Tensor& x);
@@ -83,6 +87,18 @@ class PlainOps : public model::BlockOps {
   at::Tensor shrunk_input_;
   model::Module shrunk_group_ = model::Module::kHead;  // the first of them: others may read the same input
   std::vector<at::Tensor> shrunk_;                     // [rows of a variant, stacked ranks]
+};
+
+class PlainOps::PackedSteps : public LinearSteps {
+ public:
+  PackedSteps(PlainOps& ops, model::Module module)
+      : LinearSteps(product, ops.run_.breakdown), ops_(ops), module_(module) {}
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t first, std::size_t count) override;
+  at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms> variants) override;
+
+ protected:
+  PlainOps& ops_;
+  model::Module module_;
 };
 
 // The experts of a layer, whose operations beside their linears are the block's.

@@ -48,8 +48,8 @@ void PrecisionCheck::read(const Tap& tap, const at::Tensor& base_tap, const Endi
   slot_.guarded([&] {
     const Position position = setting_.taps.position;
     const Ending ending = tap.ended ? slot_.ending(setting_, base_ending) : Ending();
-    const at::Tensor value = slot_.moved(tap.block) ? stream_->read(0, tap, position, ending)
-                                                    : slot_.taps.back().narrow(0, probe_, 1);
+    const at::Tensor value =
+        slot_.moved(tap.block) ? stream_->read(0, tap, position, ending) : slot_.taps.back().narrow(0, probe_, 1);
     taps_.push_back(value - base_tap.narrow(0, probe_, 1));
   });
 }
