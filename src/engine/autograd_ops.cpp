@@ -9,6 +9,7 @@
 #include "engine/aten_math.h"
 #include "engine/autograd_functions.h"
 #include "engine/evaluate.h"
+#include "engine/first_rows.h"
 #include "engine/positions.h"
 #include "engine/recompute.h"
 
@@ -104,11 +105,10 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
 }
 
 // Rows of a table that operators may have changed: [ids, width].
-at::Tensor looked_up(Weights& weights, const Operators& operators, Module module,
-                     const std::vector<std::int64_t>& ids) {
+at::Tensor looked_up(Weights& weights, const Operators& operators, Module module, std::span<const std::int64_t> ids) {
   const ModuleOps* ops = operator_at(operators, {module});
   if (!ops) return weights.checkpoint().rows(module, ids, weights.dtype());
-  const at::Tensor index = at::tensor(ids, at::kLong);
+  const at::Tensor index = at::tensor(at::ArrayRef(ids.data(), ids.size()), at::kLong);
   at::Tensor rows = ops->weight.defined() ? ops->weight.index_select(0, index)
                                           : weights.checkpoint().rows(module, ids, weights.dtype());
   for (const LowRank& l : ops->low_rank) rows = rows + at::mm(l.a.index_select(1, index).t(), l.b.t()) * l.scale;
@@ -265,63 +265,28 @@ at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routi
   return y;
 }
 
-namespace {
-
-// Rows of the table of learned positions for a batch's tokens.
-at::Tensor learned_positions(Weights& weights, const Operators& operators, const Batch* batch) {
-  const model::ModelSpec& spec = weights.spec();
-  if (batch == nullptr) throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
-  std::vector<std::int64_t> ids;
-  for (std::size_t s = 0; s < batch->lengths.size(); ++s) {
-    const at::Tensor cached = batch->cache ? batch->cache->at(0, s).k : at::Tensor();
-    const std::int64_t seen = !batch->seen.empty() ? batch->seen[s] : cached.defined() ? cached.size(1) : 0;
-    const std::int64_t first = spec.architecture->position_offset + seen;
-    if (first + batch->lengths[s] > spec.positions)
-      throw Error(ErrorCode::kMismatch, "a sequence is longer than the positions this model has learned");
-    for (std::int64_t i = 0; i < batch->lengths[s]; ++i) ids.push_back(first + i);
-  }
-  return looked_up(weights, operators, Module::kPositions, ids);
-}
-
-// A variant's virtual rows before those of each sequence's tokens: [tokens, hidden] -> [rows, hidden].
-at::Tensor with_virtual_rows(const at::Tensor& rows, const Batch& batch) {
-  std::vector<at::Tensor> parts;
-  std::int64_t first = 0;
-  for (const std::int64_t length : batch.lengths) {
-    const std::int64_t tokens = length - batch.virtual_rows.size(0);
-    parts.push_back(batch.virtual_rows);
-    parts.push_back(rows.narrow(0, first, tokens));
-    first += tokens;
-  }
-  return at::cat(parts);
-}
-
-}  // namespace
-
 at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
                         const Batch* batch) {
-  const model::ModelSpec& spec = weights.spec();
-  at::Tensor rows = looked_up(weights, operators, Module::kEmbed, ids);
-  // Gemma's scale is a part of its embedding of tokens, Granite's of what follows.
-  const bool scales_tokens = spec.architecture->scale_embeddings;
-  if (scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
-  if (batch != nullptr && batch->virtual_rows.defined()) rows = with_virtual_rows(rows, *batch);
-  if (!scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
-  const auto projected = [&](const at::Tensor& x) {
-    constexpr Site kSite{Module::kProjectIn};
-    if (!spec.has(kSite)) return x;
-    return apply_linear(weights, operator_at(operators, kSite), kSite, x, batch ? batch->training : TrainingPass());
-  };
-  if (!spec.architecture->project_sum) rows = projected(rows);
-  if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
-  if (spec.has(Module::kTokenTypes)) {
-    const ModuleOps* types = operator_at(operators, {Module::kTokenTypes});
-    const bool replaced = types && types->weight.defined();
-    rows = rows + (replaced ? types->weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
+  const Batch none;
+  AutogradOps ops(weights, operators, batch ? *batch : none);
+  const OuterSteps steps{
+      [&](Module table, std::span<const std::int64_t> rows) { return looked_up(weights, operators, table, rows); },
+      [&](Module module, const at::Tensor& x) { return ops.linear(module, x); },
+      [&](Module module, const at::Tensor& x) { return ops.norm(module, x); }};
+  std::vector<std::int64_t> behind = batch ? batch->seen : std::vector<std::int64_t>();
+  for (std::size_t s = 0; batch && batch->seen.empty() && batch->cache && s < batch->lengths.size(); ++s) {
+    const at::Tensor& known = batch->cache->at(0, s).k;
+    behind.push_back(known.defined() ? known.size(1) : 0);
   }
-  if (spec.has(Module::kEmbedNorm))
-    rows = apply_norm(weights, operator_at(operators, {Module::kEmbedNorm}), {Module::kEmbedNorm}, rows);
-  return spec.architecture->project_sum ? projected(rows) : rows;
+  Texts texts{.ids = ids, .rows = {}, .behind = {}};
+  if (batch != nullptr) {
+    texts.rows = batch->lengths;
+    texts.virtual_rows = batch->virtual_rows;
+    texts.behind = behind;
+  } else if (weights.spec().has(Module::kPositions)) {
+    throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
+  }
+  return first_rows(weights.spec(), steps, texts);
 }
 
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,
