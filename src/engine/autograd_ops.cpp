@@ -21,14 +21,6 @@ using model::Module;
 using model::Param;
 using model::Site;
 
-void Cache::keep(const std::vector<std::size_t>& sequences) {
-  for (std::vector<Entry>& layer : entries) {
-    std::vector<Entry> kept;
-    for (const std::size_t s : sequences) kept.push_back(layer[s]);
-    layer = std::move(kept);
-  }
-}
-
 const ModuleOps* operator_at(const Operators& operators, Site site) {
   const auto it = operators.find(site);
   return it == operators.end() ? nullptr : &it->second;
@@ -203,54 +195,62 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
   const std::int64_t longest = batch_.shared + *std::ranges::max_element(batch_.lengths);
   if (!batch_.cache && is_packed(spec_, layer, longest)) return packed(layer, q, k, v);
   if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
+  const bool step = std::ranges::all_of(batch_.lengths, [](std::int64_t n) { return n == 1; });
+  return step && batch_.cache && batch_.cache->grows() ? decoded(layer, q, k, v) : one_by_one(layer, q, k, v);
+}
+
+at::Tensor AutogradOps::one_by_one(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& v) {
   const model::RopeSpec* rope = spec_.rope_of(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
-    const std::int64_t n = batch_.lengths[s];
-    Cache::Entry* entry = batch_.cache ? &batch_.cache->at(layer_, s) : nullptr;
-    const std::int64_t seen = entry && entry->k.defined() ? entry->k.size(1) : 0;
+    const std::int64_t n = batch_.lengths[s], seen = batch_.cache ? batch_.cache->seen()[s] : 0, all = seen + n;
     at::Tensor qs = by_head(q.narrow(0, row, n), spec_.head_dim), ks = by_head(k.narrow(0, row, n), spec_.head_dim);
     if (rope != nullptr) {
-      qs = rotate(*rope, qs, seen, seen + n);
-      ks = rotate(*rope, ks, seen, seen + n);
+      qs = rotate(*rope, qs, seen, all);
+      ks = rotate(*rope, ks, seen, all);
     }
     ks = ks.transpose(0, 1);  // [kv_heads, n, head_dim]
     at::Tensor vs = by_head(v.narrow(0, row, n), spec_.value_dim).transpose(0, 1);
-    if (seen > 0) ks = at::cat({entry->k, ks}, 1), vs = at::cat({entry->v, vs}, 1);
-    if (entry) entry->k = ks, entry->v = vs;
-    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, seen + n)));
+    if (batch_.cache) {
+      const Cache::Layer& known = batch_.cache->at(layer_);
+      const auto joined = [&](const at::Tensor& cached, const at::Tensor& own) {
+        const at::Tensor rows = cached[static_cast<std::int64_t>(s)];
+        if (!batch_.cache->grows()) return at::cat({rows.narrow(1, 0, seen), own}, 1);
+        rows.narrow(1, seen, n).copy_(own);
+        return rows.narrow(1, 0, all);
+      };
+      ks = joined(known.k, ks), vs = joined(known.v, vs);
+    }
+    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, all)));
     row += n;
   }
   return at::cat(out);
 }
 
 at::Tensor AutogradOps::memory() {
-  const bool known = batch_.cache && batch_.cache->at(layer_, 0).cross_k.defined();
+  const bool known = batch_.cache && !batch_.cache->at(layer_).cross_k.empty();
   return known ? at::Tensor() : batch_.memory;
 }
 
 at::Tensor AutogradOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
                                         const at::Tensor& v) {
+  Cache::Layer own;
+  Cache::Layer& known = batch_.cache ? batch_.cache->at(layer_) : own;
+  std::int64_t row = 0;
+  for (std::size_t s = 0; k.defined() && s < batch_.lengths.size(); row += batch_.memory_lengths[s], ++s) {
+    const auto heads = [&](const at::Tensor& x, std::int64_t dim) {
+      return by_head(x.narrow(0, row, batch_.memory_lengths[s]), dim).transpose(0, 1);
+    };
+    known.cross_k.push_back(heads(k, spec_.head_dim));
+    known.cross_v.push_back(heads(v, spec_.value_dim));
+  }
   std::vector<at::Tensor> out;
-  std::int64_t row = 0, memory_row = 0;
-  for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
-    Cache::Entry entry;
-    if (k.defined()) {
-      const std::int64_t m = batch_.memory_lengths[s];
-      entry.cross_k = by_head(k.narrow(0, memory_row, m), spec_.head_dim).transpose(0, 1);
-      entry.cross_v = by_head(v.narrow(0, memory_row, m), spec_.value_dim).transpose(0, 1);
-      memory_row += m;
-      if (batch_.cache) {
-        batch_.cache->at(layer_, s).cross_k = entry.cross_k;
-        batch_.cache->at(layer_, s).cross_v = entry.cross_v;
-      }
-    } else {
-      entry = batch_.cache->at(layer_, s);
-    }
+  row = 0;
+  for (std::size_t s = 0; s < batch_.lengths.size(); row += batch_.lengths[s], ++s) {
     const at::Tensor qs = by_head(q.narrow(0, row, batch_.lengths[s]), spec_.head_dim).transpose(0, 1);
-    out.push_back(attend(spec_, qs, entry.cross_k, entry.cross_v, {}));
-    row += batch_.lengths[s];
+    out.push_back(attend(spec_, qs, known.cross_k[s], known.cross_v[s], {}));
   }
   return at::cat(out);
 }
@@ -273,16 +273,11 @@ at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std:
       [&](Module table, std::span<const std::int64_t> rows) { return looked_up(weights, operators, table, rows); },
       [&](Module module, const at::Tensor& x) { return ops.linear(module, x); },
       [&](Module module, const at::Tensor& x) { return ops.norm(module, x); }};
-  std::vector<std::int64_t> behind = batch ? batch->seen : std::vector<std::int64_t>();
-  for (std::size_t s = 0; batch && batch->seen.empty() && batch->cache && s < batch->lengths.size(); ++s) {
-    const at::Tensor& known = batch->cache->at(0, s).k;
-    behind.push_back(known.defined() ? known.size(1) : 0);
-  }
   Texts texts{.ids = ids, .rows = {}, .behind = {}};
   if (batch != nullptr) {
     texts.rows = batch->lengths;
     texts.virtual_rows = batch->virtual_rows;
-    texts.behind = behind;
+    if (batch->cache != nullptr) texts.behind = batch->cache->seen();
   } else if (weights.spec().has(Module::kPositions)) {
     throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
   }
