@@ -47,9 +47,9 @@ Module reader_of(Module norm, const Record& base) {
 }  // namespace
 
 DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {
-  for (std::size_t p = 0; p < run.stream.layout->probes.size(); ++p) {
-    const std::int64_t count = run.stream.layout->length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
-    runs_.push_back({run.stream.layout->starts[p], count, rounded_});
+  for (std::size_t p = 0; p < run.layout.probes.size(); ++p) {
+    const std::int64_t count = run.layout.length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
+    runs_.push_back({run.layout.starts[p], count, rounded_});
     rounded_ += count;
   }
   std::vector<std::int64_t> tokens;
@@ -61,7 +61,7 @@ DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), bas
 template <class Row>
 void DeltaOps::make_difference(const at::Tensor& x, const Row& row) {
   const Timed timed(run_.breakdown, Work::kElementwise);
-  const std::int64_t width = x.size(1), each = run_.stream.layout->tokens;
+  const std::int64_t width = x.size(1), each = run_.layout.tokens;
   difference_.of = x;
   difference_.value = at::empty({variants() * rounded_, width}, x.options().dtype(at::kBFloat16));
   kernels::bf16* to = data16(difference_.value);

@@ -100,7 +100,7 @@ at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor&
                                 const at::Tensor& v) {
   AttentionRows rows{by_variant(q), by_variant(k), by_variant(v)};
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
-  return (*run_.stream.device_attention)(layer, rows).flatten(0, 1);
+  return (*run_.on_device)(layer, rows).flatten(0, 1);
 }
 
 at::Tensor DeviceOps::needed(const at::Tensor& x) {

@@ -11,6 +11,7 @@
 #include "deltascape/error.h"
 #include "deltascape/progress.h"
 #include "engine/device.h"
+#include "engine/device_layers.h"
 #include "engine/layout.h"
 #include "engine/plan.h"
 #include "engine/taps.h"

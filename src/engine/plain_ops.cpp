@@ -17,7 +17,7 @@ constexpr std::int64_t kBlock = 32;  // rows that low-rank terms are added to at
 }
 
 bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x) {
-  return twin.defined() && twin.size(0) == run.stream.layout->tokens &&
+  return twin.defined() && twin.size(0) == run.layout.tokens &&
          x.size(0) == static_cast<std::int64_t>(run.variants.size()) * twin.size(0) && x.size(1) == twin.size(1);
 }
 
@@ -139,13 +139,13 @@ at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& 
   AttentionRows rows = attention_rows(q, k, v);
   // A variant with a prefix runs in a stream of its own.
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
-  return run_.stream.attention(layer, rows).view({q.size(0), -1});
+  return run_.attention(layer, rows).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
                                      const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
-  return run_.stream.encoded->attention.cross(attention_rows(q, k, v)).view({q.size(0), -1});
+  return run_.cross->cross(attention_rows(q, k, v)).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::needed(const at::Tensor& x) {

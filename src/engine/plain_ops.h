@@ -11,7 +11,6 @@
 #include "engine/evaluate.h"
 #include "engine/layer_ops.h"
 #include "engine/layer_weights.h"
-#include "engine/stream.h"
 #include "model/block.h"
 
 namespace deltascape::engine {
@@ -28,12 +27,15 @@ struct LayerRun {
   const model::ModelSpec& spec;  // the base's, or a full finetune's own
   int layer = 0;
   const LayerWeights& weights;
-  const Stream& stream;                // of which the rows are a part
-  std::int64_t first = 0;              // which of the stream's variants comes first in the rows
-  std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
-  at::Tensor memory;                   // the variants' part of Stream::encoded; undefined without an encoder
-  at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
-  at::Tensor exact;                    // tokens that delta propagation runs in fp32, [probes]; undefined for none
+  const Layout& layout;                        // of each variant's rows
+  const Attention& attention;                  // over it
+  const Attention* cross = nullptr;            // over the encoder's rows; null without an encoder
+  const DeviceAttention* on_device = nullptr;  // where the rows lie on a device
+  std::int64_t first = 0;                      // which of those that `attention` knows is the rows' first variant
+  std::span<const LayerOps> variants;          // rows are [variants, rows of each]; one empty LayerOps for the base
+  at::Tensor memory;                           // the variants' rows of the encoder; undefined without one
+  at::Tensor tapped;                           // the only tokens whose results are needed, [probes]; undefined for all
+  at::Tensor exact;  // tokens that delta propagation runs in fp32, [probes]; undefined for none
   Breakdown* breakdown = nullptr;
 };
 

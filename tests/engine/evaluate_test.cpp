@@ -144,12 +144,13 @@ TEST_P(Linear, PackedExecutionsEqualTheFormula) {
       std::vector<LayerOps> ops;
       for (const ModuleOps& one : three) ops.push_back(layer_ops(one, type));
       const LayerWeights shared = weights(type, 3 * each);
-      const Stream stream(f_.base->spec(), f_.layout, 3, at::TensorOptions(type));
+      const Attention attention(f_.base->spec(), f_.layout, 3, type);
       const LayerRun run{.base = *f_.base,
                          .spec = f_.base->spec(),
                          .layer = 0,
                          .weights = shared,
-                         .stream = stream,
+                         .layout = f_.layout,
+                         .attention = attention,
                          .variants = ops,
                          .memory = {},
                          .tapped = {},
@@ -231,13 +232,14 @@ TEST(ExpertLinear, EqualsTheFormula) {
         all[model::index(site.module)] = as(one, type);
         ops.emplace_back(std::move(all));
       }
-      const Stream stream(f.base->spec(), f.layout, 3, at::TensorOptions(type));
+      const Attention attention(f.base->spec(), f.layout, 3, type);
       const LayerWeights none{};
       const LayerRun run{.base = *f.base,
                          .spec = f.base->spec(),
                          .layer = 0,
                          .weights = none,
-                         .stream = stream,
+                         .layout = f.layout,
+                         .attention = attention,
                          .variants = ops,
                          .memory = {},
                          .tapped = {},
