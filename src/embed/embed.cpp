@@ -89,9 +89,8 @@ std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& 
   return out;
 }
 
-constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", engine::Precision::kDelta},
-                                                                     {"fp32", engine::Precision::kFp32},
-                                                                     {"fp64", engine::Precision::kFp64}};
+constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {
+    {"delta", engine::Precision::kDelta}, {"fp32", engine::Precision::kFp32}, {"fp64", engine::Precision::kFp64}};
 
 engine::Precision precision_named(const std::string& name, c10::Device device) {
   for (const auto& [known, precision] : kPrecisions)

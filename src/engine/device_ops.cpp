@@ -78,23 +78,7 @@ at::Tensor DeviceOps::linear(Module module, const at::Tensor& x) {
   return y;
 }
 
-at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) {
-  const model::ModelSpec& spec = run_.spec;
-  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
-  const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
-  if (!shared.weight.defined() || std::ranges::none_of(run_.variants, brings_own))
-    return normalised(spec, module, x, shared);
-  const std::vector<at::Tensor> rows = by_variant(x).unbind(0);
-  std::vector<at::Tensor> parts;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    at::Tensor weight = ops.weight(module), bias = ops.bias(module);
-    if (weight.defined()) weight = weight.to(x.device());
-    if (bias.defined()) bias = bias.to(x.device());
-    parts.push_back(normalised(spec, module, rows[v], replaced(spec, shared, weight, bias)));
-  }
-  return at::cat(parts);
-}
+at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) { return norm_by_variant(run_, module, x, normalised); }
 
 at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                 const at::Tensor& v) {

@@ -113,19 +113,25 @@ at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor&
   return normalised(spec, module, x, norm);
 }
 
-at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
-  const Timed timed(run_.breakdown, Work::kElementwise);
-  const model::ModelSpec& spec = run_.spec;
-  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
+at::Tensor norm_by_variant(const LayerRun& run, Module module, const at::Tensor& x, NormStep step) {
+  const Norm shared{run.weights.norm[model::index(module)], run.weights.bias[model::index(module)]};
   const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
-  if (!shared.weight.defined() || std::ranges::none_of(run_.variants, brings_own))
-    return normed(spec, module, x, shared);
+  if (!shared.weight.defined() || std::ranges::none_of(run.variants, brings_own))
+    return step(run.spec, module, x, shared);
+  const auto here = [&](const at::Tensor& t) { return t.defined() ? t.to(x.device()) : t; };
+  const std::vector<at::Tensor> rows = x.view({std::ssize(run.variants), -1, x.size(1)}).unbind(0);
   std::vector<at::Tensor> parts;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    parts.push_back(normed(spec, module, rows_of(x, v), replaced(spec, shared, ops.weight(module), ops.bias(module))));
+  for (std::size_t v = 0; v < rows.size(); ++v) {
+    const LayerOps& ops = run.variants[v];
+    const Norm own = replaced(run.spec, shared, here(ops.weight(module)), here(ops.bias(module)));
+    parts.push_back(step(run.spec, module, rows[v], own));
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
+}
+
+at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  return norm_by_variant(run_, module, x, normed);
 }
 
 AttentionRows PlainOps::attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {

@@ -109,5 +109,8 @@ at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Te
 
 // The family's norm over each run of the weight's width: x [rows, n·width], norm [width].
 at::Tensor normed(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);
+// A norm of all variants' rows, each with the weight and bias that it may bring.
+using NormStep = decltype(normed);
+at::Tensor norm_by_variant(const LayerRun& run, model::Module module, const at::Tensor& x, NormStep step);
 
 }  // namespace deltascape::engine
