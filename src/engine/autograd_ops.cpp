@@ -46,7 +46,7 @@ class DifferentiableSteps final : public LinearSteps {
     const bool between = terms.input || terms.weight.defined() || terms.out_scale.defined() || training.dropout > 0;
     if (!between && !terms.low_rank.empty()) first_ = &terms.low_rank.front();
   }
-  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) override {
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
     return with(bias, [&](const at::Tensor& frozen) { return frozen_linear(weights_, site_, x, frozen, first_); });
   }
   at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t) override {

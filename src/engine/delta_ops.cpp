@@ -193,10 +193,9 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
 }
 
 at::Tensor DeltaOps::moved_rows(Module module, const at::Tensor& x, const at::Tensor& own, const at::Tensor& bias,
-                                std::size_t v, const at::Tensor& y) const {
+                                std::size_t v) const {
   const std::size_t m = model::index(module);
-  const at::Tensor d = rows_of(difference_.value, v);
-  y.copy_(base_[m].y);
+  const at::Tensor y = base_[m].y.clone(), d = rows_of(difference_.value, v);
   if (own.defined()) y.add_(moved_by_own(own, module, d));
   else if (difference_.any) y.index_add_(0, rounded_tokens_, run_.weights.linear16[m].apply(d, {}).to(at::kFloat));
   if (!bias.defined() && run_.weights.bias[m].defined()) y.sub_(run_.weights.bias[m]);
@@ -211,26 +210,15 @@ at::Tensor DeltaOps::moved_rows(Module module, const at::Tensor& x, const at::Te
 class DeltaOps::MovedSteps final : public PackedSteps {
  public:
   MovedSteps(DeltaOps& ops, Module module) : PackedSteps(ops, module), delta_(ops) {}
-  void reads(const at::Tensor& x) override { delta_.subtract_twin(x, twin()); }
-  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t first, std::size_t count) override {
-    const Timed timed(breakdown, Work::kOperators);
-    at::Tensor y = made(x);
-    const std::int64_t each = x.size(0) / static_cast<std::int64_t>(count);
-    for (std::size_t v = 0; v < count; ++v) {
-      const std::int64_t at = static_cast<std::int64_t>(v) * each;
-      delta_.moved_rows(module_, x.narrow(0, at, each), {}, bias, first + v, y.narrow(0, at, each));
-    }
-    return y;
-  }
+  void reads(const at::Tensor& x) override { delta_.subtract_twin(x, delta_.base_[model::index(module_)]); }
+  bool one_by_one() const override { return true; }
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t v) override { return own(x, {}, bias, v); }
   at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t v) override {
     const Timed timed(breakdown, Work::kOperators);
-    return delta_.moved_rows(module_, x, weight, bias, v, made(x));
+    return delta_.moved_rows(module_, x, weight, bias, v);
   }
 
  private:
-  const Twin& twin() const { return delta_.base_[model::index(module_)]; }
-  at::Tensor made(const at::Tensor& x) const { return at::empty({x.size(0), twin().y.size(1)}, x.options()); }
-
   DeltaOps& delta_;
 };
 

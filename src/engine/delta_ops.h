@@ -44,9 +44,9 @@ class DeltaOps final : public PlainOps {
   // Where a variant of the chunk has more than low-rank terms: its W x as the base's result and the move from it. A
   // scale on the output multiplies both alike.
   class MovedSteps;
-  // Variant v's W x + bias, with its own weight or the base's, into y; x: its rows, as the weight reads them.
+  // Variant v's W x + bias, with its own weight or the base's; x: its rows, as the weight reads them.
   at::Tensor moved_rows(model::Module module, const at::Tensor& x, const at::Tensor& own, const at::Tensor& bias,
-                        std::size_t v, const at::Tensor& y) const;
+                        std::size_t v) const;
   // (W' − W) · x_base + W' · d for a variant's own weight W': [tokens, out]; d [rounded tokens, in].
   at::Tensor moved_by_own(const at::Tensor& own, model::Module module, const at::Tensor& d) const;
 

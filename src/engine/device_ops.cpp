@@ -27,7 +27,7 @@ class DeviceOps::StackedSteps final : public LinearSteps {
  public:
   StackedSteps(const DeviceOps& ops, Module module, bool moves)
       : LinearSteps(adapter::aten_linear), ops_(ops), module_(module), moves_(moves) {}
-  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) override {
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
     return moves_ ? ops_.moved_linear(module_, x) : ops_.run_.weights.linear[model::index(module_)].apply(x, bias);
   }
   at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms>) override {

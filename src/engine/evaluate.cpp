@@ -52,19 +52,34 @@ at::Tensor changed_input(const LinearSteps& steps, std::span<const LinearTerms> 
                     });
 }
 
-// Each variant's weight times what it reads, plus a bias that they share.
-at::Tensor base_products(LinearSteps& steps, std::span<const LinearTerms> variants, const at::Tensor& read,
-                         const at::Tensor& bias) {
-  if (std::ranges::none_of(variants, [](const LinearTerms& v) { return v.weight.defined(); }))
-    return steps.base(read, bias, 0, variants.size());
-  std::vector<at::Tensor> parts;
-  std::int64_t first = 0;
-  for (std::size_t v = 0; v < variants.size(); first += variants[v].rows, ++v) {
-    const at::Tensor rows = variants.size() == 1 ? read : read.narrow(0, first, variants[v].rows);
-    parts.push_back(variants[v].weight.defined() ? steps.own(rows, on(read.device(), variants[v].weight), bias, v)
-                                                 : steps.base(rows, bias, v, 1));
+// W x, y's scale and the bias of each variant. The bias goes with the product unless something comes between.
+at::Tensor base_part(LinearSteps& steps, std::span<const LinearTerms> variants, const at::Tensor& read,
+                     const at::Tensor& base_bias) {
+  const auto apart = [&](const LinearTerms& v) { return v.out_scale.defined() || !v.bias.is_same(base_bias); };
+  const bool some_apart = std::ranges::any_of(variants, apart);
+  const bool alone =
+      steps.one_by_one() || std::ranges::any_of(variants, [](const LinearTerms& v) { return v.weight.defined(); });
+  at::Tensor y;
+  if (alone) {
+    std::vector<at::Tensor> parts;
+    std::int64_t first = 0;
+    for (std::size_t v = 0; v < variants.size(); first += variants[v].rows, ++v) {
+      const at::Tensor rows = variants.size() == 1 ? read : read.narrow(0, first, variants[v].rows);
+      const at::Tensor bias = apart(variants[v]) ? at::Tensor() : base_bias;
+      parts.push_back(variants[v].weight.defined() ? steps.own(rows, on(read.device(), variants[v].weight), bias, v)
+                                                   : steps.base(rows, bias, v));
+    }
+    y = parts.size() == 1 ? parts[0] : at::cat(parts);
+  } else {
+    y = steps.base(read, some_apart ? at::Tensor() : base_bias, 0);
   }
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
+  if (!some_apart) return y;
+  const Timed timed(steps.breakdown, Work::kOperators);
+  return by_variant(y, read, variants, [&](at::Tensor rows, const at::Tensor&, const LinearTerms& v) {
+    if (alone && !apart(v)) return rows;
+    if (v.out_scale.defined()) rows = times(rows, on(read.device(), v.out_scale));
+    return v.bias.defined() ? plus(rows, on(read.device(), v.bias)) : rows;
+  });
 }
 
 }  // namespace
@@ -97,18 +112,7 @@ at::Tensor evaluate(LinearSteps& steps, std::span<const LinearTerms> variants, c
                     const at::Tensor& base_bias) {
   const at::Tensor read = changed_input(steps, variants, x);
   steps.reads(read);
-  // The bias goes with the product unless something of some variant comes between.
-  const bool apart = std::ranges::any_of(
-      variants, [&](const LinearTerms& v) { return v.out_scale.defined() || !v.bias.is_same(base_bias); });
-  at::Tensor y = base_products(steps, variants, read, apart ? at::Tensor() : base_bias);
-  if (apart) {
-    const Timed timed(steps.breakdown, Work::kOperators);
-    y = by_variant(y, x, variants, [&](at::Tensor rows, const at::Tensor&, const LinearTerms& v) {
-      if (v.out_scale.defined()) rows = times(rows, on(x.device(), v.out_scale));
-      return v.bias.defined() ? plus(rows, on(x.device(), v.bias)) : rows;
-    });
-  }
-  y = steps.add_low_rank(y, x, variants);
+  at::Tensor y = steps.add_low_rank(base_part(steps, variants, read, base_bias), x, variants);
   if (std::ranges::all_of(variants, [](const LinearTerms& v) { return v.products.empty(); })) return y;
   const Timed timed(steps.breakdown, Work::kOperators);
   return by_variant(y, x, variants, [&](at::Tensor rows, const at::Tensor& given, const LinearTerms& v) {

@@ -42,8 +42,10 @@ class LinearSteps {
 
   // Told what the weights of all variants read, before the first product.
   virtual void reads(const at::Tensor&) {}
-  // W x + bias with the base's weight for `count` variants from `first` on: x [their rows, in] -> [their rows, out].
-  virtual at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t first, std::size_t count) = 0;
+  // Whether base() takes one variant at a time: then nothing that another one does to its bias changes a bit of it.
+  virtual bool one_by_one() const { return false; }
+  // W x + bias with the base's weight, for all variants or for v alone: x [their rows, in] -> [their rows, out].
+  virtual at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t v) = 0;
   // The same with a weight that variant v brings.
   virtual at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t v);
   // y and the low-rank terms of all variants; may overwrite y.

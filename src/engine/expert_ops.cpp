@@ -42,7 +42,7 @@ class ExpertOps final : public model::BlockOps {
 class ExpertSteps final : public LinearSteps {
  public:
   ExpertSteps(const LayerRun& run, Site site) : run_(run), site_(site) {}
-  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) override {
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
     if (!weight_.defined()) weight_ = PackedWeight(loaded(model::Param::kWeight, x), x.size(0), x.size(0));
     return weight_.apply(x, bias);
   }

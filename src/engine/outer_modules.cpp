@@ -12,7 +12,7 @@ at::Tensor OuterLinear::apply(const at::Tensor& x) const {
   if (!weight.defined()) return x;
   struct Steps final : LinearSteps {
     explicit Steps(const at::Tensor& weight) : weight(weight) {}
-    at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) override {
+    at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
       return own(x, weight, bias, 0);
     }
     const at::Tensor& weight;

@@ -28,7 +28,7 @@ std::vector<LinearTerms> terms_of(const LayerRun& run, Module module, std::int64
   return out;
 }
 
-at::Tensor PlainOps::PackedSteps::base(const at::Tensor& x, const at::Tensor& bias, std::size_t, std::size_t) {
+at::Tensor PlainOps::PackedSteps::base(const at::Tensor& x, const at::Tensor& bias, std::size_t) {
   const Timed timed(breakdown, Work::kGemm);
   return ops_.run_.weights.linear[model::index(module_)].apply(x, bias);
 }

@@ -95,7 +95,7 @@ class PlainOps::PackedSteps : public LinearSteps {
  public:
   PackedSteps(PlainOps& ops, model::Module module)
       : LinearSteps(product, ops.run_.breakdown), ops_(ops), module_(module) {}
-  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t first, std::size_t count) override;
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t v) override;
   at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms> variants) override;
 
  protected:
