@@ -171,6 +171,14 @@ TEST_P(Linear, PackedExecutionsEqualTheFormula) {
         expect_near(y - base_y.repeat({3, 1}), moved, 4e-3, what + " moved");
         expect_near(rows(y), rows(expected), bound_of(type), what + " exact");
       }
+      if (!PackedWeight::copies(at::kFloat, 1, 1 << 20)) continue;  // at::linear's bits go by the rows beside
+      for (std::int64_t v = 0; v < 3; ++v) {
+        LayerRun alone = exact_run;
+        alone.variants = std::span(ops).subspan(static_cast<std::size_t>(v), 1);
+        const at::Tensor own = x.narrow(0, v * each, each).to(type);
+        EXPECT_TRUE(DeltaOps(alone, twins).linear(kModule, own).equal(ours.narrow(0, v * each, each)))
+            << what << ", variant " << v << " alone";
+      }
     }
   }
 }
