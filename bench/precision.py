@@ -2,8 +2,9 @@
 """How accurate each precision is: real adapters, and the same ones at a hundredth of their strength.
 
 precision.py --base HF_DIR [--adapters ../shared/pool] [--reference F.npz]
-The oracle is our own fp64; --reference (embeddings [N, layers + 1, hidden] by transformers in float64, as
-../shared/pool/golden.npz) says how good the oracle is. Fails when `delta` misses what it promises.
+Beside ours stands plain bfloat16, a model as transformers loads it (peers/strong_hf.py). The oracle is our own fp64;
+--reference (embeddings [N, layers + 1, hidden] by transformers in float64, as ../shared/pool/golden.npz) says how good
+the oracle is. Fails when `delta` misses what it promises.
 """
 import argparse
 import json
@@ -14,9 +15,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from pinned import embeddings
+from pinned import HERE, embeddings
 
-PRECISIONS = ("fp32", "delta", "bf16")
+PRECISIONS = ("fp32", "delta")
+PLAIN = "plain bf16"
 PROMISED = {"error": 5e-3, "cosine": 0.9999}  # of delta
 
 
@@ -30,18 +32,29 @@ def weakened(adapters, folder, factor=100):
     return [folder / source.name for source in adapters]
 
 
+def output(command):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(f"precision: {done.stderr.decode(errors='replace')[-2000:]}")
+    return done.stdout
+
+
 def embed(args, adapters, layer, precision):
-    """(embeddings [N, hidden], relative norms by name), or None when the program refuses the precision."""
+    """(embeddings [N, hidden], relative norms by name)."""
     out = args.work / f"precision-{precision}.npz"
     command = [args.program, "embed", "--json", "--base", args.base, "--precision", precision, "--layer", layer, "--out", out,
                *adapters]
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if done.returncode == 2:
-        return None
-    if done.returncode:
-        sys.exit(f"precision: {done.stderr.decode(errors='replace')[-2000:]}")
-    stored = json.loads(done.stdout)["stored"]
+    stored = json.loads(output(command))["stored"]
     return embeddings(out), {row["name"]: row["relative_norm"] for row in stored}
+
+
+def plain(args, adapters, layer):
+    """What transformers and PEFT give in bfloat16: [N, hidden]."""
+    out = args.work / "precision-plain.npz"
+    layers = json.loads((args.base / "config.json").read_text())["num_hidden_layers"]
+    row = [] if layer == "last" else ["--row", row_of(layer, layers)]
+    output([sys.executable, HERE / "peers/strong_hf.py", "--dtype", "bfloat16", *row, args.base, out, *adapters])
+    return embeddings(out)
 
 
 def error_and_cosine(got, wanted):
@@ -63,19 +76,20 @@ def reference_rows(args, layer):
 def measure(args, adapters, layer, reference):
     """One row an adapter: its relative norm, and error and cosine of each precision against fp64."""
     oracle, norms = embed(args, adapters, layer, "fp64")
-    runs = {precision: embed(args, adapters, layer, precision) for precision in PRECISIONS}
+    runs = {precision: embed(args, adapters, layer, precision)[0] for precision in PRECISIONS}
+    runs[PLAIN] = plain(args, adapters, layer)
     rows = []
     for i, name in enumerate(sorted(path.name for path in adapters)):
         row = {"adapter": name, "layer": layer, "relative_norm": norms[name]}
         if reference is not None:
             row["reference"] = error_and_cosine(oracle[i], reference[i])
-        row |= {precision: error_and_cosine(run[0][i], oracle[i]) for precision, run in runs.items() if run}
+        row |= {precision: error_and_cosine(run[i], oracle[i]) for precision, run in runs.items()}
         rows.append(row)
     return rows
 
 
 def print_table(rows):
-    columns = [name for name in ("reference", *PRECISIONS) if any(name in row for row in rows)]
+    columns = [name for name in ("reference", *PRECISIONS, PLAIN) if any(name in row for row in rows)]
     titles = {"reference": "fp64 to the reference"}
     print("| adapter | α | layer | ‖Δ‖/‖h‖ |" + "".join(f" {titles.get(name, name)} |" for name in columns))
     print("|" + "---|" * (4 + len(columns)))

@@ -29,7 +29,7 @@ struct EmbedOptions {
   std::string layer = "last";      // last | all | N | FRACTION | L-pre; of an encoder-decoder: its decoder's
   std::string position = "last";   // last | mean | weighted
   std::string probes_file;         // empty: the paper's five
-  std::string precision = "auto";  // auto | delta | fp32 | bf16 | fp64; auto: by the processor's features
+  std::string precision = "auto";  // auto | delta | fp32 | fp64; auto: by the processor's features
   std::string device = "auto";     // auto | cpu | cuda | cuda:N
   std::size_t memory = 0;          // bytes beside LibTorch's own; 0: half of the machine's free memory
   int threads = 0;                 // 0: all cores this process may use

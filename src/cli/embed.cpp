@@ -85,7 +85,7 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
 void add_how(CLI::App& verb, EmbedVerb& v) {
   EmbedOptions& o = v.options;
   verb.add_option("--precision", o.precision, "Arithmetic; auto is delta where bfloat16 is fast, else fp32")
-      ->check(CLI::IsMember({"auto", "delta", "fp32", "bf16", "fp64"}))
+      ->check(CLI::IsMember({"auto", "delta", "fp32", "fp64"}))
       ->type_name("NAME")
       ->capture_default_str();
   verb.add_option("--device", o.device, "Where it runs: cpu, cuda or cuda:N; auto is the processor")

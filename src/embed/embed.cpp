@@ -91,10 +91,8 @@ std::vector<Opened> open_all(std::span<const Member> members, const Checkpoint& 
   return out;
 }
 
-constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {{"delta", engine::Precision::kDelta},
-                                                                     {"fp32", engine::Precision::kFp32},
-                                                                     {"bf16", engine::Precision::kBf16},
-                                                                     {"fp64", engine::Precision::kFp64}};
+constexpr std::pair<const char*, engine::Precision> kPrecisions[] = {
+    {"delta", engine::Precision::kDelta}, {"fp32", engine::Precision::kFp32}, {"fp64", engine::Precision::kFp64}};
 
 engine::Precision precision_named(const std::string& name, c10::Device device) {
   for (const auto& [known, precision] : kPrecisions)
@@ -255,8 +253,8 @@ void check_options(const EmbedOptions& o) {
                 {.field = option(field), .expected = "one of " + listed(names), .found = found});
   };
   one_of("representation", o.representation, {"activations"});
-  one_of("precision", o.precision, {"auto", "delta", "fp32", "bf16", "fp64"});
-  if (!engine::parse_device(o.device).is_cpu()) one_of("precision", o.precision, {"auto", "delta", "fp32", "fp64"});
+  one_of("precision", o.precision, {"auto", "delta", "fp32", "fp64"});
+  engine::parse_device(o.device);
   engine::parse_position(o.position);
   if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = option("threads")});
 }

@@ -8,6 +8,8 @@
 #include "deltascape/error.h"
 #include "engine/aten_math.h"
 #include "engine/autograd_functions.h"
+#include "engine/evaluate.h"
+#include "engine/first_rows.h"
 #include "engine/positions.h"
 #include "engine/recompute.h"
 
@@ -18,14 +20,6 @@ using adapter::ModuleOps;
 using model::Module;
 using model::Param;
 using model::Site;
-
-void Cache::keep(const std::vector<std::size_t>& sequences) {
-  for (std::vector<Entry>& layer : entries) {
-    std::vector<Entry> kept;
-    for (const std::size_t s : sequences) kept.push_back(layer[s]);
-    layer = std::move(kept);
-  }
-}
 
 const ModuleOps* operator_at(const Operators& operators, Site site) {
   const auto it = operators.find(site);
@@ -44,32 +38,50 @@ std::uint64_t mask_key(std::uint64_t seed, Site site) {
   return key;
 }
 
+// One variant's linear under autograd. A pair goes with the base's product where nothing comes between.
+class DifferentiableSteps final : public LinearSteps {
+ public:
+  DifferentiableSteps(Weights& weights, Site site, const TrainingPass& training, const LinearTerms& terms)
+      : LinearSteps(adapter::aten_linear), weights_(weights), site_(site), training_(training) {
+    const bool between = terms.input || terms.weight.defined() || terms.out_scale.defined() || training.dropout > 0;
+    if (!between && !terms.low_rank.empty()) first_ = &terms.low_rank.front();
+  }
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
+    return with(bias, [&](const at::Tensor& frozen) { return frozen_linear(weights_, site_, x, frozen, first_); });
+  }
+  at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t) override {
+    return with(bias, [&](const at::Tensor& frozen) { return own_linear(weights_, weight, x, frozen); });
+  }
+  at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms> variants) override {
+    LinearTerms left = variants[0];
+    if (first_ != nullptr) left.low_rank = left.low_rank.subspan(1);
+    if (left.low_rank.empty()) return y;
+    const bool drops = training_.dropout > 0;
+    const at::Tensor seen = drops ? dropped(x, training_.dropout, mask_key(training_.seed, site_)) : x;
+    return LinearSteps::add_low_rank(std::move(y), seen, {&left, 1});
+  }
+
+ private:
+  // The products give a bias no gradient.
+  template <class Make>
+  static at::Tensor with(const at::Tensor& bias, const Make& make) {
+    return trains(bias) ? make(at::Tensor()) + bias : make(bias);
+  }
+
+  Weights& weights_;
+  Site site_;
+  const TrainingPass& training_;
+  const LowRank* first_ = nullptr;
+};
+
 at::Tensor apply_linear(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x,
                         const TrainingPass& training = {}) {
-  at::Tensor bias;
-  if (ops && ops->bias.defined()) bias = ops->bias;
-  else if (weights.spec().has_bias(site.module)) bias = weights(site, Param::kBias);
-  if (!ops) return frozen_linear(weights, site, x, bias, nullptr);
-  const at::Tensor read = ops->input ? ops->input->apply(x) : x;
-  // One pair goes with the base's product, where nothing comes between.
-  const bool drops = training.dropout > 0;
-  const bool together =
-      !ops->low_rank.empty() && !ops->input && !ops->weight.defined() && !ops->out_scale.defined() && !drops;
-  const at::Tensor added = trains(bias) || ops->out_scale.defined() ? bias : at::Tensor();
-  const at::Tensor beside = added.defined() ? at::Tensor() : bias;
-  at::Tensor y = ops->weight.defined()
-                     ? own_linear(weights, ops->weight, read, beside)
-                     : frozen_linear(weights, site, read, beside, together ? &ops->low_rank.front() : nullptr);
-  if (ops->out_scale.defined()) y = y * ops->out_scale;
-  if (added.defined()) y = y + added;
-  const at::Tensor seen =
-      drops && !ops->low_rank.empty() ? dropped(x, training.dropout, mask_key(training.seed, site)) : x;
-  for (std::size_t i = together ? 1 : 0; i < ops->low_rank.size(); ++i) {
-    const LowRank& l = ops->low_rank[i];
-    y = y + at::linear(at::linear(seen, l.a), l.b) * l.scale;
-  }
-  for (const adapter::Product& p : ops->products) y = y + p.apply(x);
-  return y;
+  const bool own = ops && ops->bias.defined();
+  const at::Tensor bias = !own && weights.spec().has_bias(site.module) ? weights(site, Param::kBias) : at::Tensor();
+  static const ModuleOps kNothing;
+  const LinearTerms terms = terms_of(ops ? *ops : kNothing, x.size(0), bias);
+  DifferentiableSteps steps(weights, site, training, terms);
+  return evaluate(steps, {&terms, 1}, x, terms.bias);
 }
 
 at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const at::Tensor& x) {
@@ -85,11 +97,10 @@ at::Tensor apply_norm(Weights& weights, const ModuleOps* ops, Site site, const a
 }
 
 // Rows of a table that operators may have changed: [ids, width].
-at::Tensor looked_up(Weights& weights, const Operators& operators, Module module,
-                     const std::vector<std::int64_t>& ids) {
+at::Tensor looked_up(Weights& weights, const Operators& operators, Module module, std::span<const std::int64_t> ids) {
   const ModuleOps* ops = operator_at(operators, {module});
   if (!ops) return weights.checkpoint().rows(module, ids, weights.dtype());
-  const at::Tensor index = at::tensor(ids, at::kLong);
+  const at::Tensor index = at::tensor(at::ArrayRef(ids.data(), ids.size()), at::kLong);
   at::Tensor rows = ops->weight.defined() ? ops->weight.index_select(0, index)
                                           : weights.checkpoint().rows(module, ids, weights.dtype());
   for (const LowRank& l : ops->low_rank) rows = rows + at::mm(l.a.index_select(1, index).t(), l.b.t()) * l.scale;
@@ -184,54 +195,62 @@ at::Tensor AutogradOps::attention(const model::LayerSpec& layer, const at::Tenso
   const std::int64_t longest = batch_.shared + *std::ranges::max_element(batch_.lengths);
   if (!batch_.cache && is_packed(spec_, layer, longest)) return packed(layer, q, k, v);
   if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
+  const bool step = std::ranges::all_of(batch_.lengths, [](std::int64_t n) { return n == 1; });
+  return step && batch_.cache && batch_.cache->grows() ? decoded(layer, q, k, v) : one_by_one(layer, q, k, v);
+}
+
+at::Tensor AutogradOps::one_by_one(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& v) {
   const model::RopeSpec* rope = spec_.rope_of(layer);
   std::vector<at::Tensor> out;
   std::int64_t row = 0;
   for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
-    const std::int64_t n = batch_.lengths[s];
-    Cache::Entry* entry = batch_.cache ? &batch_.cache->at(layer_, s) : nullptr;
-    const std::int64_t seen = entry && entry->k.defined() ? entry->k.size(1) : 0;
+    const std::int64_t n = batch_.lengths[s], seen = batch_.cache ? batch_.cache->seen()[s] : 0, all = seen + n;
     at::Tensor qs = by_head(q.narrow(0, row, n), spec_.head_dim), ks = by_head(k.narrow(0, row, n), spec_.head_dim);
     if (rope != nullptr) {
-      qs = rotate(*rope, qs, seen, seen + n);
-      ks = rotate(*rope, ks, seen, seen + n);
+      qs = rotate(*rope, qs, seen, all);
+      ks = rotate(*rope, ks, seen, all);
     }
     ks = ks.transpose(0, 1);  // [kv_heads, n, head_dim]
     at::Tensor vs = by_head(v.narrow(0, row, n), spec_.value_dim).transpose(0, 1);
-    if (seen > 0) ks = at::cat({entry->k, ks}, 1), vs = at::cat({entry->v, vs}, 1);
-    if (entry) entry->k = ks, entry->v = vs;
-    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, seen + n)));
+    if (batch_.cache) {
+      const Cache::Layer& known = batch_.cache->at(layer_);
+      const auto joined = [&](const at::Tensor& cached, const at::Tensor& own) {
+        const at::Tensor rows = cached[static_cast<std::int64_t>(s)];
+        if (!batch_.cache->grows()) return at::cat({rows.narrow(1, 0, seen), own}, 1);
+        rows.narrow(1, seen, n).copy_(own);
+        return rows.narrow(1, 0, all);
+      };
+      ks = joined(known.k, ks), vs = joined(known.v, vs);
+    }
+    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, all)));
     row += n;
   }
   return at::cat(out);
 }
 
 at::Tensor AutogradOps::memory() {
-  const bool known = batch_.cache && batch_.cache->at(layer_, 0).cross_k.defined();
+  const bool known = batch_.cache && !batch_.cache->at(layer_).cross_k.empty();
   return known ? at::Tensor() : batch_.memory;
 }
 
 at::Tensor AutogradOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
                                         const at::Tensor& v) {
+  Cache::Layer own;
+  Cache::Layer& known = batch_.cache ? batch_.cache->at(layer_) : own;
+  std::int64_t row = 0;
+  for (std::size_t s = 0; k.defined() && s < batch_.lengths.size(); row += batch_.memory_lengths[s], ++s) {
+    const auto heads = [&](const at::Tensor& x, std::int64_t dim) {
+      return by_head(x.narrow(0, row, batch_.memory_lengths[s]), dim).transpose(0, 1);
+    };
+    known.cross_k.push_back(heads(k, spec_.head_dim));
+    known.cross_v.push_back(heads(v, spec_.value_dim));
+  }
   std::vector<at::Tensor> out;
-  std::int64_t row = 0, memory_row = 0;
-  for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
-    Cache::Entry entry;
-    if (k.defined()) {
-      const std::int64_t m = batch_.memory_lengths[s];
-      entry.cross_k = by_head(k.narrow(0, memory_row, m), spec_.head_dim).transpose(0, 1);
-      entry.cross_v = by_head(v.narrow(0, memory_row, m), spec_.value_dim).transpose(0, 1);
-      memory_row += m;
-      if (batch_.cache) {
-        batch_.cache->at(layer_, s).cross_k = entry.cross_k;
-        batch_.cache->at(layer_, s).cross_v = entry.cross_v;
-      }
-    } else {
-      entry = batch_.cache->at(layer_, s);
-    }
+  row = 0;
+  for (std::size_t s = 0; s < batch_.lengths.size(); row += batch_.lengths[s], ++s) {
     const at::Tensor qs = by_head(q.narrow(0, row, batch_.lengths[s]), spec_.head_dim).transpose(0, 1);
-    out.push_back(attend(spec_, qs, entry.cross_k, entry.cross_v, {}));
-    row += batch_.lengths[s];
+    out.push_back(attend(spec_, qs, known.cross_k[s], known.cross_v[s], {}));
   }
   return at::cat(out);
 }
@@ -246,63 +265,23 @@ at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routi
   return y;
 }
 
-namespace {
-
-// Rows of the table of learned positions for a batch's tokens.
-at::Tensor learned_positions(Weights& weights, const Operators& operators, const Batch* batch) {
-  const model::ModelSpec& spec = weights.spec();
-  if (batch == nullptr) throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
-  std::vector<std::int64_t> ids;
-  for (std::size_t s = 0; s < batch->lengths.size(); ++s) {
-    const at::Tensor cached = batch->cache ? batch->cache->at(0, s).k : at::Tensor();
-    const std::int64_t seen = !batch->seen.empty() ? batch->seen[s] : cached.defined() ? cached.size(1) : 0;
-    const std::int64_t first = spec.architecture->position_offset + seen;
-    if (first + batch->lengths[s] > spec.positions)
-      throw Error(ErrorCode::kMismatch, "a sequence is longer than the positions this model has learned");
-    for (std::int64_t i = 0; i < batch->lengths[s]; ++i) ids.push_back(first + i);
-  }
-  return looked_up(weights, operators, Module::kPositions, ids);
-}
-
-// A variant's virtual rows before those of each sequence's tokens: [tokens, hidden] -> [rows, hidden].
-at::Tensor with_virtual_rows(const at::Tensor& rows, const Batch& batch) {
-  std::vector<at::Tensor> parts;
-  std::int64_t first = 0;
-  for (const std::int64_t length : batch.lengths) {
-    const std::int64_t tokens = length - batch.virtual_rows.size(0);
-    parts.push_back(batch.virtual_rows);
-    parts.push_back(rows.narrow(0, first, tokens));
-    first += tokens;
-  }
-  return at::cat(parts);
-}
-
-}  // namespace
-
 at::Tensor embed_tokens(Weights& weights, const Operators& operators, const std::vector<std::int64_t>& ids,
                         const Batch* batch) {
-  const model::ModelSpec& spec = weights.spec();
-  at::Tensor rows = looked_up(weights, operators, Module::kEmbed, ids);
-  // Gemma's scale is a part of its embedding of tokens, Granite's of what follows.
-  const bool scales_tokens = spec.architecture->scale_embeddings;
-  if (scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
-  if (batch != nullptr && batch->virtual_rows.defined()) rows = with_virtual_rows(rows, *batch);
-  if (!scales_tokens && spec.embedding_scale != 1) rows = rows * spec.embedding_scale;
-  const auto projected = [&](const at::Tensor& x) {
-    constexpr Site kSite{Module::kProjectIn};
-    if (!spec.has(kSite)) return x;
-    return apply_linear(weights, operator_at(operators, kSite), kSite, x, batch ? batch->training : TrainingPass());
-  };
-  if (!spec.architecture->project_sum) rows = projected(rows);
-  if (spec.has(Module::kPositions)) rows = rows + learned_positions(weights, operators, batch);
-  if (spec.has(Module::kTokenTypes)) {
-    const ModuleOps* types = operator_at(operators, {Module::kTokenTypes});
-    const bool replaced = types && types->weight.defined();
-    rows = rows + (replaced ? types->weight : weights({Module::kTokenTypes})).narrow(0, 0, 1);
+  const Batch none;
+  AutogradOps ops(weights, operators, batch ? *batch : none);
+  const OuterSteps steps{
+      [&](Module table, std::span<const std::int64_t> rows) { return looked_up(weights, operators, table, rows); },
+      [&](Module module, const at::Tensor& x) { return ops.linear(module, x); },
+      [&](Module module, const at::Tensor& x) { return ops.norm(module, x); }};
+  Texts texts{.ids = ids, .rows = {}, .behind = {}};
+  if (batch != nullptr) {
+    texts.rows = batch->lengths;
+    texts.virtual_rows = batch->virtual_rows;
+    if (batch->cache != nullptr) texts.behind = batch->cache->seen();
+  } else if (weights.spec().has(Module::kPositions)) {
+    throw Error(ErrorCode::kInternal, "learned positions need to know the sequences");
   }
-  if (spec.has(Module::kEmbedNorm))
-    rows = apply_norm(weights, operator_at(operators, {Module::kEmbedNorm}), {Module::kEmbedNorm}, rows);
-  return spec.architecture->project_sum ? projected(rows) : rows;
+  return first_rows(weights.spec(), steps, texts);
 }
 
 at::Tensor run_stack(Weights& weights, const Operators& operators, const Batch& batch, int stack, at::Tensor hidden,

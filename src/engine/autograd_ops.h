@@ -1,5 +1,5 @@
-// Owns the differentiable execution of a block's operations: plain ATen under autograd, nothing overwritten. Training
-// runs through it, and generation with its cache; every family of families.cpp runs in it.
+// The differentiable execution of a block's operations: plain ATen under autograd, nothing overwritten. Training,
+// likelihoods and decoding run through it; every family of families.cpp runs in it.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapter/operators.h"
+#include "engine/cache.h"
 #include "engine/positions.h"
 #include "engine/weights.h"
 #include "model/block.h"
@@ -18,25 +19,11 @@ namespace deltascape::engine {
 using Operators = std::map<model::Site, adapter::ModuleOps>;
 const adapter::ModuleOps* operator_at(const Operators& operators, model::Site site);  // or null
 
-// What the sequences of a batch have seen, layer by layer: rotated keys and values, [kv_heads, seen, dim]. Prefix
-// tuning is a cache that is not empty at the start (arXiv 2101.00190, as PEFT does it: positions count from there on).
-struct Cache {
-  struct Entry {
-    at::Tensor k, v;              // undefined: nothing seen yet
-    at::Tensor cross_k, cross_v;  // of the encoder's rows
-  };
-  Cache(int layers, std::size_t sequences) : entries(static_cast<std::size_t>(layers), std::vector<Entry>(sequences)) {}
-  void keep(const std::vector<std::size_t>& sequences);  // these alone, in this order
-  Entry& at(int layer, std::size_t sequence) { return entries[static_cast<std::size_t>(layer)][sequence]; }
-  std::vector<std::vector<Entry>> entries;  // [layer][sequence]
-};
-
 // What training adds to a pass.
 struct TrainingPass {
   double dropout = 0;      // how much of what a LoRA's A reads is zero, the rest scaled up to the same mean
   std::uint64_t seed = 0;  // of the masks: equal seeds, equal masks, whatever ran before
-  bool recompute = false;  // a block's results are made again for its gradients instead of being kept; a cache is then
-                           // read, not extended
+  bool recompute = false;  // a block's results are made again for its gradients instead of being kept
 };
 
 // A batch: the sequences' rows stand one after the other, unpadded, so that training packs them and decoding brings
@@ -44,15 +31,14 @@ struct TrainingPass {
 struct Batch {
   std::vector<std::int64_t> lengths;         // rows of each sequence
   std::int64_t shared = 0;                   // rows before all of these that each sequence begins with
-  std::vector<std::int64_t> seen;            // that it has behind it; empty: what the cache says
-  Cache* cache = nullptr;                    // read and extended; its layers are those of the model
+  Cache* cache = nullptr;                    // what they have behind them
   at::Tensor virtual_rows;                   // which stand before each sequence's tokens, [rows, hidden], or undefined
   at::Tensor memory;                         // the encoder's rows of all sequences, [memory rows, hidden]
   std::vector<std::int64_t> memory_lengths;  // of each sequence
   TrainingPass training{};
 };
 
-class AutogradOps : public model::BlockOps {
+class AutogradOps final : public model::BlockOps {
  public:
   // All outlive this. `operators` may be empty.
   AutogradOps(Weights& weights, const Operators& operators, const Batch& batch)
@@ -73,10 +59,18 @@ class AutogradOps : public model::BlockOps {
   // What comes after a stack's blocks: its norm, and behind the last one what makes the head's width of it.
   at::Tensor ended(const model::StackSpec& stack, const at::Tensor& x);
 
- protected:
+ private:
   model::Site site(model::Module module) const {
     return {module, model::in_block(module) ? layer_ : -1, model::of_expert(module) ? expert_ : -1};
   }
+  const Angles& angles(int rope, std::int64_t length);
+  // Attention within packed sequences that have nothing behind them; within sequences one by one; of one row each to
+  // what lies in the cache (decode_attention.cpp).
+  at::Tensor packed(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+  at::Tensor one_by_one(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+  at::Tensor decoded(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+  const Angles& step_angles(int rope);                                            // of each sequence's one row
+  const at::Tensor& step_bias(const model::LayerSpec& layer, std::int64_t keys);  // [sequences, heads or 1, 1, keys]
   // What positions and the layer's mask add to the scores of queries first … first+n-1 against keys 0 … m-1.
   at::Tensor bias_on_scores(const model::LayerSpec& layer, std::int64_t first, std::int64_t n, std::int64_t m);
 
@@ -84,12 +78,11 @@ class AutogradOps : public model::BlockOps {
   const model::ModelSpec& spec_;
   const Operators& operators_;
   const Batch& batch_;
-  const Angles& angles(int rope, std::int64_t length);
-  at::Tensor packed(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
-
   int layer_ = 0;
   int expert_ = -1;
   std::map<std::pair<int, std::int64_t>, Angles> angles_;  // by rope and length, of the weights' type
+  std::map<int, Angles> step_angles_;                      // by rope
+  std::map<std::pair<int, int>, at::Tensor> step_biases_;  // by window, and layer where distances count
 };
 
 // Whether sequences of up to `longest` rows may share those they begin with (Batch::shared): attention is causal, runs

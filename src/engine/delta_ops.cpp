@@ -47,9 +47,9 @@ Module reader_of(Module norm, const Record& base) {
 }  // namespace
 
 DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), base_(base) {
-  for (std::size_t p = 0; p < run.stream.layout->probes.size(); ++p) {
-    const std::int64_t count = run.stream.layout->length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
-    runs_.push_back({run.stream.layout->starts[p], count, rounded_});
+  for (std::size_t p = 0; p < run.layout.probes.size(); ++p) {
+    const std::int64_t count = run.layout.length(static_cast<std::int64_t>(p)) - (run.exact.defined() ? 1 : 0);
+    runs_.push_back({run.layout.starts[p], count, rounded_});
     rounded_ += count;
   }
   std::vector<std::int64_t> tokens;
@@ -61,7 +61,7 @@ DeltaOps::DeltaOps(const LayerRun& run, const Record& base) : PlainOps(run), bas
 template <class Row>
 void DeltaOps::make_difference(const at::Tensor& x, const Row& row) {
   const Timed timed(run_.breakdown, Work::kElementwise);
-  const std::int64_t width = x.size(1), each = run_.stream.layout->tokens;
+  const std::int64_t width = x.size(1), each = run_.layout.tokens;
   difference_.of = x;
   difference_.value = at::empty({variants() * rounded_, width}, x.options().dtype(at::kBFloat16));
   kernels::bf16* to = data16(difference_.value);
@@ -192,43 +192,45 @@ at::Tensor DeltaOps::moved_by_own(const at::Tensor& own, Module module, const at
   return moved;
 }
 
-at::Tensor DeltaOps::own_linear(Module module, const at::Tensor& x) {
+at::Tensor DeltaOps::moved_rows(Module module, const at::Tensor& x, const at::Tensor& own, const at::Tensor& bias,
+                                std::size_t v) const {
   const std::size_t m = model::index(module);
-  subtract_twin(x, base_[m]);
-  const at::Tensor& shared_bias = run_.weights.bias[m];
-  at::Tensor y = at::empty({x.size(0), base_[m].y.size(1)}, x.options());  // W x + bias of each variant
-  const Timed timed(run_.breakdown, Work::kOperators);
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    const at::Tensor own = ops.replaces_weight(module) ? ops.weight(module) : at::Tensor();
-    const at::Tensor d = rows_of(difference_.value, v);
-    at::Tensor rows = rows_of(y, v).copy_(base_[m].y);
-    if (own.defined()) rows.add_(moved_by_own(own, module, d));
-    else if (difference_.any) rows.index_add_(0, rounded_tokens_, run_.weights.linear16[m].apply(d, {}).to(at::kFloat));
-    if (ops.replaces_bias(module) || ops.out_scale(module).defined()) {
-      if (shared_bias.defined()) rows.sub_(shared_bias);
-      scale_and_bias(module, rows, v);
-    }
-    if (!run_.exact.defined()) continue;
-    const at::Tensor read = rows_of(x, v).index_select(0, run_.exact);
-    const at::Tensor exact = own.defined() ? product(read, own) : run_.weights.linear[m].apply(read, {});
-    scale_and_bias(module, exact, v);
-    rows.index_copy_(0, run_.exact, exact);
-  }
-  return y;
+  const at::Tensor y = base_[m].y.clone(), d = rows_of(difference_.value, v);
+  if (own.defined()) y.add_(moved_by_own(own, module, d));
+  else if (difference_.any) y.index_add_(0, rounded_tokens_, run_.weights.linear16[m].apply(d, {}).to(at::kFloat));
+  if (!bias.defined() && run_.weights.bias[m].defined()) y.sub_(run_.weights.bias[m]);
+  if (!run_.exact.defined()) return y;
+  const at::Tensor read = x.index_select(0, run_.exact);
+  const PackedWeight& shared = run_.weights.linear[m];
+  const at::Tensor exact =
+      own.defined() ? PackedWeight(own, read.size(0), read.size(0)).apply(read, bias) : shared.apply(read, bias);
+  return y.index_copy_(0, run_.exact, exact);
 }
+
+class DeltaOps::MovedSteps final : public PackedSteps {
+ public:
+  MovedSteps(DeltaOps& ops, Module module) : PackedSteps(ops, module), delta_(ops) {}
+  void reads(const at::Tensor& x) override { delta_.subtract_twin(x, delta_.base_[model::index(module_)]); }
+  bool one_by_one() const override { return true; }
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t v) override { return own(x, {}, bias, v); }
+  at::Tensor own(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::size_t v) override {
+    const Timed timed(breakdown, Work::kOperators);
+    return delta_.moved_rows(module_, x, weight, bias, v);
+  }
+
+ private:
+  DeltaOps& delta_;
+};
 
 at::Tensor DeltaOps::linear(Module module, const at::Tensor& x) {
   const std::size_t m = model::index(module);
   const Twin& twin = base_[m];
   const bool all_tapped = run_.tapped.defined() && x.size(0) == variants() * run_.tapped.size(0);
   if (all_tapped || !has_twins(run_, twin.x, x)) return PlainOps::linear(module, x);  // or rows the base did not run
-  for (const LayerOps& v : run_.variants)
-    if (!v.only_low_rank(module)) {
-      at::Tensor y = own_linear(module, input_of(module, x));
-      add_operators(module, x, y);
-      return y;
-    }
+  if (!std::ranges::all_of(run_.variants, [&](const LayerOps& v) { return v.only_low_rank(module); })) {
+    MovedSteps steps(*this, module);
+    return evaluated(steps, module, x);
+  }
   subtract_twin(x, twin);
   at::Tensor moved;
   if (difference_.any) {

@@ -41,9 +41,12 @@ class DeltaOps final : public PlainOps {
   at::Tensor moved_from(model::Module module, const at::Tensor& x, const at::Tensor& moved);
   // The exact tokens' rows of y become W x + bias + operators in fp32.
   void make_exact(model::Module module, const at::Tensor& x, const at::Tensor& y);
-  // linear() without what is added, where a variant of the chunk has more than low-rank terms: x as the weight reads it
-  // (input_of). A scale on the output multiplies the base's part and the move from it alike.
-  at::Tensor own_linear(model::Module module, const at::Tensor& x);
+  // Where a variant of the chunk has more than low-rank terms: its W x as the base's result and the move from it. A
+  // scale on the output multiplies both alike.
+  class MovedSteps;
+  // Variant v's W x + bias, with its own weight or the base's; x: its rows, as the weight reads them.
+  at::Tensor moved_rows(model::Module module, const at::Tensor& x, const at::Tensor& own, const at::Tensor& bias,
+                        std::size_t v) const;
   // (W' − W) · x_base + W' · d for a variant's own weight W': [tokens, out]; d [rounded tokens, in].
   at::Tensor moved_by_own(const at::Tensor& own, model::Module module, const at::Tensor& d) const;
 

@@ -9,22 +9,6 @@ namespace deltascape::engine {
 
 using model::Module;
 
-namespace {
-
-adapter::InputChange on(const c10::Device device, adapter::InputChange change) {
-  for (at::Tensor* t : {&change.scale, &change.a, &change.b, &change.blocks})
-    if (t->defined()) *t = t->to(device);
-  return change;
-}
-
-adapter::Product on(const c10::Device device, adapter::Product product) {
-  for (at::Tensor* t : {&product.left, &product.right, &product.left2, &product.right2})
-    if (t->defined()) *t = t->to(device);
-  return product;
-}
-
-}  // namespace
-
 at::Tensor DeviceOps::moved_linear(Module module, const at::Tensor& x) const {
   const std::size_t m = model::index(module);
   const Twin& twin = (*twins_)[m];
@@ -39,92 +23,68 @@ at::Tensor DeviceOps::moved_linear(Module module, const at::Tensor& x) const {
   return y.flatten(0, 1);
 }
 
-at::Tensor DeviceOps::own_linear(Module module, const at::Tensor& x) const {
-  const std::size_t m = model::index(module);
-  const std::vector<at::Tensor> rows = by_variant(x).unbind(0);
-  std::vector<at::Tensor> parts;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    const at::Tensor read = ops.input(module) ? on(x.device(), *ops.input(module)).apply(rows[v]) : rows[v];
-    at::Tensor y = ops.replaces_weight(module) ? at::linear(read, ops.weight(module).to(x.device()))
-                                               : run_.weights.linear[m].apply(read, {});
-    if (ops.out_scale(module).defined()) y = y * ops.out_scale(module).to(x.device());
-    const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : run_.weights.bias[m];
-    parts.push_back(bias.defined() ? y + bias.to(x.device()) : y);
+class DeviceOps::StackedSteps final : public LinearSteps {
+ public:
+  StackedSteps(const DeviceOps& ops, Module module, bool moves)
+      : LinearSteps(adapter::aten_linear), ops_(ops), module_(module), moves_(moves) {}
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
+    return moves_ ? ops_.moved_linear(module_, x) : ops_.run_.weights.linear[model::index(module_)].apply(x, bias);
   }
-  return at::cat(parts);
-}
+  at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms>) override {
+    ops_.add_low_rank(module_, x, y);
+    return y;
+  }
 
-void DeviceOps::add_operators(Module module, const at::Tensor& x, const at::Tensor& y) const {
+ private:
+  const DeviceOps& ops_;
+  Module module_;
+  bool moves_;
+};
+
+void DeviceOps::add_low_rank(Module module, const at::Tensor& x, const at::Tensor& y) const {
   std::int64_t rank = 0;  // the most of any variant
   for (const LayerOps& v : run_.variants) {
     std::int64_t own = 0;
     for (const Expand& e : v.expand(module)) own += e.rank;
     rank = std::max(rank, own);
   }
-  if (rank > 0) {
-    const at::TensorOptions host(x.scalar_type());
-    const at::Tensor shrink = at::zeros({variants(), rank, x.size(1)}, host);
-    const at::Tensor expand = at::zeros({variants(), rank, y.size(1)}, host);
-    for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-      const auto place = static_cast<std::int64_t>(v);
-      std::int64_t first = 0;
-      for (const Expand& e : run_.variants[v].expand(module)) {
-        shrink[place].narrow(0, first, e.rank).copy_(run_.variants[v].shrink(module).narrow(0, e.first, e.rank));
-        expand[place].narrow(0, first, e.rank).copy_(e.b);
-        first += e.rank;
-      }
+  if (rank == 0) return;
+  const at::TensorOptions host(x.scalar_type());
+  const at::Tensor shrink = at::zeros({variants(), rank, x.size(1)}, host);
+  const at::Tensor expand = at::zeros({variants(), rank, y.size(1)}, host);
+  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
+    const auto place = static_cast<std::int64_t>(v);
+    std::int64_t first = 0;
+    for (const Expand& e : run_.variants[v].expand(module)) {
+      shrink[place].narrow(0, first, e.rank).copy_(run_.variants[v].shrink(module).narrow(0, e.first, e.rank));
+      expand[place].narrow(0, first, e.rank).copy_(e.b);
+      first += e.rank;
     }
-    const at::Tensor inner = at::bmm(by_variant(x), shrink.to(x.device()).transpose(1, 2));
-    by_variant(y).baddbmm_(inner, expand.to(x.device()));
   }
-  for (std::size_t v = 0; v < run_.variants.size(); ++v)
-    for (const adapter::Product& p : run_.variants[v].products(module)) {
-      const auto place = static_cast<std::int64_t>(v);
-      by_variant(y)[place].add_(on(x.device(), p).apply(by_variant(x)[place]));
-    }
+  const at::Tensor inner = at::bmm(by_variant(x), shrink.to(x.device()).transpose(1, 2));
+  by_variant(y).baddbmm_(inner, expand.to(x.device()));
 }
 
 at::Tensor DeviceOps::linear(Module module, const at::Tensor& x) {
-  const auto simple = [&](const LayerOps& v) {
-    return !v.replaces_weight(module) && !v.replaces_bias(module) && !v.out_scale(module).defined() && !v.input(module);
-  };
   const std::size_t m = model::index(module);
-  at::Tensor y;
-  if (!std::ranges::all_of(run_.variants, simple)) {
-    y = own_linear(module, x);
-  } else {
-    const bool moves = twins_ != nullptr && has_twins(run_, (*twins_)[m].x, x);
-    y = moves ? moved_linear(module, x) : run_.weights.linear[m].apply(x, run_.weights.bias[m]);
-  }
-  add_operators(module, x, y);
+  const at::Tensor& bias = run_.weights.bias[m];
+  const std::vector<LinearTerms> terms = terms_of(run_, module, x.size(0));
+  // A variant that changes the base's part runs in full precision, and with it its chunk.
+  const bool moves = twins_ != nullptr && has_twins(run_, (*twins_)[m].x, x) &&
+                     std::ranges::all_of(terms, [&](const LinearTerms& t) { return t.keeps_base(bias); });
+  StackedSteps steps(*this, module, moves);
+  const at::Tensor y = evaluate(steps, terms, x, bias);
   if (record_ != nullptr) (*record_)[m] = {x, y};
   return y;
 }
 
-at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) {
-  const model::ModelSpec& spec = run_.spec;
-  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
-  const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
-  if (!shared.weight.defined() || std::ranges::none_of(run_.variants, brings_own))
-    return normalised(spec, module, x, shared);
-  const std::vector<at::Tensor> rows = by_variant(x).unbind(0);
-  std::vector<at::Tensor> parts;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    at::Tensor weight = ops.weight(module), bias = ops.bias(module);
-    if (weight.defined()) weight = weight.to(x.device());
-    if (bias.defined()) bias = bias.to(x.device());
-    parts.push_back(normalised(spec, module, rows[v], replaced(spec, shared, weight, bias)));
-  }
-  return at::cat(parts);
-}
+at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) { return norm_by_variant(run_, module, x, normalised); }
 
 at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                 const at::Tensor& v) {
   AttentionRows rows{by_variant(q), by_variant(k), by_variant(v)};
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
-  return (*run_.stream.device_attention)(layer, rows).flatten(0, 1);
+  return (*run_.on_device)(layer, rows).flatten(0, 1);
 }
 
 at::Tensor DeviceOps::needed(const at::Tensor& x) {

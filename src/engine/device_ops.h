@@ -26,9 +26,8 @@ class DeviceOps final : public model::BlockOps {
   at::Tensor by_variant(const at::Tensor& x) const { return x.view({variants(), -1, x.size(1)}); }
   // W x + bias as the twin's result plus W times the difference, which goes through fp32 for the tokens that are read.
   at::Tensor moved_linear(model::Module module, const at::Tensor& x) const;
-  // Where a variant has more than low-rank terms and products: variant by variant, in full precision.
-  at::Tensor own_linear(model::Module module, const at::Tensor& x) const;
-  void add_operators(model::Module module, const at::Tensor& x, const at::Tensor& y) const;
+  void add_low_rank(model::Module module, const at::Tensor& x, const at::Tensor& y) const;
+  class StackedSteps;
 
   const LayerRun& run_;
   const Record* twins_;

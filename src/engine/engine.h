@@ -11,6 +11,7 @@
 #include "deltascape/error.h"
 #include "deltascape/progress.h"
 #include "engine/device.h"
+#include "engine/device_layers.h"
 #include "engine/layout.h"
 #include "engine/plan.h"
 #include "engine/taps.h"
@@ -30,7 +31,7 @@ struct RunOptions {
   std::size_t memory = 0;  // bytes for streams, a layer, its file's bytes and temporaries; 0: no limit
   Breakdown* breakdown = nullptr;
   // Where the rows are computed: `memory` is of that device. On another than the processor with the base's layers
-  // there, which outlive the run; full finetunes take fp32 and kBf16 is not available.
+  // there, which outlive the run; full finetunes take fp32.
   c10::Device device = c10::kCPU;
   DeviceLayers* layers = nullptr;
 };
@@ -44,7 +45,7 @@ struct VariantResult {
 struct RunResult {
   at::Tensor base;  // the base's hidden states, [taps, probes, hidden]
   std::vector<VariantResult> variants;
-  // In delta and bf16: the relative error of one variant's delta on one probe against fp32, the worst of the taps. The
+  // In delta: the relative error of one variant's delta on one probe against fp32, the worst of the taps. The
   // variant is the first that runs so, whatever passes the budget makes. Nothing where it changes nothing.
   std::optional<double> numeric_error;
 };

@@ -2,7 +2,6 @@
 
 #include "engine/delta_ops.h"
 #include "engine/device_ops.h"
-#include "engine/rounded_ops.h"
 
 namespace deltascape::engine {
 
@@ -19,7 +18,10 @@ at::Tensor run_rows(const Setting& setting, Stream& stream, const BlockCall& cal
                      .spec = stream.spec,
                      .layer = call.layer,
                      .weights = call.weights,
-                     .stream = stream,
+                     .layout = *stream.layout,
+                     .attention = stream.attention,
+                     .cross = stream.encoded ? &stream.encoded->attention : nullptr,
+                     .on_device = stream.device_attention ? &*stream.device_attention : nullptr,
                      .first = call.first,
                      .variants = call.ops,
                      .memory = stream.encoded ? stream.encoded_of(call.first, count) : at::Tensor(),
@@ -32,10 +34,6 @@ at::Tensor run_rows(const Setting& setting, Stream& stream, const BlockCall& cal
   }
   if (call.precision == Precision::kDelta) {
     DeltaOps execution(run, *call.twins);
-    return model::run_block(stream.spec, call.layer, execution, rows);
-  }
-  if (call.precision == Precision::kBf16) {
-    RoundedOps execution(run);
     return model::run_block(stream.spec, call.layer, execution, rows);
   }
   PlainOps execution(run, call.record);

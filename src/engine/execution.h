@@ -19,7 +19,7 @@ struct Setting {
 
   at::TensorOptions options_of_rows() const { return at::TensorOptions(dtype()).device(options.device); }
   at::ScalarType dtype() const { return options.precision == Precision::kFp64 ? at::kDouble : at::kFloat; }
-  bool reduced() const { return options.precision == Precision::kDelta || options.precision == Precision::kBf16; }
+  bool reduced() const { return options.precision == Precision::kDelta; }
   // Where a probe's last token is read, of several.
   bool reads_last() const { return taps.position == Position::kLast && !base.spec().encodes_first(); }
   // Of the blocks that are read, where the last tokens' results alone are needed.

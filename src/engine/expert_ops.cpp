@@ -31,7 +31,6 @@ class ExpertOps final : public model::BlockOps {
 
  private:
   [[noreturn]] static void no_part() { throw Error(ErrorCode::kInternal, "no part of an expert"); }
-  PackedWeight shared(Site site, const at::Tensor& x) const;
 
   const LayerRun& run_;
   model::BlockOps& block_;
@@ -39,35 +38,40 @@ class ExpertOps final : public model::BlockOps {
   std::vector<std::int64_t> counts_;
 };
 
-PackedWeight ExpertOps::shared(Site site, const at::Tensor& x) const {
-  const Timed timed(run_.breakdown, Work::kConvert);
-  PackedWeight weight(run_.base.load(site, model::Param::kWeight, x.scalar_type()).to(x.device()), x.size(0),
-                      x.size(0));
-  run_.base.release(site, model::Param::kWeight);
-  return weight;
-}
+// One of the expert's linears; the base's weight is read when some variant has no other.
+class ExpertSteps final : public LinearSteps {
+ public:
+  ExpertSteps(const LayerRun& run, Site site) : run_(run), site_(site) {}
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
+    if (!weight_.defined()) weight_ = PackedWeight(loaded(model::Param::kWeight, x), x.size(0), x.size(0));
+    return weight_.apply(x, bias);
+  }
+  at::Tensor loaded(model::Param param, const at::Tensor& like) const {
+    const Timed timed(run_.breakdown, Work::kConvert);
+    const at::Tensor out = run_.base.load(site_, param, like.scalar_type()).to(like.device());
+    run_.base.release(site_, param);
+    return out;
+  }
+
+ private:
+  const LayerRun& run_;
+  Site site_;
+  PackedWeight weight_;
+};
 
 at::Tensor ExpertOps::linear(Module module, const at::Tensor& x) {
   const Site site{module, run_.layer, expert_};
-  std::vector<at::Tensor> parts;
-  std::int64_t first = 0;
-  at::Tensor all;  // through the base's weight, made when some variant has no other
-  for (std::size_t v = 0; v < counts_.size(); first += counts_[v], ++v) {
+  ExpertSteps steps(run_, site);
+  at::Tensor bias;
+  if (run_.base.spec().has_bias(module)) bias = steps.loaded(model::Param::kBias, x);
+  std::vector<adapter::ModuleOps> ops(counts_.size());
+  std::vector<LinearTerms> terms;
+  for (std::size_t v = 0; v < counts_.size(); ++v) {
     if (counts_[v] == 0) continue;
-    const adapter::ModuleOps ops = run_.variants[v].expert(site);
-    const at::Tensor rows = x.narrow(0, first, counts_[v]);
-    at::Tensor y;
-    if (ops.weight.defined()) {
-      y = PackedWeight(ops.weight.to(x.device()), rows.size(0), rows.size(0)).apply(rows, {});
-    } else {
-      if (!all.defined()) all = shared(site, x).apply(x, {});
-      y = all.narrow(0, first, counts_[v]);
-    }
-    for (const adapter::LowRank& l : ops.low_rank)
-      y = y.addmm(product(rows, l.a.to(x.device())), l.b.to(x.device()).t(), 1, l.scale);
-    parts.push_back(y);
+    ops[v] = run_.variants[v].expert(site);
+    terms.push_back(terms_of(ops[v], counts_[v], bias));
   }
-  return parts.size() == 1 ? parts[0] : at::cat(parts);
+  return evaluate(steps, terms, x, bias);
 }
 
 }  // namespace

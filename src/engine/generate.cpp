@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "deltascape/error.h"
-#include "engine/decode_ops.h"
 
 namespace deltascape::engine {
 namespace {
@@ -44,16 +43,6 @@ at::Tensor prefix_from_peft(const model::ModelSpec& spec, const at::Tensor& p) {
   return p.view({p.size(0), parts, spec.kv_heads, spec.head_dim}).permute({1, 2, 0, 3});
 }
 
-Cache prefix_cache(const model::ModelSpec& spec, const at::Tensor& prefix, std::size_t sequences) {
-  Cache cache(spec.layer_count(), sequences);
-  for (int layer = 0; layer < spec.layer_count(); ++layer)
-    for (std::size_t s = 0; s < sequences; ++s) {
-      cache.at(layer, s).k = prefix[2 * layer];
-      cache.at(layer, s).v = prefix[2 * layer + 1];
-    }
-  return cache;
-}
-
 std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype) {
   const std::int64_t layers = spec.layer_count() - spec.decoder_first();
   return c10::elementSize(dtype) *
@@ -77,17 +66,16 @@ class Decoding {
         operators_(operators),
         options_(options),
         encodes_(weights.spec().encodes_first()),
-        prefix_(options.prefix.defined() ? options.prefix.size(2) : 0),
-        seen_(weights.spec(), prompts.size(), rows_needed(prompts), at::TensorOptions(weights.dtype())),
+        cache_(weights.spec(), prompts.size(), rows_needed(prompts), at::TensorOptions(weights.dtype())),
         out_{std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(options.logits ? prompts.size() : 0)},
         rows_(prompts.size()),
         running_(prompts.size()) {
     std::iota(running_.begin(), running_.end(), std::size_t{0});
-    if (prefix_ > 0) seen_.set_prefix(options.prefix);
-    batch_.seen.assign(prompts.size(), prefix_);
+    if (options.prefix.defined()) cache_.start_with(options.prefix);
     batch_.virtual_rows = options.virtual_rows;
     next_ = prompts;
     if (encodes_) encode(prompts);
+    batch_.cache = &cache_;
   }
 
   Generated all() {
@@ -106,20 +94,20 @@ class Decoding {
     std::int64_t longest = 1;
     for (const Ids& p : prompts) longest = std::max(longest, encodes_ ? 1 : static_cast<std::int64_t>(p.size()));
     const std::int64_t before = options_.virtual_rows.defined() ? options_.virtual_rows.size(0) : 0;
-    return prefix_ + before + longest + options_.tokens;
+    const std::int64_t prefix = options_.prefix.defined() ? options_.prefix.size(2) : 0;
+    return prefix + before + longest + options_.tokens;
   }
 
   void encode(const std::vector<Ids>& prompts) {
     batch_.lengths = batch_.memory_lengths = lengths_of(prompts);
     batch_.memory = run_stack(weights_, operators_, batch_, 0, embed_tokens(weights_, operators_, joined(prompts)));
     next_.assign(prompts.size(), {weights_.spec().start_token});
-    batch_.cache = &crossed_.emplace(weights_.spec().layer_count(), prompts.size());
   }
 
   // After the final norm, of each sequence's last row: [running, hidden].
   at::Tensor last_hidden() {
     const model::ModelSpec& spec = weights_.spec();
-    DecodeOps ops(weights_, operators_, batch_, seen_);
+    AutogradOps ops(weights_, operators_, batch_);
     at::Tensor hidden = embed_tokens(weights_, operators_, joined(next_), &batch_);
     for (int layer = spec.decoder_first(); layer < spec.layer_count(); ++layer) {
       ops.enter(layer);
@@ -134,8 +122,8 @@ class Decoding {
   // Adds a token to each running sequence, and lets go of those that end.
   void take(const at::Tensor& scores) {
     const Ids tokens = chosen(scores);
+    cache_.advance(batch_.lengths);
     for (std::size_t i = 0; i < running_.size(); ++i) {
-      batch_.seen[i] += batch_.lengths[i];
       out_.ids[running_[i]].push_back(tokens[i]);
       next_[i] = {tokens[i]};
       if (options_.logits) rows_[running_[i]].push_back(scores[static_cast<std::int64_t>(i)]);
@@ -146,7 +134,7 @@ class Decoding {
     for (std::size_t i = 0; i < running_.size();)
       if (ends(out_.ids[running_[i]])) leave(i, order);
       else ++i;
-    if (crossed_) crossed_->keep(order);
+    cache_.keep(order);
   }
 
   bool ends(const Ids& said) const {
@@ -157,20 +145,16 @@ class Decoding {
   // The last one takes its place.
   void leave(std::size_t i, std::vector<std::size_t>& order) {
     const std::size_t last = running_.size() - 1;
-    seen_.move(last, i, batch_.seen[last]);
     running_[i] = running_[last], order[i] = order[last];
-    batch_.seen[i] = batch_.seen[last];
     next_[i] = std::move(next_[last]);
-    running_.pop_back(), order.pop_back(), batch_.seen.pop_back(), next_.pop_back();
+    running_.pop_back(), order.pop_back(), next_.pop_back();
   }
 
   Weights& weights_;
   const Operators& operators_;
   const GenerateOptions& options_;
   bool encodes_;
-  std::int64_t prefix_;
-  SeenRows seen_;
-  std::optional<Cache> crossed_;  // keys and values of the encoder's rows
+  Cache cache_;
   Batch batch_;
   std::vector<Ids> next_;  // what each running sequence reads next
   Generated out_;

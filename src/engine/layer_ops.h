@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapter/adapter.h"
+#include "engine/evaluate.h"
 #include "model/checkpoint.h"
 
 namespace deltascape::engine {
@@ -27,6 +28,8 @@ class LayerOps {
   LayerOps() = default;  // the base itself
   // Reads all of the layer's operators; throws Error naming the tensor that holds NaN or Inf.
   LayerOps(const adapter::Adapter& adapter, const model::Checkpoint& base, int layer, at::ScalarType dtype);
+  // The same from operators at hand; those of an expert's modules are every expert's.
+  explicit LayerOps(model::PerModule<adapter::ModuleOps> ops);
   // A full finetune replaces every weight; each is read when it is asked for, so that one is in memory at a time.
   LayerOps(const model::Checkpoint& full, int layer, at::ScalarType dtype)
       : full_(&full), layer_(layer), dtype_(dtype) {}
@@ -36,26 +39,20 @@ class LayerOps {
   at::Tensor bias(model::Module module) const;
   // What it does to a linear of an expert, read when it is asked for.
   adapter::ModuleOps expert(model::Site site) const;
-  // What the base's product and the input of a module become, and what is added beside low-rank terms: see operators.h.
-  const at::Tensor& out_scale(model::Module module) const { return out_scale_[index(module)]; }
-  const std::optional<adapter::InputChange>& input(model::Module module) const { return input_[index(module)]; }
-  const std::vector<adapter::Product>& products(model::Module module) const { return products_[index(module)]; }
+  // What it does to a linear beside low-rank terms, which are below. Of a full finetune it holds the weight.
+  LinearTerms terms(model::Module module, std::int64_t rows, const at::Tensor& base_bias) const;
   const std::optional<adapter::Prefix>& prefix() const { return prefix_; }
   // Whether low-rank terms beside the base's own product are all there is.
-  bool only_low_rank(model::Module module) const {
-    return !replaces_weight(module) && !replaces_bias(module) && !out_scale(module).defined() && !input(module) &&
-           products(module).empty();
-  }
-  bool replaces_weight(model::Module module) const { return full_ != nullptr || weight_[index(module)].defined(); }
-  bool replaces_bias(model::Module module) const { return full_ != nullptr || bias_[index(module)].defined(); }
+  bool only_low_rank(model::Module module) const { return full_ == nullptr && ops_[index(module)].empty(); }
+  bool replaces_weight(model::Module module) const { return full_ != nullptr || ops_[index(module)].weight.defined(); }
+  bool replaces_bias(model::Module module) const { return full_ != nullptr || ops_[index(module)].bias.defined(); }
   // The stacked A of all modules that read what `module` reads, [ranks, in]; undefined without low-rank terms.
   const at::Tensor& shrink(model::Module module) const { return shrink_[index(same_input(module)[0])]; }
   const std::vector<Expand>& expand(model::Module module) const { return expand_[index(module)]; }
 
  private:
-  model::PerModule<at::Tensor> weight_, bias_, shrink_, out_scale_;
-  model::PerModule<std::optional<adapter::InputChange>> input_;
-  model::PerModule<std::vector<adapter::Product>> products_;
+  model::PerModule<adapter::ModuleOps> ops_;  // without the low-rank terms below
+  model::PerModule<at::Tensor> shrink_;
   model::PerModule<std::vector<Expand>> expand_;
   std::optional<adapter::Prefix> prefix_;
   const adapter::Adapter* adapter_ = nullptr;

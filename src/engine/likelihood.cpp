@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "deltascape/error.h"
-#include "engine/generate.h"
 
 namespace deltascape::engine {
 namespace {
@@ -80,7 +79,7 @@ at::Tensor completion_losses(Weights& weights, const Operators& operators, std::
   batch.shared = rows.shared;
   batch.virtual_rows = options.virtual_rows;
   std::optional<Cache> cache;
-  if (options.prefix.defined()) batch.cache = &cache.emplace(prefix_cache(spec, options.prefix, examples.size()));
+  if (options.prefix.defined()) batch.cache = &cache.emplace(spec, examples.size(), options.prefix);
   const at::Tensor hidden = run_stack(weights, operators, batch, static_cast<int>(spec.stacks.size()) - 1,
                                       embed_tokens(weights, operators, rows.ids, &batch));
   return token_losses(weights, operators, hidden.index_select(0, at::tensor(rows.before, at::kLong)),

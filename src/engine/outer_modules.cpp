@@ -10,12 +10,15 @@ using model::Site;
 
 at::Tensor OuterLinear::apply(const at::Tensor& x) const {
   if (!weight.defined()) return x;
-  at::Tensor y = product(ops.input ? ops.input->apply(x, product) : x, ops.weight.defined() ? ops.weight : weight);
-  if (ops.out_scale.defined()) y.mul_(ops.out_scale);
-  if (const at::Tensor& added = ops.bias.defined() ? ops.bias : bias; added.defined()) y.add_(added);
-  for (const adapter::LowRank& l : ops.low_rank) y.add_(product(product(x, l.a), l.b), l.scale);
-  for (const adapter::Product& p : ops.products) y.add_(p.apply(x, product));
-  return y;
+  struct Steps final : LinearSteps {
+    explicit Steps(const at::Tensor& weight) : weight(weight) {}
+    at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t) override {
+      return own(x, weight, bias, 0);
+    }
+    const at::Tensor& weight;
+  } steps(weight);
+  const LinearTerms terms[] = {terms_of(ops, x.size(0), bias)};
+  return evaluate(steps, terms, x, bias);
 }
 
 OuterLinear loaded_linear(const model::Checkpoint& model, Module module, at::ScalarType dtype) {

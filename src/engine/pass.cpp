@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "engine/rounded_ops.h"
-
 namespace deltascape::engine {
 
 using model::ModelSpec;
@@ -130,10 +128,8 @@ std::vector<Load> Pass::loads() const {
 }
 
 void Pass::embed() {
-  const bool rounded = setting_.options.precision == Precision::kBf16;
   // Only the rows that are used, read once each.
   base_stream_.rows.copy_(embedded(setting_.base, setting_.layout, setting_.dtype()));
-  if (rounded) base_stream_.rows.copy_(RoundedOps::rounded(base_stream_.rows));
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     if (slot.first_layer > 0) continue;
@@ -141,7 +137,6 @@ void Pass::embed() {
       const at::Tensor to = slot.own ? slot.own->rows : stream_->of(static_cast<std::int64_t>(i));
       const auto own = slot.embedding(setting_, slot.own ? *slot.own->layout : setting_.layout);
       to.copy_(own ? *own : base_stream_.rows);
-      if (rounded) to.copy_(RoundedOps::rounded(to));
     });
   }
   if (check_) check_->embed();
@@ -156,16 +151,10 @@ void Pass::start(int layer) {
 }
 
 void Pass::start_decoder() {
-  const bool rounded = setting_.options.precision == Precision::kBf16;
-  const auto start = [&](Stream& stream, std::int64_t v, const Norm& norm, const at::Tensor& rows) {
-    stream.start_decoder(v, norm, rows);
-    if (rounded)
-      for (const at::Tensor& made : {stream.encoded_of(v), stream.of(v)}) made.copy_(RoundedOps::rounded(made));
-  };
   const Norm base_norm = loaded_norm(setting_.base, {Module::kEncoderNorm}, setting_.dtype());
   const at::Tensor first = embedded(setting_.base, decoder_, setting_.dtype());
   base_stream_.switch_to(decoder_);
-  start(base_stream_, 0, base_norm, first);
+  base_stream_.start_decoder(0, base_norm, first);
   if (stream_) stream_->switch_to(decoder_);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
@@ -173,14 +162,15 @@ void Pass::start_decoder() {
       if (slot.own) slot.own->switch_to(decoder_);
       const Norm norm = slot.outer_norm(setting_, Module::kEncoderNorm, base_norm);
       const auto own = slot.embedding(setting_, decoder_);
-      start(slot.own ? *slot.own : *stream_, slot.own ? 0 : static_cast<std::int64_t>(i), norm, own ? *own : first);
+      Stream& stream = slot.own ? *slot.own : *stream_;
+      stream.start_decoder(slot.own ? 0 : static_cast<std::int64_t>(i), norm, own ? *own : first);
     });
   }
   if (check_) check_->start_decoder(base_norm);
 }
 
 void Pass::run_layer(int layer, Reader& reader) {
-  const bool delta = setting_.options.precision == Precision::kDelta;
+  const bool delta = setting_.reduced();
   std::optional<std::size_t> bytes;
   if (!resident(layer)) bytes = reader.wait();
   std::optional<LayerWeights> weights;

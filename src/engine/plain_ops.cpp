@@ -17,55 +17,36 @@ constexpr std::int64_t kBlock = 32;  // rows that low-rank terms are added to at
 }
 
 bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x) {
-  return twin.defined() && twin.size(0) == run.stream.layout->tokens &&
+  return twin.defined() && twin.size(0) == run.layout.tokens &&
          x.size(0) == static_cast<std::int64_t>(run.variants.size()) * twin.size(0) && x.size(1) == twin.size(1);
 }
 
-at::Tensor PlainOps::input_of(Module module, const at::Tensor& x) const {
-  at::Tensor out = x;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const auto& change = run_.variants[v].input(module);
-    if (!change) continue;
-    if (out.is_same(x)) out = x.clone();
-    rows_of(out, v).copy_(change->apply(rows_of(x, v), product));
-  }
+std::vector<LinearTerms> terms_of(const LayerRun& run, Module module, std::int64_t rows) {
+  std::vector<LinearTerms> out;
+  for (const LayerOps& v : run.variants)
+    out.push_back(v.terms(module, rows / std::ssize(run.variants), run.weights.bias[model::index(module)]));
   return out;
 }
 
-void PlainOps::scale_and_bias(Module module, at::Tensor rows, std::size_t v) const {
-  const LayerOps& ops = run_.variants[v];
-  if (ops.out_scale(module).defined()) rows.mul_(ops.out_scale(module));
-  const at::Tensor bias = ops.replaces_bias(module) ? ops.bias(module) : run_.weights.bias[model::index(module)];
-  if (bias.defined()) rows.add_(bias);
+at::Tensor PlainOps::PackedSteps::base(const at::Tensor& x, const at::Tensor& bias, std::size_t) {
+  const Timed timed(breakdown, Work::kGemm);
+  return ops_.run_.weights.linear[model::index(module_)].apply(x, bias);
 }
 
-at::Tensor PlainOps::linear(Module module, const at::Tensor& given) {
-  const std::size_t m = model::index(module);
-  const bool own_weight = std::ranges::any_of(run_.variants, [&](auto& v) { return v.replaces_weight(module); });
-  const bool own_bias = std::ranges::any_of(
-      run_.variants, [&](auto& v) { return v.replaces_bias(module) || v.out_scale(module).defined(); });
-  const at::Tensor x = input_of(module, given);
-  const PackedWeight& shared = run_.weights.linear[m];
-  const at::Tensor& bias = run_.weights.bias[m];
-  const at::Tensor shared_bias = own_bias ? at::Tensor() : bias;
-  at::Tensor y;
-  if (!own_weight) {
-    const Timed timed(run_.breakdown, Work::kGemm);
-    y = shared.apply(x, shared_bias);
-  } else {
-    const Timed timed(run_.breakdown, Work::kOperators);
-    std::vector<at::Tensor> parts;
-    for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-      const at::Tensor own = run_.variants[v].replaces_weight(module) ? run_.variants[v].weight(module) : at::Tensor();
-      const at::Tensor rows = rows_of(x, v);
-      parts.push_back(own.defined() ? PackedWeight(own, rows.size(0), rows.size(0)).apply(rows, shared_bias)
-                                    : shared.apply(rows, shared_bias));
-    }
-    y = parts.size() == 1 ? parts[0] : at::cat(parts);
-  }
-  for (std::size_t v = 0; own_bias && v < run_.variants.size(); ++v) scale_and_bias(module, rows_of(y, v), v);
-  add_operators(module, given, y);
-  if (record_ != nullptr) (*record_)[m] = {x, y};
+at::Tensor PlainOps::PackedSteps::add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms>) {
+  const Timed timed(breakdown, Work::kOperators);
+  ops_.add_low_rank(module_, x, y);
+  return y;
+}
+
+at::Tensor PlainOps::evaluated(LinearSteps& steps, Module module, const at::Tensor& x) const {
+  return evaluate(steps, terms_of(run_, module, x.size(0)), x, run_.weights.bias[model::index(module)]);
+}
+
+at::Tensor PlainOps::linear(Module module, const at::Tensor& x) {
+  PackedSteps steps(*this, module);
+  const at::Tensor y = evaluated(steps, module, x);
+  if (record_ != nullptr) (*record_)[model::index(module)] = {x, y};
   return y;
 }
 
@@ -85,8 +66,7 @@ const std::vector<at::Tensor>& PlainOps::shrunk(Module module, const at::Tensor&
   return shrunk_;
 }
 
-void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) {
-  const Timed timed(run_.breakdown, Work::kOperators);
+void PlainOps::add_low_rank(Module module, const at::Tensor& x, const at::Tensor& y) {
   const std::vector<at::Tensor>& terms = shrunk(module, x);
   const std::int64_t each = y.size(0) / variants(), out = y.size(1), blocks = (each + kBlock - 1) / kBlock;
   at::parallel_for(0, variants() * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -107,9 +87,6 @@ void PlainOps::add_operators(Module module, const at::Tensor& x, at::Tensor& y) 
       }
     }
   });
-  for (std::size_t v = 0; v < run_.variants.size(); ++v)
-    for (const adapter::Product& p : run_.variants[v].products(module))
-      rows_of(y, v).add_(p.apply(rows_of(x, v), product));
 }
 
 namespace {
@@ -136,19 +113,25 @@ at::Tensor normed(const model::ModelSpec& spec, Module module, const at::Tensor&
   return normalised(spec, module, x, norm);
 }
 
-at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
-  const Timed timed(run_.breakdown, Work::kElementwise);
-  const model::ModelSpec& spec = run_.spec;
-  const Norm shared{run_.weights.norm[model::index(module)], run_.weights.bias[model::index(module)]};
+at::Tensor norm_by_variant(const LayerRun& run, Module module, const at::Tensor& x, NormStep step) {
+  const Norm shared{run.weights.norm[model::index(module)], run.weights.bias[model::index(module)]};
   const auto brings_own = [&](const LayerOps& v) { return v.replaces_weight(module) || v.replaces_bias(module); };
-  if (!shared.weight.defined() || std::ranges::none_of(run_.variants, brings_own))
-    return normed(spec, module, x, shared);
+  if (!shared.weight.defined() || std::ranges::none_of(run.variants, brings_own))
+    return step(run.spec, module, x, shared);
+  const auto here = [&](const at::Tensor& t) { return t.defined() ? t.to(x.device()) : t; };
+  const std::vector<at::Tensor> rows = x.view({std::ssize(run.variants), -1, x.size(1)}).unbind(0);
   std::vector<at::Tensor> parts;
-  for (std::size_t v = 0; v < run_.variants.size(); ++v) {
-    const LayerOps& ops = run_.variants[v];
-    parts.push_back(normed(spec, module, rows_of(x, v), replaced(spec, shared, ops.weight(module), ops.bias(module))));
+  for (std::size_t v = 0; v < rows.size(); ++v) {
+    const LayerOps& ops = run.variants[v];
+    const Norm own = replaced(run.spec, shared, here(ops.weight(module)), here(ops.bias(module)));
+    parts.push_back(step(run.spec, module, rows[v], own));
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
+}
+
+at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
+  const Timed timed(run_.breakdown, Work::kElementwise);
+  return norm_by_variant(run_, module, x, normed);
 }
 
 AttentionRows PlainOps::attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
@@ -162,13 +145,13 @@ at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& 
   AttentionRows rows = attention_rows(q, k, v);
   // A variant with a prefix runs in a stream of its own.
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
-  return run_.stream.attention(layer, rows).view({q.size(0), -1});
+  return run_.attention(layer, rows).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::cross_attention(const model::LayerSpec&, const at::Tensor& q, const at::Tensor& k,
                                      const at::Tensor& v) {
   const Timed timed(run_.breakdown, Work::kAttention);
-  return run_.stream.encoded->attention.cross(attention_rows(q, k, v)).view({q.size(0), -1});
+  return run_.cross->cross(attention_rows(q, k, v)).view({q.size(0), -1});
 }
 
 at::Tensor PlainOps::needed(const at::Tensor& x) {

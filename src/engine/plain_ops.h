@@ -8,9 +8,9 @@
 #include "core/stopwatch.h"
 #include "engine/attention.h"
 #include "engine/device_attention.h"
+#include "engine/evaluate.h"
 #include "engine/layer_ops.h"
 #include "engine/layer_weights.h"
-#include "engine/stream.h"
 #include "model/block.h"
 
 namespace deltascape::engine {
@@ -27,14 +27,20 @@ struct LayerRun {
   const model::ModelSpec& spec;  // the base's, or a full finetune's own
   int layer = 0;
   const LayerWeights& weights;
-  const Stream& stream;                // of which the rows are a part
-  std::int64_t first = 0;              // which of the stream's variants comes first in the rows
-  std::span<const LayerOps> variants;  // rows are [variants, rows of each]; one empty LayerOps for the base
-  at::Tensor memory;                   // the variants' part of Stream::encoded; undefined without an encoder
-  at::Tensor tapped;                   // the only tokens whose results are needed, [probes]; undefined for all
-  at::Tensor exact;                    // tokens that delta propagation runs in fp32, [probes]; undefined for none
+  const Layout& layout;                        // of each variant's rows
+  const Attention& attention;                  // over it
+  const Attention* cross = nullptr;            // over the encoder's rows; null without an encoder
+  const DeviceAttention* on_device = nullptr;  // where the rows lie on a device
+  std::int64_t first = 0;                      // which of those that `attention` knows is the rows' first variant
+  std::span<const LayerOps> variants;          // rows are [variants, rows of each]; one empty LayerOps for the base
+  at::Tensor memory;                           // the variants' rows of the encoder; undefined without one
+  at::Tensor tapped;                           // the only tokens whose results are needed, [probes]; undefined for all
+  at::Tensor exact;  // tokens that delta propagation runs in fp32, [probes]; undefined for none
   Breakdown* breakdown = nullptr;
 };
+
+// What the variants do to a linear that reads so many rows of all of them.
+std::vector<LinearTerms> terms_of(const LayerRun& run, model::Module module, std::int64_t rows);
 
 // Whether every row of x has a twin in `twin`, which may be undefined.
 bool has_twins(const LayerRun& run, const at::Tensor& twin, const at::Tensor& x);
@@ -64,12 +70,12 @@ class PlainOps : public model::BlockOps {
     const std::int64_t each = x.size(0) / variants();
     return x.narrow(0, static_cast<std::int64_t>(v) * each, each);
   }
-  // What the module's weight reads: x itself, or a copy where a variant changes its rows.
-  at::Tensor input_of(model::Module module, const at::Tensor& x) const;
-  // Of variant v's rows of W x: its scale on them, then its bias, or the base's where it has none of its own.
-  void scale_and_bias(model::Module module, at::Tensor rows, std::size_t v) const;
-  // y += scale · B A x, and further products, for every variant that has such terms on the module.
-  void add_operators(model::Module module, const at::Tensor& x, at::Tensor& y);
+  // The linear's steps for packed rows: one product for all variants through the shared weight.
+  class PackedSteps;
+  // What all variants do to a linear, evaluated by `steps`.
+  at::Tensor evaluated(LinearSteps& steps, model::Module module, const at::Tensor& x) const;
+  // y += B A x for every variant that has such terms on the module.
+  void add_low_rank(model::Module module, const at::Tensor& x, const at::Tensor& y);
   // A x of every variant, with the A's of all modules that read x stacked: [rows of a variant, ranks] each, for the
   // variants that have such terms on the module. Small products: they run beside each other.
   const std::vector<at::Tensor>& shrunk(model::Module module, const at::Tensor& x);
@@ -85,11 +91,26 @@ class PlainOps : public model::BlockOps {
   std::vector<at::Tensor> shrunk_;                     // [rows of a variant, stacked ranks]
 };
 
+class PlainOps::PackedSteps : public LinearSteps {
+ public:
+  PackedSteps(PlainOps& ops, model::Module module)
+      : LinearSteps(product, ops.run_.breakdown), ops_(ops), module_(module) {}
+  at::Tensor base(const at::Tensor& x, const at::Tensor& bias, std::size_t v) override;
+  at::Tensor add_low_rank(at::Tensor y, const at::Tensor& x, std::span<const LinearTerms> variants) override;
+
+ protected:
+  PlainOps& ops_;
+  model::Module module_;
+};
+
 // The experts of a layer, whose operations beside their linears are the block's.
 at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Tensor& x, const model::Routing& routing,
                        const model::ExpertMlp& mlp);
 
 // The family's norm over each run of the weight's width: x [rows, n·width], norm [width].
 at::Tensor normed(const model::ModelSpec& spec, model::Module module, const at::Tensor& x, const Norm& norm);
+// A norm of all variants' rows, each with the weight and bias that it may bring.
+using NormStep = decltype(normed);
+at::Tensor norm_by_variant(const LayerRun& run, model::Module module, const at::Tensor& x, NormStep step);
 
 }  // namespace deltascape::engine

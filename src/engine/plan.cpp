@@ -21,7 +21,7 @@ std::int64_t full_chunk(std::int64_t tokens, c10::Device device) {
 Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& taps, Precision precision,
                c10::Device device, std::size_t memory, const AdapterNeeds& adapters, std::int64_t variants) {
   const model::ModelSpec& spec = base.spec();
-  const bool half = precision == Precision::kDelta || precision == Precision::kBf16;
+  const bool half = precision == Precision::kDelta;
   const double element = precision == Precision::kFp64 ? 8 : 4;
   const auto d = [](std::int64_t n) { return static_cast<double>(n); };
   const double tokens = d(layout.tokens), probes = d(static_cast<std::int64_t>(layout.probes.size()));

@@ -14,7 +14,7 @@ namespace deltascape::engine {
 
 // fp64 and fp32: the plain execution. delta: float32-grade differences at bfloat16 speed (delta_ops.h). bf16: all in
 // bfloat16, for comparison.
-enum class Precision { kFp64, kFp32, kDelta, kBf16 };
+enum class Precision { kFp64, kFp32, kDelta };
 
 // Variants that go through the layers together at most. More save little (the base's own work is shared by so many
 // already) and cost their streams.

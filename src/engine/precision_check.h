@@ -25,16 +25,14 @@ class PrecisionCheck {
   std::optional<double> error(const std::vector<at::Tensor>& base_taps) const;
 
  private:
-  bool rounded() const { return setting_.options.precision == Precision::kBf16; }
   at::Tensor first_rows(const Layout& layout) const;  // of the variant
 
   const Setting& setting_;
   Slot& slot_;
   std::int64_t probe_ = 0;
-  Layout layout_, base_layout_;   // that probe alone, with the variant's virtual tokens and without
+  Layout layout_;                 // that probe alone, with the variant's virtual tokens
   Layout decoder_;                // what a decoder begins with for it
   std::optional<Stream> stream_;  // the variant
-  std::optional<Stream> base_;    // in bf16, where the pass has no base in fp32
   std::vector<at::Tensor> taps_;  // deltas in fp32, [1, width] each
 };
 

@@ -18,8 +18,8 @@ using torch::autograd::variable_list;
 // Everything that may want a gradient.
 struct Inputs {
   at::Tensor hidden, memory{};
-  Operators operators{};                // those that are used
-  std::vector<Cache::Entry> entries{};  // the layer's; empty without a cache
+  Operators operators{};  // those that are used
+  Cache::Layer known{};   // of the cache; empty without one
 };
 
 template <class Visit>
@@ -39,7 +39,7 @@ void visit(Inputs& in, const Visit& each) {
   };
   v(in.hidden), v(in.memory);
   for (auto& [site, ops] : in.operators) visit(ops, v);
-  for (Cache::Entry& e : in.entries) v(e.k), v(e.v), v(e.cross_k), v(e.cross_v);
+  v(in.known.k), v(in.known.v);
 }
 
 using Run = std::function<at::Tensor(const Inputs&)>;
@@ -81,14 +81,13 @@ at::Tensor recomputed_block(Weights& weights, const Operators& operators, const 
   Inputs inputs{hidden, batch.memory};
   for (const auto& [site, ops] : operators)
     if (site.layer == layer || site.module == model::Module::kRelativeBias) inputs.operators.emplace(site, ops);
-  const auto at = static_cast<std::size_t>(layer);
-  if (batch.cache != nullptr) inputs.entries = batch.cache->entries[at];
+  std::vector<std::int64_t> seen;
+  if (batch.cache != nullptr) inputs.known = batch.cache->at(layer), seen = batch.cache->seen();
   return recomputed(
-      [&weights, batch, layer, at](const Inputs& in) {
+      [&weights, batch, layer, seen](const Inputs& in) {
         Batch own = batch;
         own.memory = in.memory;
-        Cache cache(weights.spec().layer_count(), 0);
-        cache.entries[at] = in.entries;
+        Cache cache(weights.spec().layer_count(), layer, in.known, seen);
         if (batch.cache != nullptr) own.cache = &cache;
         AutogradOps ops(weights, in.operators, own);
         ops.enter(layer);

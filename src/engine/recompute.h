@@ -6,8 +6,8 @@
 
 namespace deltascape::engine {
 
-// run_block() for hidden [rows, hidden] -> the same, with equal results and gradients. The batch's cache is read, not
-// extended. All but `hidden` outlive the graph; operators may be changed once the gradients are there.
+// run_block() for hidden [rows, hidden] -> the same, with equal results and gradients. A cache that grows is no
+// part of it. All but `hidden` outlive the graph; operators may be changed once the gradients are there.
 at::Tensor recomputed_block(Weights& weights, const Operators& operators, const Batch& batch, int layer,
                             const at::Tensor& hidden);
 // The same of token_losses(), for a head that is trained.

@@ -66,8 +66,7 @@ struct Stream {
   std::optional<Encoded> encoded;  // what a decoder beside an encoder reads
 };
 
-// The rows that the first block reads, [rows, hidden]: token embeddings, scaled, with learned positions, normalised,
-// as the family has it. Throws Error for a probe that is longer than the learned positions.
+// The rows that the first block reads, [rows, hidden], of the layout's probes. Throws Error like first_rows().
 at::Tensor embedded(const model::Checkpoint& model, const Layout& layout, at::ScalarType dtype);
 // The same with an adapter's own tables, norm and virtual tokens, for which the layout has place; nothing when it
 // leaves all that alone.

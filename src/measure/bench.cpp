@@ -123,7 +123,6 @@ void set_limits(BenchReport& report) {
   const double flops = 2.0 * static_cast<double>(report.tokens) * static_cast<double>(report.block_parameters);
   const auto variants = static_cast<double>(report.variants);
   if (report.precision == "delta") report.compute_limit = flops / rates.fp32 + variants * flops / rates.bf16;
-  else if (report.precision == "bf16") report.compute_limit = (variants + 1) * flops / rates.bf16;
   else report.compute_limit = (variants + 1) * flops / (report.precision == "fp64" ? rates.fp64 : rates.fp32);
   if (rates.disk_rate > 0)
     report.disk_limit = static_cast<double>(report.base_bytes + report.variant_bytes) / rates.disk_rate;

@@ -49,7 +49,7 @@ EmbedOptions embedding_of(const TaskOptions& options, const Record& member) {
           .layer = member.space.parameter("layer"),
           .position = member.space.parameter("position"),
           .probes_file = options.probes_file,
-          .precision = member.precision == "bf16" ? "bf16" : options.precision,
+          .precision = options.precision,
           .memory = options.memory,
           .threads = options.threads};
 }
@@ -58,6 +58,7 @@ EmbedOptions embedding_of(const TaskOptions& options, const Record& member) {
 void require_same_provenance(const Record& member, const EmbedOptions& embedding) {
   Record ours = member;
   ours.name = "the task";
+  ours.precision = embedding.precision;
   ours.space = provenance(embedding);
   store::require_comparable({member, ours});
 }

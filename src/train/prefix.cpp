@@ -47,12 +47,14 @@ class PrefixTuning final : public Method {
   static at::Tensor fresh(const Start& start) {
     const at::NoGradGuard no_grad;
     const Ids ids = first_tokens(start.data, start.options.virtual_tokens);
-    engine::Cache cache(start.weights.spec().layer_count(), 1);
+    const model::ModelSpec& spec = start.weights.spec();
+    engine::Cache cache(spec, 1, std::ssize(ids), at::TensorOptions(start.weights.dtype()));
     const engine::Batch batch{.lengths = {std::ssize(ids)}, .cache = &cache};
     engine::run_stack(start.weights, {}, batch, 0, engine::embed_tokens(start.weights, {}, ids, &batch));
     std::vector<at::Tensor> parts;  // k and v of each layer in turn, [tokens, kv_heads·head_dim]
-    for (const auto& layer : cache.entries)
-      for (const at::Tensor& t : {layer[0].k, layer[0].v}) parts.push_back(t.transpose(0, 1).flatten(1));
+    for (int layer = 0; layer < spec.layer_count(); ++layer)
+      for (const at::Tensor& t : {cache.at(layer).k, cache.at(layer).v})
+        parts.push_back(t[0].transpose(0, 1).flatten(1));
     return at::cat(parts, 1);
   }
   static at::Tensor given(const Start& start) {

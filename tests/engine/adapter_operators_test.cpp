@@ -30,7 +30,7 @@ at::Tensor mean_states(Weights& weights, const VariantOperators& variant, const 
     ids.assign(texts.size(), spec.start_token);
   }
   std::optional<Cache> cache;
-  if (variant.prefix.defined()) batch.cache = &cache.emplace(prefix_cache(spec, variant.prefix, texts.size()));
+  if (variant.prefix.defined()) batch.cache = &cache.emplace(spec, texts.size(), variant.prefix);
   std::vector<at::Tensor> states;
   run_stack(weights, variant.operators, batch, last, embed_tokens(weights, variant.operators, ids, &batch), &states);
   std::vector<std::int64_t> ends = batch.lengths;

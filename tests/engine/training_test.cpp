@@ -261,7 +261,7 @@ class Prefix : public ::testing::TestWithParam<const char*> {
 TEST_P(Prefix, HiddenStatesAndTokensEqualPeft) {
   const at::NoGradGuard no_grad;
   const auto ids = golden_.ids();
-  Cache cache = prefix_cache(weights_.spec(), prefix_, ids.size());
+  Cache cache(weights_.spec(), ids.size(), prefix_);
   std::vector<at::Tensor> states;
   run_stack(weights_, {}, {.lengths = testing::lengths(ids), .cache = &cache}, 0,
             embed_tokens(weights_, {}, testing::joined(ids)), &states);
@@ -281,7 +281,7 @@ TEST_P(Prefix, HiddenStatesAndTokensEqualPeft) {
 TEST_P(Prefix, HasAGradient) {
   const std::vector<std::int64_t> ids = {5, 9, 3, 40, 7};
   const auto value = [&](const at::Tensor& prefix) {
-    Cache cache = prefix_cache(weights_.spec(), prefix, 1);
+    Cache cache(weights_.spec(), 1, prefix);
     const at::Tensor h = run_stack(weights_, {}, {.lengths = {5}, .cache = &cache}, 0, embed_tokens(weights_, {}, ids));
     return at::logsumexp(logits(weights_, {}, h), {1}).sum();
   };
