@@ -39,6 +39,7 @@ class EmbedResults {
   std::string choose_name(const store::Record& record) const;
   void open_store();
   void put_in_store(store::Record& record);
+  void tell_of_path(const std::string& path, const store::Store::Kept& kept) const;
   void require_one_base(const store::Record& record) const;
 
   // What is kept of a record until the end, and the place of its model among those given.

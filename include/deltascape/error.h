@@ -16,6 +16,7 @@ enum class ErrorCode {
   kMismatch,     // two things that do not fit each other (shapes, bases, provenance)
   kIo,           // the operating system said no
   kNumeric,      // NaN or Inf where numbers are needed
+  kBusy,         // another process holds what is needed: worth trying again
   kCancelled,    // Progress::cancelled() said so
   kInternal,     // our own bug
 };

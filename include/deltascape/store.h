@@ -139,6 +139,9 @@ struct ChosenSpace {
 };
 // Those that the choice leaves. Error(kUsage) where it leaves none of some, or is no choice.
 std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoice& choice);
+// The same of the spaces in which all variants of these names are measured. Error(kNotFound) where the choice is a
+// space of the store, but none of theirs.
+std::vector<ChosenSpace> choose(const Store& store, const std::vector<std::string>& names, const SpaceChoice& choice);
 // The one that is left; empty for none. Error(kMismatch) for several, with what tells them apart.
 std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces);
 // The query for these spaces alone; empty for no space.

@@ -1,5 +1,7 @@
 // Owns `deltascape export`: a store's embeddings as CSV, TSV, JSON or npz.
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "cli/store_view.h"
 #include "cli/verbs.h"
@@ -7,6 +9,8 @@
 
 namespace deltascape::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct ExportOptions {
   StoreView view;
@@ -21,6 +25,17 @@ void require_one_space(const std::vector<store::ChosenSpace>& spaces) try {
   throw Error(ErrorCode::kUsage, std::string("one npz holds one space; ") + e.what());
 }
 
+bool is_of_all_layers(const store::ChosenSpace& space) { return space.stored.layers > 1; }
+
+// Those in which one of the variants is measured.
+void keep_spaces_of(const store::Store& store, const std::vector<std::string>& names,
+                    std::vector<store::ChosenSpace>& spaces) {
+  std::set<std::int64_t> own;
+  for (const std::string& name : names)
+    for (const store::StoredSpace& space : store.spaces(store::Query().of(name))) own.insert(space.id);
+  std::erase_if(spaces, [&](const store::ChosenSpace& s) { return !own.contains(s.stored.id); });
+}
+
 std::size_t count_of(const std::vector<store::StoredSpace>& spaces) {
   std::int64_t out = 0;
   for (const store::StoredSpace& space : spaces) out += space.variants;
@@ -32,9 +47,13 @@ int export_store(const ExportOptions& options, const Console& console) {
   std::vector<std::string> names;
   for (const std::string& name : options.names) names.push_back(store->resolve(name));
   ExportOptions chosen = options;
-  if (chosen.view.choice.layer == "all") chosen.view.choice.layer.clear();
-  const std::vector<store::ChosenSpace> spaces = chosen.view.spaces(*store, &console);
-  if (std::filesystem::path(options.out).extension() == ".npz") require_one_space(spaces);
+  const bool all_layers = chosen.view.choice.layer == "all", npz = fs::path(options.out).extension() == ".npz";
+  if (all_layers) chosen.view.choice.layer.clear();
+  std::vector<store::ChosenSpace> spaces = chosen.view.spaces(*store, &console);
+  if (!names.empty()) keep_spaces_of(*store, names, spaces);
+  if (npz && all_layers && std::ranges::any_of(spaces, is_of_all_layers))
+    std::erase_if(spaces, [](const store::ChosenSpace& s) { return !is_of_all_layers(s); });
+  if (npz) require_one_space(spaces);
 
   std::vector<std::string> written;
   const store::Records records = store::records_of(*store, spaces, options.view.where, names);

@@ -33,7 +33,7 @@ int show(const ShowOptions& options, const Console& console) {
   const auto store = options.view.open(store::Store::Mode::kRead);
   const std::string name = store->resolve(options.name);
   const std::vector<store::StoredSpace> spaces = store->spaces(store::Query().of(name));
-  const std::optional<store::Query> query = within({}, store::choose(spaces, options.view.choice));
+  const std::optional<store::Query> query = within({}, store::choose(*store, {name}, options.view.choice));
   const store::Record record = store->get(name, query.value_or(store::Query()));
   Json out = record_json(record);
   out["spaces"] = Json::array();

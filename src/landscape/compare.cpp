@@ -12,16 +12,6 @@ double norm(std::span<const float> values) {
   return std::sqrt(squares);
 }
 
-// The one in which both are measured; empty where there is none: comparing them says what sets them apart.
-std::optional<store::ChosenSpace> common_space(const store::Store& store, const std::string& a, const std::string& b,
-                                               const store::SpaceChoice& choice) {
-  std::vector<store::StoredSpace> common;
-  const std::vector<store::StoredSpace> of_b = store.spaces(store::Query().of(b));
-  for (store::StoredSpace& space : store.spaces(store::Query().of(a)))
-    if (std::ranges::find(of_b, space.id, &store::StoredSpace::id) != of_b.end()) common.push_back(std::move(space));
-  return store::only_one(store::choose(std::move(common), choice));
-}
-
 }  // namespace
 
 Comparison compare(const store::Record& a, const store::Record& b, Row row) {
@@ -43,7 +33,8 @@ Comparison compare(const store::Record& a, const store::Record& b, Row row) {
 StoredComparison compare(const store::Store& store, const std::string& a, const std::string& b,
                          const store::SpaceChoice& choice) {
   const std::string name_a = store.resolve(a), name_b = store.resolve(b);
-  const std::optional<store::ChosenSpace> space = common_space(store, name_a, name_b, choice);
+  // The one in which both are measured; empty where there is none: comparing them says what sets them apart.
+  const std::optional<store::ChosenSpace> space = store::only_one(store::choose(store, {name_a, name_b}, choice));
   const store::Query query = space ? *store::within({}, {*space}) : store::Query();
   StoredComparison out{store.get(name_a, query), store.get(name_b, query), {}};
   out.comparison = compare(out.a, out.b, space ? space->row : std::nullopt);

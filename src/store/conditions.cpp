@@ -142,7 +142,8 @@ std::optional<std::string> Conditions::unmet() const {
     std::vector<std::string> shown;
     for (const std::string& own : values)
       if (shown.size() < kMost) shown.push_back(own.empty() ? "\"\"" : one_line(own, 60));
-    const std::vector<std::string> close = near_names(value, values);
+    std::vector<std::string> close = near_names(value, values);
+    std::erase(close, "");
     return "no record has " + name + "=" + one_line(value, 60) + "; its values are " + listed(shown) +
            (values.size() > kMost ? ", … (" + std::to_string(values.size()) + ")" : "") +
            (close.empty() || value.empty() ? "" : "; did you mean " + one_line(close.front(), 60) + "?");

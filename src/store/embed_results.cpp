@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kNameAttempts = 5;  // another process may take a name between our look and our write
+constexpr int kNameAttempts = 5, kBusyAttempts = 20;  // another process may take a name between our look and our write
 
 std::string content_key(const store::Record& record) { return record.variant_hash + '\0' + record.space.canonical(); }
 
@@ -117,23 +117,31 @@ std::string EmbedResults::choose_name(const store::Record& record) const {
   return store::unique_name(source, [this](const std::string& name) { return taken_.contains(name); });
 }
 
+// What lay at the path before is not measured any more, or has lost its path.
+void EmbedResults::tell_of_path(const std::string& path, const store::Store::Kept& kept) const {
+  if (kept.outdated > 0)
+    progress_.note(kept.name + ": " + path +
+                   " holds other weights than before; what was measured of the old ones was " + "removed (" +
+                   std::to_string(kept.outdated) + (kept.outdated == 1 ? " embedding)" : " embeddings)"));
+  for (const std::string& other : kept.displaced)
+    progress_.note(other + " was at " + path + ", which holds " + kept.name + " now; `deltascape rm` it if it is gone");
+}
+
 // What the store calls the record may be another name than was chosen: a model trained again in place keeps its own.
 void EmbedResults::put_in_store(store::Record& record) {
-  for (int attempt = 1;; ++attempt) {
+  for (int attempt = 1, busy = 1;; ++attempt) {
     try {
       const store::Store::Kept kept = store_->put(record, store::Store::Replace::kContentOrPath);
-      if (kept.outdated > 0)
-        progress_.note(kept.name + ": " + record.path +
-                      " holds other weights than before; what was measured of the old "
-                      "ones was removed (" +
-                      std::to_string(kept.outdated) + (kept.outdated == 1 ? " embedding)" : " embeddings)"));
-      for (const std::string& other : kept.displaced)
-        progress_.note(other + " was at " + record.path + ", which holds " + kept.name +
-                      " now; `deltascape rm` it if it is gone");
+      tell_of_path(record.path, kept);
       record.name = kept.name;
       for (const store::Found& row : store_->find(record.name)) record.label = row.label;  // one that it had stays
       return;
     } catch (const Error& e) {
+      if (e.code() == ErrorCode::kBusy && busy < kBusyAttempts) {  // what was computed is worth ten minutes
+        if (busy++ == 1) progress_.note("waiting for another program that writes to " + targets_.store_file);
+        --attempt;
+        continue;
+      }
       if (e.code() != ErrorCode::kMismatch || attempt == kNameAttempts) throw;
       for (std::string& name : store_->names()) taken_.insert(std::move(name));
       record.name = choose_name(record);

@@ -28,6 +28,11 @@ Sayings sayings_of(const Space& space) {
   return out;
 }
 
+// "qwen2/base" of "/models/qwen2/base"
+bool ends_path(const std::string& path, const std::string& ending) {
+  return path.size() > ending.size() && path.ends_with(ending) && path[path.size() - ending.size() - 1] == '/';
+}
+
 bool is_id(const std::string& text) {
   return text.size() >= kLeastId && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
@@ -37,11 +42,13 @@ bool says(const Space& space, const std::string& word) {
   const std::size_t equals = word.find('=');
   return std::ranges::any_of(sayings_of(space), [&](const auto& saying) {
     const auto& [name, value] = saying;
-    const std::string short_value = name == "base" ? value.substr(value.rfind('/') + 1) : value;
-    if (equals == std::string::npos)
-      return name != "base_hash" && name != "tokenizer" && name != "probes" && (word == value || word == short_value);
-    const std::string wanted = word.substr(equals + 1);
-    return word.substr(0, equals) == name && (wanted == value || wanted == short_value);
+    const bool hash = name == "base_hash" || name == "tokenizer" || name == "probes";
+    const auto is = [&](const std::string& wanted) {
+      return wanted == value || (name == "base" && (ends_path(space.base_name, wanted) || ends_path(value, wanted))) ||
+             (hash && wanted.size() >= kShortId && value.starts_with(wanted));
+    };
+    if (equals == std::string::npos) return !hash && is(word);
+    return word.substr(0, equals) == name && is(word.substr(equals + 1));
   });
 }
 
@@ -56,7 +63,7 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 bool is_chosen(const StoredSpace& stored, const std::string& choice) {
-  if (is_id(choice) && stored.hash.starts_with(choice)) return true;
+  if (const std::string id = lower_ascii(choice); is_id(id) && stored.hash.starts_with(id)) return true;
   return std::ranges::all_of(words_of(choice), [&](const std::string& word) { return says(stored.space, word); });
 }
 
@@ -147,6 +154,23 @@ std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoi
   std::vector<ChosenSpace> out;
   for (StoredSpace& s : spaces) out.push_back({std::move(s), std::nullopt});
   return out;
+}
+
+std::vector<ChosenSpace> choose(const Store& store, const std::vector<std::string>& names, const SpaceChoice& choice) {
+  std::vector<StoredSpace> common = store.spaces();
+  for (const std::string& name : names) {
+    const std::vector<StoredSpace> own = store.spaces(Query().of(name));
+    std::erase_if(common,
+                  [&](const StoredSpace& s) { return std::ranges::find(own, s.id, &StoredSpace::id) == own.end(); });
+  }
+  try {
+    return choose(common, choice);
+  } catch (const Error& e) {
+    if (e.code() != ErrorCode::kUsage || common.empty()) throw;
+    choose(store.spaces(), choice);  // throws where the store has no such space
+    throw Error(ErrorCode::kNotFound, "not measured in the chosen space; `deltascape show` says where it is",
+                {.path = "", .field = listed(names), .expected = listed_spaces(common), .found = ""});
+  }
 }
 
 std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces) {

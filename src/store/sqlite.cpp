@@ -72,7 +72,7 @@ void Database::fail(int status) const {
       throw Error(ErrorCode::kBadFile, "the store is damaged; restore a copy of it, or delete it and embed again", at);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw Error(ErrorCode::kIo, "another program is writing to the store; try again when it has ended", at);
+      throw Error(ErrorCode::kBusy, "another program is writing to the store; try again when it has ended", at);
     case SQLITE_READONLY:
     case SQLITE_PERM:
       throw Error(ErrorCode::kIo, "the store may not be written; make it and its folder writable, or copy it", at);

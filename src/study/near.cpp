@@ -86,6 +86,10 @@ std::optional<store::ChosenSpace> space_of(const NearOptions& options, const sto
     if (const auto unmet = store.unmet({.where = options.where})) progress.note(*unmet);
   std::vector<store::ChosenSpace> spaces = store::choose(std::move(all), options.choice);
   if (!name.empty()) keep_those_of(name, options, store, spaces);
+  else if (spaces.size() > 1)
+    throw Error(ErrorCode::kNotFound,
+                "nothing is stored of this base, with these probes, at this layer; `deltascape spaces` lists what is",
+                {.path = options.embedding.base});
   return store::only_one(spaces);
 }
 

@@ -83,7 +83,11 @@ TEST_F(Spaces, AreChosenByIdByWhatTheySayAndByLayer) {
   EXPECT_THAT(chosen({.space = spaces[1].hash}), ElementsAre("12"));
   EXPECT_THAT(chosen({.space = short_id(spaces[2].hash)}), ElementsAre("all"));
   EXPECT_THAT(chosen({.space = spaces[1].hash.substr(0, 4)}), ElementsAre("12"));
+  std::string shouted = spaces[1].hash;
+  for (char& c : shouted) c = static_cast<char>(std::toupper(c));
+  EXPECT_THAT(chosen({.space = shouted}), ElementsAre("12"));
   EXPECT_THAT(chosen({.space = "12"}), ElementsAre("12"));
+  EXPECT_THAT(chosen({.space = "base=org/other"}), ElementsAre("last"));
   EXPECT_THAT(chosen({.space = "layer=last, base=tiny"}), ElementsAre("last"));
   EXPECT_THAT(chosen({.space = "other"}), ElementsAre("last"));
   EXPECT_THAT(chosen({.space = "activations,tiny"}), ElementsAre("last", "12", "all"));
@@ -200,6 +204,18 @@ TEST_F(Spaces, ControlRunsAreWhatTheyAre) {
   expect_equal(store->controls("f2")[0].record, run.record);
   store->remove({Query().of("advice")});
   EXPECT_THAT(store->controls("f1"), IsEmpty());
+}
+
+TEST_F(Spaces, AreChosenAmongThoseOfNamedVariants) {
+  const auto store = filled();
+  store->put(at("v3", 4, "12"));
+  EXPECT_THAT(layers(choose(*store, {"v1", "v3"}, {})), ElementsAre("12"));
+  EXPECT_THAT(layers(choose(*store, {"v1", "v2"}, {.layer = "1"})), ElementsAre("all:1"));
+  EXPECT_THAT(choose(*store, {"v1", "other"}, {}), IsEmpty());
+  const Thrown absent = thrown_by([&] { choose(*store, {"v3"}, {.space = "layer=all"}); });
+  EXPECT_EQ(absent.code, ErrorCode::kNotFound);
+  EXPECT_THAT(absent.message, HasSubstr("v3: not measured in the chosen space"));
+  EXPECT_EQ(thrown_by([&] { choose(*store, {"v3"}, {.space = "layer=13"}); }).code, ErrorCode::kUsage);
 }
 
 // The identities of an older release say nothing about those of this one.
