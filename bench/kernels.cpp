@@ -6,9 +6,9 @@
 #include <benchmark/benchmark.h>
 #include <c10/core/InferenceMode.h>
 
-#include "engine/attention_kernel.h"
-#include "engine/gemm.h"
-#include "engine/kernels.h"
+#include "exec/attention_kernel.h"
+#include "exec/gemm.h"
+#include "exec/kernels.h"
 
 namespace deltascape::engine {
 namespace {

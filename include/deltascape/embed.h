@@ -25,7 +25,7 @@ struct ModelRef {
 
 struct EmbedOptions {
   std::string base;                            // empty: each variant's own base_model_name_or_path
-  std::string representation = "activations";  // see representations()
+  std::string representation = "activations";  // the one that there is
   std::string layer = "last";      // last | all | N | FRACTION | L-pre; of an encoder-decoder: its decoder's
   std::string position = "last";   // last | mean | weighted
   std::string probes_file;         // empty: the paper's five

@@ -12,12 +12,12 @@ namespace deltascape {
 
 struct Inspection {
   std::string path;
-  std::string kind;                  // base | lora | … | unknown
+  std::string kind;                  // base | an adapter kind as "lora" (docs/coverage.md) | unknown
   std::string family;                // architecture ("llama", "gemma3_text"); of an adapter: that of the base it fits
   std::int64_t rank = 0;             // largest LoRA rank, 0 where there is none
   std::vector<std::string> targets;  // adapted module kinds, sorted: q_proj, v_proj
   std::string base;                  // base_model_name_or_path it names
-  std::string verdict;               // exact | approximate | refused
+  std::string verdict;               // exact | refused
   std::string reason;                // one line; empty for exact
   std::string precision;             // what `embed --precision auto` takes where bfloat16 is fast: delta | fp32
   std::string dtype;                 // of the weights: BF16, "Q4_1+Q6_K"

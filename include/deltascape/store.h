@@ -92,7 +92,8 @@ class Store {
   // unless the record has one. A name that other content holds is Error(kMismatch): the caller chooses names.
   virtual Kept put(const Record& record, Replace replace = Replace::kContent) = 0;
   virtual std::vector<Kept> put_all(std::span<const Record> records) = 0;  // in one transaction
-  // Removes measurements, in one transaction; a variant goes with its last one.
+  // Removes measurements, in one transaction; a variant goes with its last one. A Query that asks for nothing lets
+  // everything through: it empties the store.
   virtual void remove(const std::vector<Query>& which) = 0;
   virtual void set_labels(const std::map<std::string, std::string>& labels) = 0;  // by name, in one transaction
   // Of variants of one space (StoredSpace::id); what was known of its others goes.

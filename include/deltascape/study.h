@@ -35,12 +35,13 @@ struct StudyOptions {
   std::vector<std::string> positions = {"last"};  // of EmbedOptions, one space each
   std::string probes_file;                        // of EmbedOptions
   std::string precision = "auto";                 // of EmbedOptions
-  std::size_t memory = 0;
-  int threads = 0;
+  std::size_t memory = 0;                         // of EmbedOptions
+  int threads = 0;                                // of EmbedOptions
 };
 
-// A JSON object with these names; `training` and `few_shot` are objects of TrainOptions' names, `domains` is one of
-// name: file. Relative paths start at the file's folder. Throws Error naming file and key.
+// A JSON object with these names, but `probes` for probes_file and without memory and threads; `training` and
+// `few_shot` are objects of TrainOptions' names, `domains` is one of name: file. Relative paths start at the file's
+// folder. Throws Error naming file and key.
 StudyOptions read_study(const std::string& file);
 
 // How a task did: over all tasks shares and a mean.

@@ -129,8 +129,8 @@ void Adapter::read_headers(const fs::path& path, const model::Checkpoint& base) 
 void Adapter::require_targets(const model::ModelSpec& spec) {
   if (untargeted_.empty()) return;
   notes_.push_back("as PEFT does, " + std::to_string(untargeted_.size()) +
-                   " tensors are left out, whose modules adapter_config.json does not target: " + untargeted_.front() +
-                   (untargeted_.size() > 1 ? ", …" : ""));
+                   " tensors are left out because adapter_config.json does not target their modules: " +
+                   untargeted_.front() + (untargeted_.size() > 1 ? ", …" : ""));
   if (!parts_.empty()) return;
   for (const Site& site : spec.sites())
     if (targeted({.module_path = "model." + spec.hf_name(site)}, site, spec)) return;
@@ -395,7 +395,7 @@ std::vector<Site> Adapter::lora_sites() const {
     const auto key = parse_key(unused_->name);
     const auto site = key ? base_->spec().site_of(key->module_path) : std::nullopt;
     refuse(site && site->module == Module::kHead ? "a part of the head, which is the token embedding's own here,"
-                                                 : "a part of a task's head, which is none of the language model's,",
+                                                 : "a part of a task head, which the language model does not have,",
            unused_->name);
   }
   std::vector<Site> out;
@@ -404,8 +404,7 @@ std::vector<Site> Adapter::lora_sites() const {
     const io::TensorInfo* own = parts[Role::kWeight];
     const bool copy =
         own != nullptr && (parts[Role::kEmbedA] != nullptr || parts[Role::kA] != nullptr) && is_copy(site);
-    if (copy && !is_the_bases(*own, site.module))
-      refuse("a table that is not the base's, under a pair of LoRA,", own->name);
+    if (copy && !is_the_bases(*own, site.module)) refuse("a replaced embedding table under a LoRA pair,", own->name);
     for (std::size_t i = 0; i < kRoles; ++i) {
       const auto role = static_cast<Role>(i);
       const bool pair = role == Role::kA || role == Role::kB || role == Role::kEmbedA || role == Role::kEmbedB;

@@ -21,7 +21,7 @@ std::shared_ptr<const Checkpoint> open_base(const ConvertOptions& options, const
   const std::string& base = options.base.empty() ? named : options.base;
   if (base.empty())
     throw Error(ErrorCode::kUsage,
-                "the adapter does not name its base, which says names and order of rows: give " + option("base"),
+                "the adapter does not name its base, which defines tensor names and row order: give " + option("base"),
                 {.path = options.in});
   try {
     return Checkpoint::open(adapter::fetch_model(base, progress));
@@ -62,7 +62,7 @@ Converted convert(const ConvertOptions& options, Progress& progress) {
   Converted out;
   out.form = !options.to.empty() ? options.to : config.gguf ? "peft" : "gguf";
   if (out.form == "peft" && io::exists(options.out))
-    throw Error(ErrorCode::kUsage, "this exists: a folder is not replaced",
+    throw Error(ErrorCode::kUsage, "already exists; existing folders are not overwritten",
                 {.path = options.out, .field = option("out")});
   const auto base = open_base(options, config.base, progress);
   const auto opened = Adapter::open(in, *base);

@@ -18,7 +18,7 @@ struct LowRank {
 };
 
 // x · Wᵀ for x [rows, in] and a weight [out, in]. ATen's sums in an order that goes by the number of threads; the
-// engine brings one that does not (engine/gemm.h).
+// engine brings one that does not (exec/gemm.h).
 using Linear = at::Tensor (*)(const at::Tensor& x, const at::Tensor& weight);
 at::Tensor aten_linear(const at::Tensor& x, const at::Tensor& weight);
 

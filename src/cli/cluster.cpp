@@ -222,7 +222,7 @@ void print_agreement(const landscape::Clustering& clustering, const std::vector<
   }
   console.print_table(table);
   if (a.strays.size() > kMostStrays)
-    console.note(std::to_string(a.strays.size() - kMostStrays) + " more stand among other labels; --json lists them");
+    console.note(std::to_string(a.strays.size() - kMostStrays) + " more among other labels; --json lists them");
 }
 
 void print_clustering(const landscape::Clustering& clustering, const std::vector<store::Record>& records,

@@ -22,7 +22,8 @@ void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const s
 }
 
 CLI::Option* add_store_at_hand(CLI::App& verb, std::string& file) {
-  return verb.add_option("--store", file, "Where a MODEL that is not a path is looked up by its name, if it is there")
+  return verb
+      .add_option("--store", file, "Store in which a MODEL that is not a path is looked up by name, if it exists")
       ->type_name("F.db")
       ->capture_default_str();
 }
@@ -33,7 +34,7 @@ CLI::Option* add_models(CLI::App& verb, ModelArguments& models, const std::strin
       ->type_name("i/n");
   add_labels(verb, models.options.labels_file, models.options.label_pattern, "path");
   verb.add_flag("--recursive", models.options.recursive,
-                "Of a folder of models, those deeper than in its own folders too");
+                "Search folders recursively, not only their direct subfolders");
   return verb
       .add_option(
           "MODEL", models.typed,

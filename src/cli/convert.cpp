@@ -48,11 +48,11 @@ void add_convert(CLI::App& app, Session& session) {
   verb->add_option("--out", options->out, "The .gguf file, or a directory that is not there yet")
       ->required()
       ->type_name("OUT");
-  verb->add_option("--to", options->to, "peft or gguf; left out: the other form than the adapter's")
+  verb->add_option("--to", options->to, "peft or gguf; default: the opposite of the adapter's format")
       ->check(CLI::IsMember({"peft", "gguf"}))
       ->type_name("FORM");
   verb->add_option("--base", options->base,
-                   "HF directory, .gguf file or hub id that says names and order of rows; left out: the base the "
+                   "HF directory, .gguf file or hub id that defines tensor names and row order; left out: the base the "
                    "adapter names")
       ->type_name("BASE");
   verb->add_option("--dtype", options->dtype,

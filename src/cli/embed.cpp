@@ -101,7 +101,7 @@ void add_targets(CLI::App& verb, EmbedVerb& v) {
       ->type_name("F.db");
   verb.add_option("--out", v.targets.npz_file, "Write the embeddings of this run as npz")->type_name("F.npz");
   verb.add_option("--name", v.models.options.name, "What the one MODEL is called in the store")->type_name("NAME");
-  add_models(verb, v.models, "stores add up with `import`")->required();
+  add_models(verb, v.models, "combine the stores with `import`")->required();
 }
 
 }  // namespace

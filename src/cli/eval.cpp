@@ -161,7 +161,7 @@ void add_how(CLI::App& verb, EvalVerb& v) {
       ->check(CLI::Range(1, 1 << 20))
       ->type_name("N")
       ->capture_default_str();
-  verb.add_option("--precision", o.precision, "Arithmetic; bf16 is that of products alone")
+  verb.add_option("--precision", o.precision, "Arithmetic; bf16 applies to matrix products only")
       ->check(CLI::IsMember({"fp32", "bf16", "fp64"}))
       ->type_name("NAME")
       ->capture_default_str();

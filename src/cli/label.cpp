@@ -83,9 +83,8 @@ int label(const LabelOptions& options, const Console& console) {
   const bool bulk = !options.labels_file.empty() || !options.pattern.empty();
   const std::size_t words = bulk ? 0 : options.view.all() ? 2 : 1;
   if (options.words.size() != words)
-    throw Error(
-        ErrorCode::kUsage,
-        "give NAME and LABEL (\"\" takes the label away), LABEL with --where, or --labels or --label-regex alone");
+    throw Error(ErrorCode::kUsage,
+                "give NAME and LABEL (\"\" clears the label), LABEL with --where, or --labels or --label-regex alone");
   const auto store = options.view.open(store::Store::Mode::kReadWrite);
   const Wanted wanted = wanted_labels(options, *store);
   store->set_labels(wanted.labels);

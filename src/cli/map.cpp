@@ -61,15 +61,14 @@ void add_map(CLI::App& app, Session& session) {
   options->view.add_space(*verb);
   options->view.add_layer(*verb);
   verb->add_option("--out", options->out, "The file")->required()->type_name("F.html|F.svg");
-  verb->add_option("--projection", options->projection, "How the plane is found")
+  verb->add_option("--projection", options->projection, "Method of projection to two dimensions")
       ->type_name("tsne|umap|pca")
       ->capture_default_str();
-  verb->add_option("--neighbours,--neighbors", options->neighbours,
-                   "UMAP: how many nearest variants draw each other near")
+  verb->add_option("--neighbours,--neighbors", options->neighbours, "UMAP: number of nearest neighbours (n_neighbors)")
       ->check(CLI::Range(2, 1000))
       ->type_name("N")
       ->capture_default_str();
-  verb->add_option("--perplexity", options->perplexity, "t-SNE: about how many nearest variants draw each other near")
+  verb->add_option("--perplexity", options->perplexity, "t-SNE: effective number of neighbours")
       ->check(CLI::PositiveNumber)
       ->type_name("P")
       ->capture_default_str();
@@ -82,7 +81,7 @@ void add_map(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"auto", "label", "cluster"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb->add_option("--title", options->title, "Of the page")->type_name("TEXT");
+  verb->add_option("--title", options->title, "Title of the page")->type_name("TEXT");
   verb->callback([&session, options] { session.run = [&session, options] { return map(*options, session.console); }; });
 }
 

@@ -27,7 +27,7 @@ std::string variant_of(const store::Store& store, const std::string& text, const
   }
   if (names.empty() && !among) return store.resolve(text);  // says what is near
   if (names.empty())
-    throw Error(ErrorCode::kNotFound, "no variant that --where lets through is called \"" + one_line(text, 60) + "\"");
+    throw Error(ErrorCode::kNotFound, "no variant matching --where is called \"" + one_line(text, 60) + "\"");
   if (names.size() > 1)
     throw Error(ErrorCode::kUsage, "\"" + one_line(text, 60) + "\" stands for several variants: give one of the names",
                 {.path = "", .field = "", .expected = "", .found = listed(names)});

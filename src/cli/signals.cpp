@@ -65,7 +65,7 @@ void on_bus_error(int, siginfo_t* info, void*) {
   const auto path = mapped_at(reinterpret_cast<std::uintptr_t>(info->si_addr));
   say("error: ");
   say(path.empty() ? std::string_view("a mapped file") : path.substr(0, kMostPath));
-  say(": another program cut the file off, or its disk failed, while it was read\n");
+  say(": the file was truncated by another program, or its disk failed, while being read\n");
   ::_exit(1);
 }
 

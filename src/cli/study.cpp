@@ -69,7 +69,7 @@ int run_study_verb(const StudyVerb& verb, const Console& console) {
     print_report(report, console);
     console.print_line("report with its plots: " + (out / "report.html").string());
     console.print_line(std::to_string(report.trained) + " adapters trained, " + std::to_string(report.kept) +
-                       " were there; tables and plots: " + (out / "report.md").string());
+                       " reused; tables and plots: " + (out / "report.md").string());
   }
   return kExitDone;
 }

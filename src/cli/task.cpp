@@ -159,7 +159,7 @@ int run_task(TaskVerb verb, const Console& console) {
 void add_training(CLI::App& verb, TaskVerb& v) {
   TrainOptions& t = v.options.training;
   verb.add_option("--repeat", v.options.repeats,
-                  "Runs a task, each with a seed of its own; their spread widens the bar")
+                  "Runs per task, each with its own seed; their spread widens the error bar")
       ->check(CLI::Range(1, 1000))
       ->type_name("N")
       ->capture_default_str();
@@ -167,11 +167,14 @@ void add_training(CLI::App& verb, TaskVerb& v) {
       ->check(CLI::PositiveNumber)
       ->type_name("X")
       ->capture_default_str();
-  verb.add_option("--learning-rate", t.learning_rate, "Of the few-shot finetune")
+  verb.add_option("--learning-rate", t.learning_rate, "Learning rate of the few-shot finetune")
       ->check(CLI::PositiveNumber)
       ->type_name("X")
       ->capture_default_str();
-  verb.add_option("--rank", t.rank, "Of its LoRA")->check(CLI::Range(1, 4096))->type_name("N")->capture_default_str();
+  verb.add_option("--rank", t.rank, "LoRA rank of the few-shot finetune")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N")
+      ->capture_default_str();
   verb.add_option("--max-tokens", t.max_tokens, "Longer examples are cut")
       ->check(CLI::Range(2, 1'000'000))
       ->type_name("N")
@@ -180,7 +183,7 @@ void add_training(CLI::App& verb, TaskVerb& v) {
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb.add_option("--seed", t.seed, "Of the first run")->type_name("N")->capture_default_str();
+  verb.add_option("--seed", t.seed, "Seed of the first run")->type_name("N")->capture_default_str();
 }
 
 void add_ranking(CLI::App& verb, TaskVerb& v) {
@@ -192,8 +195,9 @@ void add_ranking(CLI::App& verb, TaskVerb& v) {
   verb.add_option("--layer", v.options.layer,
                   "Of a store made with `embed --layer all`: last, N, or a fraction; left out: a third of the depth")
       ->type_name("LAYER");
-  verb.add_flag("--calibrate", v.options.calibrate,
-                "Take off what finetunes on generic examples do, too; they are trained once a base, and kept");
+  verb.add_flag(
+      "--calibrate", v.options.calibrate,
+      "Subtract the mean direction of finetunes on generic examples, which are trained once per base and kept");
   verb.add_flag(
           "--judge,!--no-judge", v.options.judge,
           "Say whether anything fits: the best score against those of finetunes on generic examples, trained once "

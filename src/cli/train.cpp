@@ -150,7 +150,7 @@ void add_how(CLI::App& verb, TrainOptions& o) {
 
 void add_train(CLI::App& app, Session& session) {
   CLI::App* verb = add_verb(
-      app, session, "train", "Finetune a base; an adapter in PEFT's layout, or a full model, out",
+      app, session, "train", "Finetune a base into a PEFT adapter or a full model",
       "deltascape train --base SmolLM2-135M --data math.jsonl --out adapters/math\n"
       "  deltascape train --base SmolLM2-135M --data pairs.jsonl --loss dpo --learning-rate 1e-5 --out adapters/dpo");
   const auto given = std::make_shared<TrainVerb>();

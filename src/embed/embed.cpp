@@ -19,14 +19,14 @@
 #include "embed/own_tokenizer.h"
 #include "embed/probes.h"
 #include "embed/record_maker.h"
-#include "engine/device.h"
-#include "engine/engine.h"
-#include "engine/gemm.h"
-#include "engine/translated.h"
+#include "exec/device.h"
+#include "exec/gemm.h"
+#include "exec/translated.h"
 #include "hub/resolve.h"
 #include "io/file.h"
 #include "model/checkpoint.h"
 #include "model/thread_count.h"
+#include "pass/engine.h"
 
 namespace deltascape {
 namespace {

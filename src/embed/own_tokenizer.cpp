@@ -89,7 +89,7 @@ std::vector<std::string> OwnProbes::notes() const {
   for (const auto& [files, tokenizer] : seen_) {
     if (!tokenizer.error.empty())
       out.push_back("the tokenizer that " + named(tokenizer.owners) +
-                    " brings along cannot be read, which changes nothing here: " + tokenizer.error);
+                    " brings along cannot be read, results are unaffected: " + tokenizer.error);
     if (tokenizer.differs) names.insert(names.end(), tokenizer.owners.begin(), tokenizer.owners.end());
   }
   std::ranges::sort(names);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "deltascape/record.h"
-#include "engine/taps.h"
+#include "pass/taps.h"
 
 namespace deltascape::embedding {
 

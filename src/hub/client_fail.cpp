@@ -47,7 +47,7 @@ void HubClient::fail(const HubId& id, const std::string& file, const HttpRespons
   if (r.status == 429)
     throw Error(ErrorCode::kIo, "the hub asks to wait: try again later, or set HF_TOKEN for a higher limit",
                 {where.path, file, "", found()});
-  throw Error(ErrorCode::kIo, "the hub does not give this now", {where.path, file, "a file or a redirect", found()});
+  throw Error(ErrorCode::kIo, "the hub refused this request", {where.path, file, "a file or a redirect", found()});
 }
 
 }  // namespace deltascape::hub

@@ -111,7 +111,7 @@ std::vector<std::string> shards_of(const fs::path& index) {
     const std::string& name = shard.get_ref<const std::string&>();
     const bool weights = name.ends_with(".safetensors") || name.ends_with(".bin");
     if (!stays_inside(name) || !weights)
-      throw Error(ErrorCode::kBadFile, "the index names a shard that is none",
+      throw Error(ErrorCode::kBadFile, "the index names a file that is not a shard",
                   {.path = index.string(),
                    .field = tensor,
                    .expected = "a .safetensors or .bin file inside the repository",

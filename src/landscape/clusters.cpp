@@ -199,7 +199,7 @@ Clustering cluster(const std::vector<store::Record>& records, const ClusterOptio
 ClusterMethod cluster_method(const std::string& name) {
   const auto* const found = std::ranges::find(kMethods, name, &MethodName::name);
   if (found == std::end(kMethods))
-    throw Error(ErrorCode::kUsage, "no such way to cluster",
+    throw Error(ErrorCode::kUsage, "unknown clustering method",
                 {.field = option("method"), .expected = "auto, labels, kmeans or agglomerative", .found = name});
   return found->method;
 }

@@ -13,14 +13,14 @@
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
 #include "embed/probes.h"
-#include "engine/gemm.h"
-#include "engine/plan.h"
-#include "engine/translated.h"
+#include "exec/gemm.h"
+#include "exec/translated.h"
 #include "hub/fetch.h"
 #include "measure/random_adapters.h"
 #include "measure/rates.h"
 #include "model/checkpoint.h"
 #include "model/thread_count.h"
+#include "pass/plan.h"
 
 namespace deltascape {
 namespace {

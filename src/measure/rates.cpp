@@ -10,7 +10,7 @@
 #include <map>
 
 #include "core/machine.h"
-#include "engine/gemm.h"
+#include "exec/gemm.h"
 
 namespace deltascape::measure {
 namespace {

@@ -54,8 +54,8 @@ void refuse_folder(const fs::path& folder) {
   if (fs::is_empty(folder, failed)) throw because("not a model: the folder is empty");
   if (const std::size_t models = models_below(folder); models > 0)
     throw because("not a model, but a folder with " + std::to_string(models) +
-                  (models == 1 ? " model below: give its folder" : " models below: give their folders") +
-                  ", or " + option("recursive") + " where several models are asked for");
+                  (models == 1 ? " model below: give its folder" : " models below: give their folders") + ", or " +
+                  option("recursive") + " where several models are asked for");
   throw because("not a model: there is neither config.json nor adapter_config.json in it");
 }
 

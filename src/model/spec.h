@@ -132,7 +132,7 @@ struct ModelSpec {
   bool encodes_first() const { return stacks.size() > 1; }  // an encoder runs before the decoder
   // Of a model that does: the decoder's first layer; else 0.
   int decoder_first() const { return stacks.back().first; }
-  // Whether a variant may run as the base and bfloat16 differences from it (engine/delta_ops.h) within 1e-2. What an
+  // Whether a variant may run as the base and bfloat16 differences from it (exec/delta_ops.h) within 1e-2. What an
   // encoder leaves is read through all of its tokens, none of which runs in full precision: up to 2e-2 was measured. A
   // token close to the border between two experts goes to the other one: up to 1e-1.
   bool propagates_deltas() const { return !encodes_first() && routing.experts == 0; }

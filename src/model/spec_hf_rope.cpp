@@ -90,7 +90,7 @@ RopeSpec rope_from(const JsonFields& c, const Architecture& a, const JsonFields*
     throw Error(ErrorCode::kUnsupported, "partial rotary embeddings are not supported for this family",
                 {.path = c.file().string(), .field = "partial_rotary_factor"});
   if (!(partial > 0) || !(partial <= 1) || r.dim < 2) c.fail(a.keys.rope_part, "a number above 0, at most 1");
-  if (r.dim % 2 != 0) c.fail(partial == 1 ? "head_dim" : a.keys.rope_part, "an even number of features that turn");
+  if (r.dim % 2 != 0) c.fail(partial == 1 ? "head_dim" : a.keys.rope_part, "an even number of rotary dimensions");
   r.interleaved = a.interleaved_rope;
   if (r.type == "longrope") {
     if (!(r.original_positions > 1)) c.fail("original_max_position_embeddings", "a number above 1");

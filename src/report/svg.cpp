@@ -98,7 +98,8 @@ std::string legend(const std::vector<LabelCount>& labels, bool clusters) {
   std::string out;
   double y = kTop + 12;
   if (clusters) {
-    out += svg_text(kLegendLeft - 6, y + 4, "clusters, by their middle", " font-size=\"12.5\" fill=\"#68707B\"");
+    out += svg_text(kLegendLeft - 6, y + 4, "clusters, by their most central member",
+                    " font-size=\"12.5\" fill=\"#68707B\"");
     y += 22;
   }
   for (std::size_t n = 0; n < labels.size() && n < kMostLabels; ++n, y += 22) {

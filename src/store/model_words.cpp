@@ -220,7 +220,7 @@ std::string StoreAtHand::absent(const std::string& word) {
   Store* const at_hand = store();
   if (at_hand == nullptr) return "";
   const auto close = near_names(word, at_hand->names());
-  if (close.empty()) return "; nor is a variant of " + file_.string() + " called so";
+  if (close.empty()) return "; no variant in " + file_.string() + " is called so";
   return "; did you mean '" + listed(close, "' or '") + "' of " + file_.string() + "?";
 }
 

@@ -7,7 +7,7 @@
 #include "adapter/fetch.h"
 #include "core/machine.h"
 #include "deltascape/error.h"
-#include "engine/translated.h"
+#include "exec/translated.h"
 #include "model/thread_count.h"
 #include "store/names.h"
 #include "study/evaluator.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "deltascape/evaluate.h"
-#include "engine/likelihood.h"
+#include "lm/likelihood.h"
 #include "text/tokenizer.h"
 #include "train/rows.h"
 

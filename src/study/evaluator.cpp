@@ -9,8 +9,8 @@
 
 #include "core/text.h"
 #include "deltascape/error.h"
-#include "engine/generate.h"
 #include "io/file.h"
+#include "lm/generate.h"
 
 namespace deltascape::study {
 namespace {

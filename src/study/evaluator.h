@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "engine/adapter_operators.h"
+#include "lm/adapter_operators.h"
 #include "study/evaluate_data.h"
 #include "study/metrics.h"
 #include "text/detokenizer.h"

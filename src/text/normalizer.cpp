@@ -56,7 +56,7 @@ class Replace : public Normalizer {
       out.append(text, from, match.begin - from);
       out += content_;
       if (out.size() > kMaxGrowth + 64 * text.size())
-        throw Error(ErrorCode::kBadFile, "a Replace normaliser blows the text up beyond any use",
+        throw Error(ErrorCode::kBadFile, "a Replace normaliser expands the text beyond the size limit",
                     {.path = {}, .field = "normalizer", .expected = {}, .found = {}});
       from = match.end;
     }

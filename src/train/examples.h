@@ -7,7 +7,7 @@
 
 #include "deltascape/progress.h"
 #include "deltascape/train.h"
-#include "engine/likelihood.h"
+#include "lm/likelihood.h"
 #include "model/checkpoint.h"
 #include "train/rows.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "deltascape/train.h"
-#include "engine/likelihood.h"
+#include "lm/likelihood.h"
 
 namespace deltascape::training {
 

@@ -12,8 +12,7 @@ namespace {
 
 void require(bool fine, const char* name, const std::string& expected, const std::string& found = "") {
   if (!fine)
-    throw Error(ErrorCode::kUsage, "a value that makes no sense",
-                {.field = option(name), .expected = expected, .found = found});
+    throw Error(ErrorCode::kUsage, "value out of range", {.field = option(name), .expected = expected, .found = found});
 }
 
 void require_one_of(const std::string& value, const char* name, const std::vector<std::string>& known) {

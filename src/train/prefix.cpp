@@ -4,7 +4,7 @@
 #include "adapter/adapter.h"
 #include "adapter/peft_forms.h"
 #include "deltascape/error.h"
-#include "engine/generate.h"
+#include "lm/generate.h"
 #include "train/method.h"
 
 namespace deltascape::training {

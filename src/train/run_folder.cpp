@@ -43,7 +43,7 @@ void require_equal(const io::Json& now, const io::Json& then, const fs::path& fo
 RunFolder::RunFolder(const fs::path& out) : out_(out.has_filename() ? out : out.parent_path()), folder_(out_) {
   const auto require_free = [&] {
     if (io::exists(out_))
-      throw Error(ErrorCode::kUsage, "this exists: a folder is not replaced",
+      throw Error(ErrorCode::kUsage, "already exists; existing folders are not overwritten",
                   {.path = out_.string(), .field = option("out")});
   };
   require_free();

@@ -7,7 +7,7 @@
 #include "adapter/adapter.h"
 #include "adapter/fetch.h"
 #include "deltascape/error.h"
-#include "engine/translated.h"
+#include "exec/translated.h"
 #include "model/thread_count.h"
 #include "train/objective.h"
 #include "train/optimiser.h"
@@ -89,7 +89,7 @@ class Run {
       tell(static_cast<double>(report.tokens) / clock.seconds());
       if (progress_.cancelled()) {
         folder_.save(settings_, state_);
-        throw Error(ErrorCode::kCancelled, "cancelled; the same call goes on from here", {.path = options_.out});
+        throw Error(ErrorCode::kCancelled, "cancelled; repeat the call to resume from here", {.path = options_.out});
       }
       if (clock.seconds() - saved < options_.checkpoint_seconds && state_.step < plan_.steps()) continue;
       folder_.save(settings_, state_);

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import policy
 
-ROOMS = ["core", "io", "hub", "text", "model", "adapter", "engine", "embed", "measure", "train", "store", "landscape", "merge",
+ROOMS = ["core", "io", "hub", "text", "model", "adapter", "exec", "pass", "lm", "embed", "measure", "train", "store", "landscape", "merge",
          "study", "report", "serve", "cli"]
 TORCH_FREE = {"core", "io", "hub", "text", "store", "landscape", "report", "serve"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -73,8 +73,8 @@ PLANTS = [
     ("a folder-relative include of a folder below", {"src/io/planted.h": '#include "../store/store.h"\n'}, ["io includes", "store"]),
     ("a LibTorch header in a room without", {"src/text/planted.cpp": "#include <ATen/ATen.h>\n"}, ["text has no LibTorch", "ATen/ATen.h"]),
     ("a LibTorch header behind another header",
-     {"src/engine/planted.h": "#include <c10/util/Half.h>\n", "src/landscape/planted.cpp": '#include "engine/planted.h"\n'},
-     ["landscape has no LibTorch", "engine/planted.h -> c10/util/Half.h"]),
+     {"src/exec/planted.h": "#include <c10/util/Half.h>\n", "src/landscape/planted.cpp": '#include "exec/planted.h"\n'},
+     ["landscape has no LibTorch", "exec/planted.h -> c10/util/Half.h"]),
     ("a LibTorch header in the public API", {"include/deltascape/planted.h": "#  include <torch/torch.h>\n"}, ["public headers have no LibTorch"]),
     ("a room's header in the public API", {"include/deltascape/planted.h": '#include "io/file.h"\n'}, ["a public header includes io/file.h"]),
     ("a folder that is no room", {"src/misc/planted.cpp": "\n"}, ["src/misc is not a room"]),

@@ -54,7 +54,7 @@ def check(root):
 PLANTS = [
     ("a family's name in a reader", {"src/model/spec.cpp": 'bool x = model_type == "qwen3_moe";\n'}, ["spec.cpp", '"qwen3_moe"']),
     ("one that a function makes the row of", {"src/adapter/planted.cpp": 'auto x = "distilbert";\n'}, ['"distilbert"']),
-    ("llama.cpp's name", {"src/engine/planted.h": 'auto x = "command-r";\n'}, ["src/engine/planted.h", '"command-r"']),
+    ("llama.cpp's name", {"src/exec/planted.h": 'auto x = "command-r";\n'}, ["src/exec/planted.h", '"command-r"']),
     ("a format's name in another file", {"src/text/planted.cpp": 'auto x = "gpt2";\n'}, ["src/text/planted.cpp", '"gpt2"']),
     ("the beginning of a name", {"src/model/planted.cpp": 'bool x = a.model_type.starts_with("cohe");\n'}, ["compares the name of a family"]),
     ("PEFT's name of a kind", {"src/adapter/adapter.cpp": 'bool x = c.peft_type == "VERA";\n'}, ["adapter.cpp", '"VERA"']),

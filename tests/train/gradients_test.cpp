@@ -1,5 +1,5 @@
 // Finite differences of what every method trains, on a tiny model of every shape a block may have.
-#include "engine/shape_goldens.h"
+#include "lm/shape_goldens.h"
 #include "train/method.h"
 #include "train/objective.h"
 
