@@ -162,7 +162,7 @@ TEST_F(Adapters, TruncatedFile) {
 
 TEST_F(Adapters, EmptyFolderAndMissingPath) {
   fs::create_directories(folder_ / "empty");
-  EXPECT_THAT(failure_of(folder_ / "empty"), HasSubstr("config.json"));
+  EXPECT_THAT(failure_of(folder_ / "empty"), HasSubstr("the folder is empty"));
   EXPECT_THAT(failure_of(folder_ / "nowhere" / "at" / "all"), HasSubstr("nowhere"));
 }
 

@@ -187,7 +187,7 @@ TEST_F(BrokenHubTest, ShardNamesStayInTheirFolder) {
   for (const std::string shard : {"../../escape.safetensors", "/tmp/escape.bin", "notes.txt"}) {
     fs::remove_all(settings_.cache);
     add("org/model", "model.safetensors.index.json", Json{{"weight_map", {{"a", shard}}}}.dump());
-    EXPECT_THAT(failure("org/model", ErrorCode::kBadFile), HasSubstr("a shard that is none")) << shard;
+    EXPECT_THAT(failure("org/model", ErrorCode::kBadFile), HasSubstr("a file that is not a shard")) << shard;
   }
   fs::remove_all(settings_.cache);
   add("org/model", "model.safetensors.index.json", Json{{"weight_map", {{"a", "absent.safetensors"}}}}.dump());

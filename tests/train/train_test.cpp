@@ -220,7 +220,7 @@ TEST_F(Train, TakesNoFolderThatIsThereOrInUse) {
     EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("another process"));
   }
   train(o);
-  EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("out: this exists"));
+  EXPECT_THAT(refusal(o, ErrorCode::kUsage), HasSubstr("out: already exists"));
 }
 
 TEST_F(Train, BadDataLeavesNothing) {
