@@ -41,7 +41,7 @@ bool is_id(const std::string& text) {
 bool says(const Space& space, const std::string& word) {
   const std::size_t equals = word.find('=');
   return std::ranges::any_of(sayings_of(space), [&](const auto& saying) {
-    const auto& [name, value] = saying;
+    const std::string &name = saying.first, &value = saying.second;
     const bool hash = name == "base_hash" || name == "tokenizer" || name == "probes";
     const auto is = [&](const std::string& wanted) {
       return wanted == value || (name == "base" && (ends_path(space.base_name, wanted) || ends_path(value, wanted))) ||

@@ -81,7 +81,7 @@ TEST_F(Inspect, WithoutOneTheBaseThatIsNamed) {
     EXPECT_THAT(rows[i].note, HasSubstr("not compared")) << i;
   }
   EXPECT_THAT(rows[2].note, AllOf(HasSubstr("not on this machine"), HasSubstr("tiny/nowhere")));
-  EXPECT_THAT(rows[3].note, HasSubstr("config.json"));
+  EXPECT_THAT(rows[3].note, HasSubstr("not a model"));
   EXPECT_THAT(rows[4].note, HasSubstr("names no base"));
   EXPECT_EQ(rows[5].note, "");
 }

@@ -48,7 +48,7 @@ class SignalsDeathTest : public ::testing::Test {
 
 TEST_F(SignalsDeathTest, AFileThatIsCutOffIsNamed) {
   EXPECT_EXIT(read_while_it_is_cut(file_), ::testing::ExitedWithCode(1),
-              "^error: " + file_.string() + ": another program cut the file off[^\n]*\n$");
+              "^error: " + file_.string() + ": the file was truncated by another program[^\n]*\n$");
 }
 
 TEST_F(SignalsDeathTest, ALimitOnFilesIsAnError) {
