@@ -1,10 +1,10 @@
 #include "adapter/build_ops.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorIndexing.h>
 
 #include "deltascape/error.h"
 #include "model/gguf_rows.h"
+#include "model/thread_count.h"
 
 namespace deltascape::adapter {
 namespace {
@@ -32,24 +32,12 @@ at::Tensor own_or_base_weight(const Source& s, const Parts& p, Site site, at::Sc
   return weight;
 }
 
-// One thread for as long as it lives: LAPACK's results depend on how many share the work.
-class OneThread {
- public:
-  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
-  ~OneThread() { at::set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
 // What PEFT takes from the base's weight when it loads an adapter that started as a part of it: PiSSA (arXiv
 // 2404.02948), the first r singular directions; OLoRA (arXiv 2406.01775), those of QR. The signs that these leave open
 // cancel in B A. In float32 as there: where singular values lie close, its rounding is seen (1e-5 of the embedding).
 LowRank start_of(const Source& s, const Parts& p, Site site, std::int64_t rank) {
   const at::Tensor weight = own_or_base_weight(s, p, site, at::kFloat);
-  const OneThread one;
+  const model::ThreadCount one(1);  // LAPACK's results depend on how many share the work
   LowRank out{.scale = -p.scale};
   if (s.config.start == Start::kPissa) {
     const auto [u, sizes, v] = at::linalg_svd(weight, false);

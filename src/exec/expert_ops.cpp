@@ -1,8 +1,6 @@
 // Owns experts in the packed executions: the rows that one expert got, of whichever variants, and that expert's
 // weights. A linear of an expert is read when its rows are there and dropped after them, so that a layer's memory is
 // one expert's, at the price of reading it again for the next chunk of variants.
-#include <algorithm>
-
 #include "deltascape/error.h"
 #include "exec/plain_ops.h"
 

@@ -1,5 +1,7 @@
 #include "exec/first_rows.h"
 
+#include <vector>
+
 #include "deltascape/error.h"
 
 namespace deltascape::engine {

@@ -37,4 +37,5 @@ std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at:
 // A prefix as PEFT stores it, prompt_embeddings [virtual tokens, layers·2·kv_heads·head_dim] -> [2·layers, kv_heads,
 // virtual tokens, head_dim], k and v of each layer in turn. Throws Error(kMismatch) for a prefix of another model.
 at::Tensor prefix_from_peft(const model::ModelSpec& spec, const at::Tensor& prompt_embeddings);
+
 }  // namespace deltascape::engine

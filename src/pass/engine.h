@@ -10,7 +10,6 @@
 #include "core/stopwatch.h"
 #include "deltascape/error.h"
 #include "deltascape/progress.h"
-#include "exec/device.h"
 #include "exec/layout.h"
 #include "model/checkpoint.h"
 #include "pass/device_layers.h"

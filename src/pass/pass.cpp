@@ -35,7 +35,7 @@ Pass::Pass(const model::Checkpoint& base, std::vector<const Variant*> variants, 
     if (slot.variant->full || slot.virtual_tokens().any()) make_own(slot);
   Slot* first = nullptr;  // as they were given, of those in reduced precision
   for (Slot& slot : slots_) {
-    const bool reduced = setting_.reduced() && slot.precision != Precision::kFp32;
+    const bool reduced = slot.precision == Precision::kDelta;
     if (reduced && slot.first_layer <= base.spec().layer_count() && (!first || slot.given < first->given))
       first = &slot;
   }
@@ -63,7 +63,7 @@ void Pass::make_own(Slot& slot) const {
   if (before.any()) slot.layout = std::make_unique<Layout>(make_layout(setting_.layout.probes, before));
   slot.own =
       std::make_unique<Stream>(spec, slot.layout ? *slot.layout : setting_.layout, 1, setting_.options_of_rows());
-  if (setting_.options.precision != Precision::kDelta) return;
+  if (!setting_.reduced()) return;
   // Without twins, rows of the same shape in the base, a delta has nothing to stand beside. A prefix has some, but what
   // it does to the tiniest models in delta is beyond the bound (1.05e-2 of the embedding).
   const bool twins = !before.any() && setting_.options.device.is_cpu() && same_shapes(spec, setting_.base.spec());
@@ -177,8 +177,7 @@ void Pass::run_layer(int layer, Reader& reader) {
   {
     const Timed timed(setting_.options.breakdown, Work::kConvert);
     DeviceLayers* device = setting_.options.layers;
-    weights.emplace(device != nullptr ? device->load(layer, setting_.dtype(), setting_.reduced())
-                                      : loader_.load(layer));
+    weights.emplace(device != nullptr ? device->load(layer, setting_.dtype(), delta) : loader_.load(layer));
   }
   if (bytes && !weights->shows_file) reader.release(*bytes);
   if (weights->relative.defined()) {  // those that bring their own replace it

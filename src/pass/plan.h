@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "exec/layout.h"
 #include "model/checkpoint.h"
@@ -12,8 +10,7 @@
 
 namespace deltascape::engine {
 
-// fp64 and fp32: the plain execution. delta: float32-grade differences at bfloat16 speed (delta_ops.h). bf16: all in
-// bfloat16, for comparison.
+// fp64 and fp32: the plain execution. delta: float32-grade differences at bfloat16 speed (delta_ops.h).
 enum class Precision { kFp64, kFp32, kDelta };
 
 // Variants that go through the layers together at most. More save little (the base's own work is shared by so many
