@@ -143,6 +143,7 @@ std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoi
 // The same of the spaces in which all variants of these names are measured. Error(kNotFound) where the choice is a
 // space of the store, but none of theirs.
 std::vector<ChosenSpace> choose(const Store& store, const std::vector<std::string>& names, const SpaceChoice& choice);
+std::vector<StoredSpace> stored_of(std::vector<ChosenSpace> chosen);
 // The one that is left; empty for none. Error(kMismatch) for several, with what tells them apart.
 std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces);
 // The query for these spaces alone; empty for no space.

@@ -7,11 +7,10 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "store/names.h"
+#include "store/rows.h"
 
 namespace deltascape::store {
 namespace {
-
-constexpr const char* kFrom = " FROM measurement m JOIN variant v ON v.id = m.variant";
 
 // A field is a column of a measurement or variant, or a function of its space; the base's name is either.
 struct Field {
@@ -113,7 +112,7 @@ void Conditions::bind(Statement& statement, std::size_t clauses) const {
 void Conditions::bind(Statement& statement) const { bind(statement, clauses_.size()); }
 
 bool Conditions::any(std::size_t clauses) const {
-  Statement one(database_, ("SELECT 1" + std::string(kFrom) + sql(clauses) + " LIMIT 1").c_str());
+  Statement one(database_, ("SELECT 1" + std::string(kMeasurements) + sql(clauses) + " LIMIT 1").c_str());
   bind(one, clauses);
   return one.step();
 }
@@ -121,7 +120,7 @@ bool Conditions::any(std::size_t clauses) const {
 Conditions::Values Conditions::values_of(const std::string& condition, std::size_t clauses) const {
   const Field& field = field_of(condition);
   const std::string column = field.column ? field.column : "NULL", space = field.of_space ? "m.space" : "NULL";
-  Statement rows(database_, ("SELECT DISTINCT " + column + ", " + space + kFrom + sql(clauses)).c_str());
+  Statement rows(database_, ("SELECT DISTINCT " + column + ", " + space + kMeasurements + sql(clauses)).c_str());
   bind(rows, clauses);
   std::set<std::string> out;
   while (rows.step()) {

@@ -58,24 +58,28 @@ void require_room(const Embeddings& embeddings, std::int64_t layers, const std::
 
 }  // namespace
 
-void Reader::read(const Query& query, Numbers numbers, const std::function<void(Record)>& use) const {
-  const Conditions conditions(query, spaces_, database_);
+void Reader::each_record(const Conditions& conditions, Numbers numbers,
+                         const std::function<void(std::int64_t, Record)>& use) const {
   Statement rows(database_, (select_records(numbers) + conditions.sql() + " ORDER BY v.name, m.space").c_str());
   conditions.bind(rows);
   Aliases aliases(database_, version_);
   while (rows.step()) {
     Record record = read_record(rows, spaces_, numbers, database_.file());
     aliases.attach(record, variant_in(rows));
-    use(std::move(record));
+    use(measurement_in(rows), std::move(record));
   }
+}
+
+void Reader::read(const Query& query, Numbers numbers, const std::function<void(Record)>& use) const {
+  each_record(Conditions(query, spaces_, database_), numbers,
+              [&](std::int64_t, Record record) { use(std::move(record)); });
 }
 
 std::vector<std::string> Reader::names(const Query& query) const {
   const Conditions conditions(query, spaces_, database_);
-  const std::string sql = conditions.sql().empty()
-                              ? "SELECT name FROM variant ORDER BY name"
-                              : "SELECT DISTINCT v.name FROM measurement m JOIN variant v ON v.id = m.variant" +
-                                    conditions.sql() + " ORDER BY v.name";
+  const std::string sql = conditions.sql().empty() ? "SELECT name FROM variant ORDER BY name"
+                                                   : "SELECT DISTINCT v.name" + std::string(kMeasurements) +
+                                                         conditions.sql() + " ORDER BY v.name";
   Statement rows(database_, sql.c_str());
   conditions.bind(rows);
   std::vector<std::string> out;
@@ -85,9 +89,8 @@ std::vector<std::string> Reader::names(const Query& query) const {
 
 std::vector<StoredSpace> Reader::spaces(const Query& query) const {
   const Conditions conditions(query, spaces_, database_);
-  Statement rows(database_, ("SELECT m.space, count(*), max(m.dim), max(m.layers), max(m.created) FROM measurement m "
-                             "JOIN variant v ON v.id = m.variant" +
-                             conditions.sql() + " GROUP BY m.space ORDER BY m.space")
+  Statement rows(database_, ("SELECT m.space, count(*), max(m.dim), max(m.layers), max(m.created)" +
+                             std::string(kMeasurements) + conditions.sql() + " GROUP BY m.space ORDER BY m.space")
                                 .c_str());
   conditions.bind(rows);
   std::vector<StoredSpace> out;
@@ -107,23 +110,18 @@ std::vector<StoredSpace> Reader::spaces(const Query& query) const {
 
 Reader::Facts Reader::facts(const Conditions& conditions) const {
   Facts out;
-  Statement rows(database_, (select_records(Numbers::kNone) + conditions.sql() + " ORDER BY v.name, m.space").c_str());
-  conditions.bind(rows);
-  Aliases aliases(database_, version_);
-  while (rows.step()) {
-    out.place[measurement_in(rows)] = out.records.size();
-    out.records.push_back(read_record(rows, spaces_, Numbers::kNone, database_.file()));
-    aliases.attach(out.records.back(), variant_in(rows));
-  }
+  each_record(conditions, Numbers::kNone, [&](std::int64_t measurement, Record record) {
+    out.place[measurement] = out.records.size();
+    out.records.push_back(std::move(record));
+  });
   return out;
 }
 
 void Reader::each_row(const Conditions& conditions, const std::string& table, const std::string& columns,
                       const std::function<void(std::int64_t, const Statement&)>& use) const {
-  Statement rows(database_,
-                 ("SELECT m.id, " + columns + " FROM measurement m JOIN variant v ON v.id = m.variant JOIN " + table +
-                  " n ON n.measurement = m.id" + conditions.sql() + " ORDER BY m.id")
-                     .c_str());
+  Statement rows(database_, ("SELECT m.id, " + columns + kMeasurements + " JOIN " + table +
+                             " n ON n.measurement = m.id" + conditions.sql() + " ORDER BY m.id")
+                                .c_str());
   conditions.bind(rows);
   while (rows.step()) use(rows.integer(0), rows);
 }

@@ -29,6 +29,9 @@ class Reader {
     std::unordered_map<std::int64_t, std::size_t> place;  // in `records`, by measurement
   };
   Facts facts(const Conditions& conditions) const;
+  // Calls `use` with the id of each measurement and its record, in the order of read().
+  void each_record(const Conditions& conditions, Numbers numbers,
+                   const std::function<void(std::int64_t, Record)>& use) const;
   // Calls `use` with the id of each measurement that has a row there, in their order.
   void each_row(const Conditions& conditions, const std::string& table, const std::string& columns,
                 const std::function<void(std::int64_t, const Statement&)>& use) const;

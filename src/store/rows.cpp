@@ -16,8 +16,7 @@ constexpr const char* kFacts =
     "SELECT m.id, m.variant, m.space, m.kind, v.name, v.label, v.path, v.content_hash, m.program_version, m.device, "
     "m.precision, m.created, m.base_name, m.probe_count, m.dim, m.layers, m.norm, m.relative_norm, m.numeric_error, "
     "m.spread, m.no_effect, c.cluster, c.name";
-constexpr const char* kFrom =
-    " FROM measurement m JOIN variant v ON v.id = m.variant LEFT JOIN cluster c ON c.measurement = m.id";
+constexpr const char* kCluster = " LEFT JOIN cluster c ON c.measurement = m.id";
 constexpr const char* kVector = " LEFT JOIN vector n ON n.measurement = m.id";
 constexpr const char* kDetail = " LEFT JOIN detail d ON d.measurement = m.id";
 constexpr std::string_view kVectorKind = "vector";
@@ -114,7 +113,8 @@ std::string select_records(Numbers numbers) {
   std::string out = kFacts;
   if (numbers != Numbers::kNone) out += ", n.mean";
   if (numbers == Numbers::kAll) out += ", d.per_probe, d.standard_error";
-  out += kFrom;
+  out += kMeasurements;
+  out += kCluster;
   if (numbers != Numbers::kNone) out += kVector;
   if (numbers == Numbers::kAll) out += kDetail;
   return out;

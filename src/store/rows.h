@@ -6,6 +6,8 @@
 
 namespace deltascape::store {
 
+// Measurements m with their variants v: the FROM of a SELECT.
+inline constexpr const char* kMeasurements = " FROM measurement m JOIN variant v ON v.id = m.variant";
 // A SELECT of measurement m, variant v and, if asked for, their numbers; a WHERE and an ORDER may follow.
 std::string select_records(Numbers numbers);
 // The current row of such a SELECT, without aliases. Sizes are checked against the blobs; a row that does not fit is

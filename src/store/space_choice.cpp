@@ -157,9 +157,9 @@ std::vector<ChosenSpace> choose(std::vector<StoredSpace> spaces, const SpaceChoi
 }
 
 std::vector<ChosenSpace> choose(const Store& store, const std::vector<std::string>& names, const SpaceChoice& choice) {
-  std::vector<StoredSpace> common = store.spaces();
-  for (const std::string& name : names) {
-    const std::vector<StoredSpace> own = store.spaces(Query().of(name));
+  std::vector<StoredSpace> common = names.empty() ? store.spaces() : store.spaces(Query().of(names.front()));
+  for (std::size_t n = 1; n < names.size(); ++n) {
+    const std::vector<StoredSpace> own = store.spaces(Query().of(names[n]));
     std::erase_if(common,
                   [&](const StoredSpace& s) { return std::ranges::find(own, s.id, &StoredSpace::id) == own.end(); });
   }
@@ -173,13 +173,17 @@ std::vector<ChosenSpace> choose(const Store& store, const std::vector<std::strin
   }
 }
 
+std::vector<StoredSpace> stored_of(std::vector<ChosenSpace> chosen) {
+  std::vector<StoredSpace> out;
+  for (ChosenSpace& one : chosen) out.push_back(std::move(one.stored));
+  return out;
+}
+
 std::optional<ChosenSpace> only_one(const std::vector<ChosenSpace>& spaces) {
   if (spaces.empty()) return std::nullopt;
   if (spaces.size() == 1) return spaces.front();
-  std::vector<StoredSpace> stored;
-  for (const ChosenSpace& one : spaces) stored.push_back(one.stored);
   throw Error(ErrorCode::kMismatch, "the variants lie in " + std::to_string(spaces.size()) +
-                                        " spaces, which do not compare: " + listed_spaces(stored) +
+                                        " spaces, which do not compare: " + listed_spaces(stored_of(spaces)) +
                                         "; choose one with " + option("space") + " ID, " + option("layer") + " or " +
                                         option("where"));
 }

@@ -74,10 +74,8 @@ void Writer::put_control(const ControlRun& run) {
 void Writer::remove(const Query& which) {
   const SpaceTable spaces(database_, Schema::kCurrent);
   const Conditions conditions(which, spaces, database_);
-  Statement remove(database_, ("DELETE FROM measurement WHERE id IN (SELECT m.id FROM measurement m JOIN variant v ON "
-                               "v.id = m.variant" +
-                               conditions.sql() + ")")
-                                  .c_str());
+  const std::string which_ones = "SELECT m.id" + std::string(kMeasurements) + conditions.sql();
+  Statement remove(database_, ("DELETE FROM measurement WHERE id IN (" + which_ones + ")").c_str());
   conditions.bind(remove);
   remove.execute();
 }
