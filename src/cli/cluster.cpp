@@ -57,12 +57,6 @@ Json clusters_json(const std::vector<landscape::Cluster>& clusters) {
   return out;
 }
 
-const std::string& cluster_name(const landscape::Clustering& clustering, std::size_t record) {
-  static const std::string kNone;
-  const auto& place = clustering.assignment[record];
-  return place ? clustering.found.clusters[*place].name : kNone;
-}
-
 // {agreement, strays}: null and [] without labels.
 void add_agreement(const landscape::Clustering& clustering, const std::vector<store::Record>& records, Json& out) {
   Json strays = Json::array();
@@ -129,11 +123,12 @@ Json clustering_json(const landscape::Clustering& clustering, const std::vector<
 void write_assignments(const landscape::Clustering& clustering, const std::vector<store::Record>& records,
                        const std::string& file) {
   std::string out = "name,label,cluster,cluster_name\n";
+  const std::vector<store::Assignment> assignments = landscape::assignments_of(clustering, records);
   for (std::size_t i = 0; i < records.size(); ++i) {
-    const auto& place = clustering.assignment[i];
+    const store::Assignment& one = assignments[i];
     out.append(report::csv_field(records[i].name)).append(",").append(report::csv_field(records[i].label)).append(",");
-    out.append(place ? std::to_string(*place) : "").append(",");
-    out.append(report::csv_field(cluster_name(clustering, i))).append("\n");
+    out.append(one.cluster ? std::to_string(*one.cluster) : "").append(",");
+    out.append(report::csv_field(one.cluster_name)).append("\n");
   }
   io::write_file_atomically(file, std::string_view(out));
 }

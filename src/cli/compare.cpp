@@ -1,8 +1,6 @@
 // Owns `deltascape compare`: two variants side by side.
 #include "deltascape/compare.h"
 
-#include <algorithm>
-
 #include "cli/options.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"

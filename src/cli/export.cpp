@@ -65,10 +65,10 @@ int export_store(const ExportOptions& options, const Console& console) {
         });
       },
       options.out);
-  std::vector<store::StoredSpace> kept;
-  for (const store::ChosenSpace& space : spaces) kept.push_back(space.stored);
-  const std::size_t left_out = count_of(store->spaces(options.view.query())) - count_of(kept);
-  if (left_out > 0 && names.empty()) console.note(std::to_string(left_out) + " records of other spaces are left out");
+  if (names.empty()) {
+    const std::size_t left_out = count_of(store->spaces(options.view.query())) - count_of(store::stored_of(spaces));
+    if (left_out > 0) console.note(std::to_string(left_out) + " records of other spaces are left out");
+  }
   if (console.json) console.print_json({{"out", options.out}, {"count", count}});
   else if (console.quiet)
     for (const std::string& name : written) console.print_line(name);

@@ -54,8 +54,7 @@ void add_spaces(CLI::App& app, Session& session) {
     session.run = [&session, view] {
       const Console& console = session.console;
       const auto store = view->open(store::Store::Mode::kRead);
-      std::vector<store::StoredSpace> spaces;
-      for (store::ChosenSpace& one : view->spaces(*store, &console)) spaces.push_back(std::move(one.stored));
+      const std::vector<store::StoredSpace> spaces = store::stored_of(view->spaces(*store, &console));
       Json rows = Json::array();
       for (const store::StoredSpace& space : spaces) rows.push_back(space_json(space));
       if (console.json) console.print_json(rows);

@@ -40,8 +40,6 @@ struct StoreView {
   store::Selection select(const Console& console) const;
 };
 
-using store::within;
-
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {
   std::string name, label, precision;

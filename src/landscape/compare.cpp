@@ -1,6 +1,5 @@
 #include "deltascape/compare.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace deltascape::landscape {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/hash.h"
-#include "deltascape/error.h"
 #include "io/file.h"
 #include "store/names.h"
 #include "store/store.h"

@@ -46,32 +46,24 @@ std::string stored_name(const NearOptions& options, const store::Store& store) {
   return store.resolve(options.model);
 }
 
-std::vector<store::StoredSpace> stored(std::vector<store::ChosenSpace> chosen) {
-  std::vector<store::StoredSpace> out;
-  for (store::ChosenSpace& one : chosen) out.push_back(std::move(one.stored));
-  return out;
-}
-
 // Of the chosen spaces the one in which the base would embed the model; empty where it would in none.
 std::optional<store::ChosenSpace> space_of_base(const NearOptions& options, const store::Store& store) {
   const std::string& layer = options.choice.layer;
   EmbedOptions how = options.embedding;
   how.layer = layer;
-  std::vector<store::StoredSpace> own =
-      spaces_of(how, stored(store::choose(store.spaces({.where = options.where}), {.space = options.choice.space})));
+  std::vector<store::StoredSpace> own = spaces_of(
+      how, store::stored_of(store::choose(store.spaces({.where = options.where}), {.space = options.choice.space})));
   const bool alone = std::ranges::all_of(own, [](const auto& s) { return s.layers == 1; });
   return store::only_one(store::choose(std::move(own), {.layer = alone ? "" : layer}));
 }
 
 // Leaves the spaces in which the variant is measured.
-void keep_those_of(const std::string& name, const NearOptions& options, const store::Store& store,
-                   std::vector<store::ChosenSpace>& spaces) {
+void keep_those_of(const std::string& name, const store::Store& store, std::vector<store::ChosenSpace>& spaces) {
   const std::vector<store::StoredSpace> own = store.spaces(store::Query().of(name));
-  const bool all = options.where.empty() && options.choice.space.empty() && options.choice.layer.empty();
   std::erase_if(spaces, [&](const store::ChosenSpace& s) {
     return std::ranges::find(own, s.stored.id, &store::StoredSpace::id) == own.end();
   });
-  if (spaces.empty() && !own.empty() && !all)
+  if (spaces.empty() && !own.empty())
     throw Error(ErrorCode::kNotFound, "the variant is in none of the chosen spaces; `deltascape show` says where it is",
                 {.path = name});
 }
@@ -85,7 +77,7 @@ std::optional<store::ChosenSpace> space_of(const NearOptions& options, const sto
   if (all.empty())
     if (const auto unmet = store.unmet({.where = options.where})) progress.note(*unmet);
   std::vector<store::ChosenSpace> spaces = store::choose(std::move(all), options.choice);
-  if (!name.empty()) keep_those_of(name, options, store, spaces);
+  if (!name.empty()) keep_those_of(name, store, spaces);
   else if (spaces.size() > 1)
     throw Error(ErrorCode::kNotFound,
                 "nothing is stored of this base, with these probes, at this layer; `deltascape spaces` lists what is",

@@ -28,10 +28,15 @@ EmbedOptions embedding_in(const store::Space& space, EmbedOptions options) {
 
 std::vector<store::StoredSpace> spaces_of(const EmbedOptions& options, const std::vector<store::StoredSpace>& spaces) {
   std::vector<store::StoredSpace> alone, all;
+  std::optional<store::Space> known;  // base, tokenizer and probes are those of every layer and position
   for (const store::StoredSpace& stored : spaces) {
+    if (known && (stored.space.base != known->base || stored.space.tokenizer != known->tokenizer ||
+                  stored.space.parameter("probes") != known->parameter("probes")))
+      continue;
     EmbedOptions one = embedding_in(stored.space, options);
     if (stored.layers == 1 && !options.layer.empty()) one.layer = options.layer;
     const std::optional<store::Space> own = space_of(one);
+    if (own) known = own;
     if (own && own->hash() == stored.hash) (stored.layers == 1 ? alone : all).push_back(stored);
   }
   if (!options.layer.empty()) return alone.empty() ? all : alone;

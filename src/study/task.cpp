@@ -44,14 +44,11 @@ void check(const std::vector<Record>& members, const TaskOptions& options) {
 }
 
 EmbedOptions embedding_of(const TaskOptions& options, const Record& member) {
-  return {.base = options.base,
-          .representation = member.space.representation,
-          .layer = member.space.parameter("layer"),
-          .position = member.space.parameter("position"),
-          .probes_file = options.probes_file,
-          .precision = options.precision,
-          .memory = options.memory,
-          .threads = options.threads};
+  return embedding_in(member.space, {.base = options.base,
+                                     .probes_file = options.probes_file,
+                                     .precision = options.precision,
+                                     .memory = options.memory,
+                                     .threads = options.threads});
 }
 
 // Before minutes of training: would the runs' rows compare with the members'?
@@ -261,9 +258,7 @@ TrainOptions few_shot_training() {
 
 std::vector<store::Record> task_members(const store::Store& store, const std::vector<std::string>& where,
                                         const store::SpaceChoice& choice, TaskOptions& options) {
-  std::vector<store::StoredSpace> spaces;
-  for (store::ChosenSpace& one : store::choose(store.spaces({.where = where}), choice))
-    spaces.push_back(std::move(one.stored));
+  std::vector<store::StoredSpace> spaces = store::stored_of(store::choose(store.spaces({.where = where}), choice));
   if (spaces.size() > 1 || (!spaces.empty() && !options.layer.empty())) {
     // The base's depth says which layer a fraction is.
     std::vector<store::StoredSpace> own =
