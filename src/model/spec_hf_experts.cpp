@@ -10,7 +10,6 @@ namespace {
 
 using io::JsonFields;
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;
 constexpr std::int64_t kMostExperts = 4096;
 
 [[noreturn]] void unsupported(const JsonFields& c, const std::string& field, const std::string& what) {
@@ -32,12 +31,12 @@ void read_qwen_moe(const JsonFields& c, ModelSpec& s) {
   r.experts = within(c, c.has("num_experts") ? "num_experts" : "num_local_experts", 1, kMostExperts);
   r.chosen = within(c, "num_experts_per_tok", 1, r.experts);
   r.normalised = c.boolean("norm_topk_prob").value_or(false);
-  r.intermediate = within(c, "moe_intermediate_size", 1, kMost);
+  r.intermediate = within(c, "moe_intermediate_size", 1, kMaxWidth);
   if (s.architecture->shared_expert) {
-    r.shared_intermediate = within(c, "shared_expert_intermediate_size", 1, kMost);
+    r.shared_intermediate = within(c, "shared_expert_intermediate_size", 1, kMaxWidth);
     r.shared_score = true;
   }
-  const std::int64_t step = within(c, "decoder_sparse_step", 1, kMost, 1);
+  const std::int64_t step = within(c, "decoder_sparse_step", 1, kMaxWidth, 1);
   for (std::size_t i = 0; i < s.layers.size(); ++i)
     if ((i + 1) % static_cast<std::size_t>(step) != 0) s.layers[i].mlp = MlpKind::kGated;
   const io::Json* dense = c.has("mlp_only_layers") ? c.find("mlp_only_layers") : nullptr;
@@ -62,7 +61,7 @@ void read_deepseek(const JsonFields& c, ModelSpec& s) {
   RoutingSpec& r = s.routing;
   r.experts = within(c, "n_routed_experts", 1, kMostExperts);
   r.chosen = within(c, "num_experts_per_tok", 1, r.experts);
-  r.intermediate = within(c, "moe_intermediate_size", 1, kMost, 1407);
+  r.intermediate = within(c, "moe_intermediate_size", 1, kMaxWidth, 1407);
   r.scale = c.real("routed_scaling_factor").value_or(1);
   if (!std::isfinite(r.scale)) c.fail("routed_scaling_factor", "a number");
   if (c.boolean("norm_topk_prob").value_or(false))
@@ -78,7 +77,7 @@ void read_deepseek(const JsonFields& c, ModelSpec& s) {
   } else if (method != "greedy") {
     unsupported(c, "topk_method", "this routing is not supported: expected greedy or group_limited_greedy");
   }
-  const std::int64_t dense = within(c, "first_k_dense_replace", 0, kMost, 0);
+  const std::int64_t dense = within(c, "first_k_dense_replace", 0, kMaxWidth, 0);
   for (std::size_t i = 0; i < s.layers.size() && static_cast<std::int64_t>(i) < dense; ++i)
     s.layers[i].mlp = MlpKind::kGated;
 }

@@ -10,24 +10,22 @@ namespace {
 
 using io::JsonFields;
 
-constexpr std::int64_t kMost = std::int64_t{1} << 24;
-
 }  // namespace
 
 void read_distances(const JsonFields& c, ModelSpec& s) {
   s.relative = {within(c, "relative_attention_num_buckets", 4, 4096, 32),
-                within(c, "relative_attention_max_distance", 2, kMost, 128)};
+                within(c, "relative_attention_max_distance", 2, kMaxWidth, 128)};
   if (s.relative.max_distance <= s.relative.buckets / 2)
     c.fail("relative_attention_max_distance", "more than half of relative_attention_num_buckets");
 }
 
 void read_latent(const JsonFields& c, ModelSpec& s) {
   s.latent.q_rank =
-      c.json().contains("q_lora_rank") && !c.has("q_lora_rank") ? 0 : within(c, "q_lora_rank", 1, kMost, 1536);
-  s.latent.kv_rank = within(c, "kv_lora_rank", 1, kMost, 512);
-  s.latent.plain = within(c, "qk_nope_head_dim", 1, kMost, 128);
-  s.latent.rotary = within(c, "qk_rope_head_dim", 2, kMost, 64);
-  s.value_dim = within(c, "v_head_dim", 1, kMost, 128);
+      c.json().contains("q_lora_rank") && !c.has("q_lora_rank") ? 0 : within(c, "q_lora_rank", 1, kMaxWidth, 1536);
+  s.latent.kv_rank = within(c, "kv_lora_rank", 1, kMaxWidth, 512);
+  s.latent.plain = within(c, "qk_nope_head_dim", 1, kMaxWidth, 128);
+  s.latent.rotary = within(c, "qk_rope_head_dim", 2, kMaxWidth, 64);
+  s.value_dim = within(c, "v_head_dim", 1, kMaxWidth, 128);
   s.head_dim = s.latent.plain + s.latent.rotary;
   if (s.kv_heads != s.heads) c.fail("num_key_value_heads", "as many as num_attention_heads");
 }
@@ -60,7 +58,7 @@ void read_encoder(const JsonFields& c, ModelSpec& s) {
   if (const int offset = s.architecture->position_offset; offset > 0)
     fixed("pad_token_id", std::to_string(c.integer("pad_token_id").value_or(offset - 1)), std::to_string(offset - 1));
   if (s.architecture->relative_beside) read_distances(c, s);
-  if (s.architecture->token_types) s.token_types = within(c, "type_vocab_size", 1, kMost, 2);
+  if (s.architecture->token_types) s.token_types = within(c, "type_vocab_size", 1, kMaxWidth, 2);
 }
 
 }  // namespace deltascape::model
