@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "deltascape/error.h"
 #include "deltascape/progress.h"
 #include "deltascape/record.h"
 
@@ -20,15 +21,21 @@ struct ModelRef {
   std::string label;         // class, or empty
   std::string name;          // what results call it; empty: last component of path
   bool name_chosen = false;  // by the user: no other name is put in its place without a word
-  std::string hint{};        // how the message ends where the model is not found, as "; did you mean 'math-2'?"
+  // Already measured: others are measured beside it where a representation gives inner products, and it has no result.
+  bool beside = false;
+  std::string hint{};  // how the message ends where the model is not found, as "; did you mean 'math-2'?"
 };
 
 struct EmbedOptions {
-  std::string base;                            // empty: each variant's own base_model_name_or_path
-  std::string representation = "activations";  // the one that there is
+  std::string base;  // empty: each variant's own base_model_name_or_path
+  // A name of representations(), with parameters as "salient,fraction=0.01". Activations alone read layer and position.
+  std::string representation = "activations";
   std::string layer = "last";      // last | all | N | FRACTION | L-pre; of an encoder-decoder: its decoder's
   std::string position = "last";   // last | mean | weighted
   std::string probes_file;         // empty: the paper's five
+  std::string continuations_file;  // of meaning: JSONL of {"probe", "text"}; empty: sampled from the base, and kept
+  std::string encoder = "sentence-transformers/all-MiniLM-L6-v2";  // of outputs: a model that embeds sentences
+  std::string outputs_file;        // of outputs: JSONL of {"name", "probe", "text"} to write; empty: none
   std::string precision = "auto";  // auto | delta | fp32 | fp64; auto: by the processor's features
   std::string device = "auto";     // auto | cpu | cuda | cuda:N
   std::size_t memory = 0;          // bytes beside LibTorch's own; 0: half of the machine's free memory
@@ -37,8 +44,22 @@ struct EmbedOptions {
   Breakdown* breakdown = nullptr;  // where the time goes, when somebody asks
 };
 
+// What --representation takes.
+struct RepresentationInfo {
+  struct Parameter {
+    std::string name, fallback, about;
+  };
+  std::string name;                   // "salient"
+  std::string about;                  // one line
+  std::string source;                 // paper and section
+  bool gram = false;                  // inner products of variants in place of vectors
+  std::vector<Parameter> parameters;  // behind the name
+};
+std::vector<RepresentationInfo> representations();
+
 struct EmbedFailure {
   std::string name, path, error;  // error: one line
+  ErrorCode code = ErrorCode::kInternal;
 };
 
 struct EmbedReport {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct Record {
   std::vector<float> mean;
   // Standard error of the mean over probes ("probe sensitivity"), [layers, dim].
   std::vector<float> standard_error;
+  // Of a representation that gives inner products of variants and no vectors: those with all variants of its space, by
+  // their content hashes, itself among them. What is read from a store has vectors too, whose inner products these are.
+  std::map<std::string, double> products;
   std::optional<double> spread;  // length of the standard error's last row, as a store keeps it; known_spread()
   double norm = 0;               // ‖Δ‖ of the last row
   double relative_norm = 0;  // ‖Δ‖ / ‖h‖, h the base's mean hidden state at the same tap; see known_relative_norm()

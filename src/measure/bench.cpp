@@ -12,7 +12,7 @@
 #include "core/temporary_folder.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
-#include "embed/probes.h"
+#include "represent/probes.h"
 #include "exec/gemm.h"
 #include "exec/translated.h"
 #include "hub/fetch.h"
@@ -53,7 +53,7 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
 
 // S, P and the bytes that have to be read.
 void describe_work(const model::Checkpoint& base, const std::vector<ModelRef>& models, BenchReport& report) {
-  for (const auto& ids : embedding::probe_ids(*base.tokenizer(), embedding::default_probes()))
+  for (const auto& ids : represent::probe_ids(*base.tokenizer(), represent::default_probes()))
     report.tokens += static_cast<std::int64_t>(ids.size());
   const model::ModelSpec& spec = base.spec();
   std::int64_t stored = 0;  // in all of the blocks' linears

@@ -15,7 +15,7 @@
 namespace deltascape::store {
 namespace {
 
-constexpr const char* kEmbeddings = "embeddings";
+constexpr const char *kEmbeddings = "embeddings", *kGram = "gram";
 constexpr std::size_t kMostJson = std::size_t{16} << 20;  // or the file's size: <U takes four bytes a character
 
 using Arrays = std::map<std::string, io::NpyArray>;
@@ -105,6 +105,8 @@ struct Source {
   std::variant<io::MappedFloats, std::vector<float>, std::vector<double>> values;
   RowTexts rows;  // facts of ours; none in others' files
   std::optional<std::int64_t> probe_count;
+  std::vector<double> gram;         // [count, count], in place of the values
+  std::vector<std::string> hashes;  // of the rows' content, where there is a gram
 };
 
 // The texts of an array beside model_names; none when it is absent or something else.
@@ -132,16 +134,37 @@ std::vector<std::int64_t> take_values(Arrays& arrays, Source& out) {
   return embeddings.shape;
 }
 
+// Inner products in place of embeddings; whether the file has them.
+bool take_gram(Arrays& arrays, Source& out) {
+  const auto found = arrays.find(kGram);
+  if (found == arrays.end() || io::map_floats(out.file, kEmbeddings)) return false;
+  auto* products = std::get_if<std::vector<double>>(&found->second.values);
+  const std::vector<std::int64_t>& shape = found->second.shape;
+  if (!products || shape.size() != 2 || shape[0] != shape[1] || shape[0] < 1)
+    throw Error(ErrorCode::kBadFile, "the array is no matrix of inner products",
+                {.path = out.file.string(), .field = kGram, .expected = "f8 [N,N]"});
+  out.gram = std::move(*products);
+  out.shape = {.count = shape[0], .layers = 1, .dim = 0};
+  return true;
+}
+
 Source read_source(const std::filesystem::path& file) {
   Source out{.file = file, .path = stored_path(file.string())};
   Arrays arrays = io::read_npz(file, kEmbeddings);
-  const std::vector<std::int64_t> shape = take_values(arrays, out);
+  std::vector<std::int64_t> shape;
+  if (!take_gram(arrays, out)) shape = take_values(arrays, out);
   auto* names = std::get_if<std::vector<std::string>>(&required(arrays, "model_names", file).values);
   if (!names)
     throw Error(ErrorCode::kBadFile, "the array holds no texts",
                 {.path = file.string(), .field = "model_names", .expected = "<U", .found = {}});
   out.names = std::move(*names);
-  out.shape = shape_of(shape, out.names.size(), file);
+  if (out.gram.empty()) out.shape = shape_of(shape, out.names.size(), file);
+  else if (out.shape.count != std::ssize(out.names))
+    throw Error(ErrorCode::kBadFile, "the array does not fit model_names",
+                {.path = file.string(),
+                 .field = kGram,
+                 .expected = std::to_string(out.names.size()),
+                 .found = std::to_string(out.shape.count)});
   out.labels = take_texts(arrays, "labels", out.names.size());
   out.paths = take_texts(arrays, "paths", out.names.size());
 
@@ -153,10 +176,18 @@ Source read_source(const std::filesystem::path& file) {
   nlohmann::json info = parsed_info(rows.rest(), file);
   const bool ours = info.is_object() && info.value("format", nlohmann::json()) == kNpzFormat &&
                     rows.size() == out.names.size() && info["comparable"].is_object();
+  if (!ours && !out.gram.empty())
+    throw Error(ErrorCode::kUnsupported, "inner products without the contents that they are of",
+                {.path = file.string(), .field = "probe_info"});
   if (!ours) return out;
   read_space(info["comparable"], out.space);
   if (info["probe_count"].is_number_integer()) out.probe_count = info["probe_count"].get<std::int64_t>();
   out.rows = std::move(rows);
+  for (std::size_t i = 0; !out.gram.empty() && i < out.names.size(); ++i) {
+    Record facts;
+    read_facts(parsed_info(out.rows.row(i), file), facts);
+    out.hashes.push_back(std::move(facts.variant_hash));
+  }
   return out;
 }
 
@@ -187,10 +218,14 @@ Record record_of(const Source& source, std::int64_t row) {
   r.precision = "unknown";
   r.dim = source.shape.dim;
   r.layers = source.shape.layers;
-  read_mean(source, row, r.mean);
-  fill_from_values(r);
+  if (source.gram.empty()) {
+    read_mean(source, row, r.mean);
+    fill_from_values(r);
+  }
   if (source.rows.size() > 0) read_facts(parsed_info(source.rows.row(i), source.file), r);
   if (source.probe_count) r.probe_count = *source.probe_count;
+  for (std::size_t j = 0; j < source.hashes.size(); ++j)
+    r.products[source.hashes[j]] = source.gram[i * source.hashes.size() + j];
   check_row(r, source.file);
   return r;
 }

@@ -12,6 +12,7 @@ namespace {
 
 // What `--layer` calls the rows of an embedding.
 std::vector<std::string> layer_names(const Record& record) {
+  if (record.space.parameter("layer").empty()) return {};
   if (record.layers == 1) return {record.space.parameter("layer")};
   std::vector<std::string> out;
   for (std::int64_t l = 0; l + 1 < record.layers; ++l) out.push_back(std::to_string(l));
@@ -34,10 +35,16 @@ class Arrays {
       first_ = r;
       first_->mean.clear();
       first_->per_probe.clear();
+      first_->products.clear();
       first_->standard_error.clear();
     }
     require_kind(r);
-    values_.insert(values_.end(), r.mean.begin(), r.mean.end());
+    if (r.products.empty()) {
+      values_.insert(values_.end(), r.mean.begin(), r.mean.end());
+    } else {
+      hashes_.push_back(r.variant_hash);
+      products_.push_back(r.products);
+    }
     names_.push_back(r.name);
     labels_.push_back(r.label);
     paths_.push_back(r.path);
@@ -51,10 +58,12 @@ class Arrays {
     const Record none, &first = first_ ? *first_ : none;
     const std::vector<std::string> layers = first_ ? layer_names(first) : std::vector<std::string>();
     std::map<std::string, io::NpyArray> arrays;
-    arrays["embeddings"] = {.shape = first.layers > 1 ? std::vector<std::int64_t>{count, first.layers, first.dim}
-                                                      : std::vector<std::int64_t>{count, first.dim},
-                            .values = std::move(values_),
-                            .half = first.space.representation == "logits"};
+    if (!products_.empty()) arrays["gram"] = {.shape = {count, count}, .values = gram()};
+    else
+      arrays["embeddings"] = {.shape = first.layers > 1 ? std::vector<std::int64_t>{count, first.layers, first.dim}
+                                                        : std::vector<std::int64_t>{count, first.dim},
+                              .values = std::move(values_),
+                              .half = first.space.representation == "logits"};
     arrays["model_names"] = {.shape = {count}, .values = std::move(names_)};
     arrays["labels"] = {.shape = {count}, .values = std::move(labels_)};
     arrays["paths"] = {.shape = {count}, .values = std::move(paths_)};
@@ -66,6 +75,21 @@ class Arrays {
   }
 
  private:
+  // Inner products of all pairs, [count, count].
+  std::vector<double> gram() const {
+    std::vector<double> out;
+    for (std::size_t i = 0; i < products_.size(); ++i)
+      for (std::size_t j = 0; j < products_.size(); ++j) {
+        const auto found = products_[i].find(hashes_[j]);
+        const auto mirrored = products_[j].find(hashes_[i]);
+        if (found == products_[i].end() && mirrored == products_[j].end())
+          throw Error(ErrorCode::kInternal, "an inner product is not known",
+                      {.path = out_.string(), .field = names_[i] + ", " + names_[j]});
+        out.push_back(found != products_[i].end() ? found->second : mirrored->second);
+      }
+    return out;
+  }
+
   // One npz holds one base (docs/design.md §7.1), and one array has one shape and one meaning.
   void require_kind(const Record& r) const {
     if (r.space.base != first_->space.base)
@@ -89,6 +113,8 @@ class Arrays {
   std::vector<float> values_;    // [count, dim] or [count, layers, dim]
   std::vector<std::string> names_, labels_, paths_;
   std::string rows_;
+  std::vector<std::string> hashes_;                      // of the content
+  std::vector<std::map<std::string, double>> products_;  // of a representation that gives these
 };
 
 }  // namespace

@@ -58,21 +58,37 @@ void require_room(const Embeddings& embeddings, std::int64_t layers, const std::
 
 }  // namespace
 
+Reader::Reader(Database& database, std::int64_t version)
+    : database_(database), version_(version), spaces_(database, version) {
+  if (version == 1) return;  // which had none
+  Statement spaces(database_, "SELECT DISTINCT m.space FROM gram g JOIN measurement m ON m.id = g.measurement");
+  while (spaces.step()) of_products_.insert(spaces.integer(0));
+}
+
+bool Reader::fill_products(std::int64_t space, Record& record) const {
+  if (!of_products_.contains(space)) return false;
+  auto known = products_.find(space);
+  if (known == products_.end()) known = products_.try_emplace(space, database_, *spaces_.by_id(space)).first;
+  known->second.fill(record);
+  return true;
+}
+
 void Reader::each_record(const Conditions& conditions, Numbers numbers,
-                         const std::function<void(std::int64_t, Record)>& use) const {
+                         const std::function<void(const Statement&, Record)>& use) const {
   Statement rows(database_, (select_records(numbers) + conditions.sql() + " ORDER BY v.name, m.space").c_str());
   conditions.bind(rows);
   Aliases aliases(database_, version_);
   while (rows.step()) {
     Record record = read_record(rows, spaces_, numbers, database_.file());
     aliases.attach(record, variant_in(rows));
-    use(measurement_in(rows), std::move(record));
+    if (numbers != Numbers::kNone) fill_products(space_in(rows), record);
+    use(rows, std::move(record));
   }
 }
 
 void Reader::read(const Query& query, Numbers numbers, const std::function<void(Record)>& use) const {
   each_record(Conditions(query, spaces_, database_), numbers,
-              [&](std::int64_t, Record record) { use(std::move(record)); });
+              [&](const Statement&, Record record) { use(std::move(record)); });
 }
 
 std::vector<std::string> Reader::names(const Query& query) const {
@@ -110,8 +126,9 @@ std::vector<StoredSpace> Reader::spaces(const Query& query) const {
 
 Reader::Facts Reader::facts(const Conditions& conditions) const {
   Facts out;
-  each_record(conditions, Numbers::kNone, [&](std::int64_t measurement, Record record) {
-    out.place[measurement] = out.records.size();
+  each_record(conditions, Numbers::kNone, [&](const Statement& row, Record record) {
+    out.place[measurement_in(row)] = out.records.size();
+    out.spaces.push_back(space_in(row));
     out.records.push_back(std::move(record));
   });
   return out;
@@ -133,8 +150,9 @@ std::vector<Record> Reader::records(const Query& query, Numbers numbers) const {
   each_row(conditions, "vector", "n.mean", [&](std::int64_t id, const Statement& row) {
     read_mean(row.blob(1), facts.records[facts.place.at(id)], database_.file());
   });
-  for (Record& record : facts.records)
-    if (record.mean.empty()) read_mean({}, record, database_.file());  // no row: damaged
+  for (std::size_t i = 0; i < facts.records.size(); ++i)
+    if (Record& record = facts.records[i]; record.mean.empty() && !fill_products(facts.spaces[i], record))
+      read_mean({}, record, database_.file());  // no row: damaged
   if (numbers == Numbers::kAll)
     each_row(conditions, "detail", "n.per_probe, n.standard_error", [&](std::int64_t id, const Statement& row) {
       read_detail(row.blob(1), row.blob(2), facts.records[facts.place.at(id)], database_.file());
@@ -148,6 +166,16 @@ Embeddings Reader::embeddings(const Query& query, std::optional<std::int64_t> ro
   Embeddings out{.facts = std::move(facts.records), .vectors = {}, .dim = 0};
   if (out.facts.empty()) return out;
   require_comparable(out.facts);
+  if (of_products_.contains(facts.spaces.front())) {
+    for (Record& record : out.facts) {
+      fill_products(facts.spaces.front(), record);
+      out.dim = record.dim;
+      out.vectors.insert(out.vectors.end(), record.mean.begin(), record.mean.end());
+      record.mean.clear();
+      record.products.clear();
+    }
+    return out;
+  }
   const std::int64_t layers = out.facts.front().layers, wanted = row.value_or(layers - 1);
   out.dim = out.facts.front().dim;
   if (wanted < 0 || wanted >= layers)

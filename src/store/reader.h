@@ -1,9 +1,12 @@
 // What is read of a store, of either schema. Every function runs inside a snapshot of the caller's.
 #pragma once
 
+#include <map>
+#include <set>
 #include <unordered_map>
 
 #include "store/conditions.h"
+#include "store/products.h"
 #include "store/rows.h"
 
 namespace deltascape::store {
@@ -11,8 +14,7 @@ namespace deltascape::store {
 class Reader {
  public:
   // version: of the schema.
-  Reader(Database& database, std::int64_t version)
-      : database_(database), version_(version), spaces_(database, version) {}
+  Reader(Database& database, std::int64_t version);
 
   void read(const Query& query, Numbers numbers, const std::function<void(Record)>& use) const;
   // In the order of read(). Numbers are read in the order of the file, from front to back.
@@ -27,11 +29,14 @@ class Reader {
   struct Facts {
     std::vector<Record> records;                          // in name order
     std::unordered_map<std::int64_t, std::size_t> place;  // in `records`, by measurement
+    std::vector<std::int64_t> spaces;                     // of each, by id
   };
   Facts facts(const Conditions& conditions) const;
-  // Calls `use` with the id of each measurement and its record, in the order of read().
+  // Whether the measurement is one of inner products; then its numbers, from those of all of its space.
+  bool fill_products(std::int64_t space, Record& record) const;
+  // Calls `use` with the row of each measurement and its record, in the order of read().
   void each_record(const Conditions& conditions, Numbers numbers,
-                   const std::function<void(std::int64_t, Record)>& use) const;
+                   const std::function<void(const Statement&, Record)>& use) const;
   // Calls `use` with the id of each measurement that has a row there, in their order.
   void each_row(const Conditions& conditions, const std::string& table, const std::string& columns,
                 const std::function<void(std::int64_t, const Statement&)>& use) const;
@@ -39,6 +44,8 @@ class Reader {
   Database& database_;
   std::int64_t version_;
   SpaceTable spaces_;
+  std::set<std::int64_t> of_products_;                      // spaces of inner products
+  mutable std::map<std::int64_t, SpaceProducts> products_;  // of those that were asked for
 };
 
 }  // namespace deltascape::store

@@ -19,7 +19,7 @@ constexpr const char* kFacts =
 constexpr const char* kCluster = " LEFT JOIN cluster c ON c.measurement = m.id";
 constexpr const char* kVector = " LEFT JOIN vector n ON n.measurement = m.id";
 constexpr const char* kDetail = " LEFT JOIN detail d ON d.measurement = m.id";
-constexpr std::string_view kVectorKind = "vector";
+constexpr std::string_view kVectorKind = "vector", kProductKind = "gram";
 constexpr int kFirstBlob = 23;  // columns of kFacts
 
 constexpr const char* kHoldsNan = "the row holds NaN or Inf; remove it with `deltascape rm` and embed it again";
@@ -88,6 +88,11 @@ std::string joined(const std::vector<std::string>& names) {
 
 void check_record(const Record& record) {
   if (record.name.empty()) throw Error(ErrorCode::kInternal, "a record without a name");
+  for (const auto& [hash, value] : record.products)
+    if (!std::isfinite(value))
+      throw Error(ErrorCode::kNumeric, "an inner product is NaN or Inf", {.path = record.name, .field = hash});
+  if (!record.products.empty() && !record.products.contains(record.variant_hash))
+    throw Error(ErrorCode::kInternal, "inner products without the variant's own", {.path = record.name});
   check_values(record, "mean", record.mean, values_of(record.layers, record.dim), false);
   check_values(record, "per_probe", record.per_probe, values_of(record.probe_count, record.dim), true);
   check_values(record, "standard_error", record.standard_error, values_of(record.layers, record.dim), true);
@@ -137,8 +142,9 @@ Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbe
   const auto field = [&](const char* name) { return Field{r, name, file}.context(); };
   const SpaceRow* space = spaces.by_id(space_in(row));
   if (!space) throw Error(ErrorCode::kBadFile, "the store is damaged: a row is of no space", field("space"));
-  if (row.text(3) != kVectorKind)
-    throw Error(ErrorCode::kUnsupported, "the measurement is no vector; update deltascape to read it", field("kind"));
+  const std::string kind = row.text(3);
+  if (kind != kVectorKind && kind != kProductKind)
+    throw Error(ErrorCode::kUnsupported, "a measurement of unknown kind; update deltascape to read it", field("kind"));
   r.space = space->space;
   if (!row.is_null(at)) r.space.base_name = row.text(at);
   ++at;
@@ -154,6 +160,7 @@ Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbe
     r.cluster = row.integer(at);
     r.cluster_name = row.text(at + 1);
   }
+  if (kind == kProductKind) return r;  // its vector follows from those of its space
   if (numbers != Numbers::kNone) read_mean(row.blob(kFirstBlob), r, file);
   if (numbers == Numbers::kAll) read_detail(row.blob(kFirstBlob + 1), row.blob(kFirstBlob + 2), r, file);
   return r;
@@ -198,19 +205,48 @@ MeasurementWriter::MeasurementWriter(Database& database)
              "dim, layers, norm, relative_norm, numeric_error, no_effect, spread, base_name, id) "
              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       vector_(database, "INSERT INTO vector (measurement, mean) VALUES (?, ?)"),
-      detail_(database, "INSERT INTO detail (measurement, per_probe, standard_error) VALUES (?, ?, ?)") {}
+      detail_(database, "INSERT INTO detail (measurement, per_probe, standard_error) VALUES (?, ?, ?)"),
+      gram_(database, "INSERT INTO gram (measurement, block) VALUES (?, ?)"),
+      others_(database,
+              "SELECT v.content_hash, v.name FROM measurement m JOIN variant v ON v.id = m.variant WHERE m.space = ?") {
+}
+
+// With those that are in the space: what comes later brings its own.
+Block MeasurementWriter::block_of(const Record& record, std::int64_t space) {
+  Block out{{record.variant_hash, record.products.at(record.variant_hash)}};
+  const Use others(others_);
+  others_.bind(space);
+  while (others_.step()) {
+    const auto found = record.products.find(others_.text(0));
+    if (found == record.products.end())
+      throw Error(ErrorCode::kNotFound,
+                  "the inner product with a stored variant of this space is not known (it came from elsewhere, or its "
+                  "files have changed): embed both in one run",
+                  {.path = record.name, .field = others_.text(1)});
+    out.insert(*found);
+  }
+  return out;
+}
 
 std::int64_t MeasurementWriter::insert(const Record& r, const MeasurementKey& key) {
   std::int64_t id = 0;
   {
     const Use use(facts_);
-    facts_.bind(key.variant).bind(key.space->id).bind(kVectorKind).bind(r.program_version).bind(r.device);
-    facts_.bind(r.precision).bind(r.created).bind(r.probe_count).bind(r.dim).bind(r.layers).bind(r.norm);
+    const bool products = !r.products.empty();
+    facts_.bind(key.variant).bind(key.space->id).bind(products ? kProductKind : kVectorKind);
+    facts_.bind(r.program_version).bind(r.device).bind(r.precision).bind(r.created).bind(r.probe_count);
+    facts_.bind(products ? std::int64_t{0} : r.dim).bind(r.layers).bind(r.norm);
     facts_.bind(r.relative_norm).bind(r.numeric_error).bind(std::int64_t{r.no_effect}).bind(known_spread(r));
     const bool as_space = r.space.base_name == key.space->space.base_name;
     facts_.bind(as_space ? std::nullopt : std::optional<std::string_view>(r.space.base_name)).bind(key.id);
     facts_.step();
     id = sqlite3_last_insert_rowid(database_.handle());
+  }
+  if (!r.products.empty()) {
+    const std::string block = block_bytes(block_of(r, key.space->id));
+    const Use gram(gram_);
+    gram_.bind(id).bind_blob(block).step();
+    return id;
   }
   const Use vector(vector_), detail(detail_);
   vector_.bind(id).bind(r.mean).step();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "deltascape/error.h"
+#include "store/products.h"
 #include "store/space_table.h"
 
 namespace deltascape::store {
@@ -44,8 +45,10 @@ class MeasurementWriter {
   std::int64_t insert(const Record& record, const MeasurementKey& key);
 
  private:
+  Block block_of(const Record& record, std::int64_t space);
+
   Database& database_;
-  Statement facts_, vector_, detail_;
+  Statement facts_, vector_, detail_, gram_, others_;
 };
 
 // Error(kNotFound) with the names nearest to `text`, and Error(kUsage) for a text that could be any of `names`.

@@ -122,6 +122,13 @@ Statement& Statement::bind(double value) {
   return *this;
 }
 
+Statement& Statement::bind_blob(std::string_view bytes) {
+  const int status =
+      sqlite3_bind_blob64(statement_, ++bound_, bytes.data() ? bytes.data() : "", bytes.size(), SQLITE_STATIC);
+  if (status != SQLITE_OK) database_.fail(status);
+  return *this;
+}
+
 Statement& Statement::bind(const std::vector<float>& values) {
   int status = SQLITE_OK;
   if constexpr (std::endian::native == std::endian::little) {

@@ -53,8 +53,9 @@ class Statement {
   // Little-endian f32. Not copied where the machine is little-endian: the values stay as they are until the statement
   // has been stepped.
   Statement& bind(const std::vector<float>& values);
-  bool step();     // false when no row is left
-  void execute();  // steps to the end and resets
+  Statement& bind_blob(std::string_view bytes);  // not copied: they outlive the step
+  bool step();                                   // false when no row is left
+  void execute();                                // steps to the end and resets
   void reset();
 
   std::string text(int column) const;

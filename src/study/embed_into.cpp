@@ -1,6 +1,8 @@
 #include "deltascape/embed_results.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
+#include "io/file.h"
+#include "represent/representation.h"
 
 namespace deltascape {
 namespace {
@@ -23,6 +25,22 @@ void require_one_named_base(const std::vector<ModelRef>& models, const std::stri
   }
 }
 
+// Where a representation gives inner products: what the store holds in the same spaces, to be measured beside.
+std::vector<ModelRef> beside(const EmbedTargets& targets, const EmbedOptions& options) {
+  std::vector<ModelRef> out;
+  const represent::Chosen chosen = represent::representation_named(options.representation);
+  if (chosen.row->products == nullptr || targets.store_file.empty() || !io::exists(targets.store_file)) return out;
+  const std::string wanted = represent::spelled({.representation = chosen.row->name, .parameters = chosen.parameters});
+  const auto store = store::Store::open(targets.store_file, store::Store::Mode::kRead);
+  for (const store::StoredSpace& stored : store->spaces()) {
+    if (represent::spelled(stored.space) != wanted) continue;
+    if (!options.base.empty() && provenance(options).hash() != stored.hash) continue;
+    for (const store::Record& r : store->records({.spaces = {stored.id}}, store::Numbers::kNone))
+      out.push_back({.path = r.path, .name = r.name, .beside = true});
+  }
+  return out;
+}
+
 }  // namespace
 
 EmbeddedInto embed_into(const EmbedTargets& targets, const std::vector<ModelRef>& models, const EmbedOptions& options,
@@ -31,7 +49,11 @@ EmbeddedInto embed_into(const EmbedTargets& targets, const std::vector<ModelRef>
   EmbedResults results(targets, models, progress);
   EmbeddedInto out;
   const auto keep = [&](store::Record record) { results.add(std::move(record)); };
-  if (!models.empty()) out.report = embed(models, options, keep, progress);
+  if (!models.empty()) {
+    std::vector<ModelRef> all = models;
+    for (ModelRef& stored : beside(targets, options)) all.push_back(std::move(stored));
+    out.report = embed(all, options, keep, progress);
+  }
   results.finish();
   out.rows = results.rows();
   return out;

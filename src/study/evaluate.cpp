@@ -71,7 +71,7 @@ class Run {
       } catch (const Error& e) {
         if (e.code() == ErrorCode::kCancelled) throw;
         const bool missing = e.code() == ErrorCode::kNotFound || e.code() == ErrorCode::kIo;
-        report.failed.push_back({model.name, model.path, e.what() + (missing ? model.hint : "")});
+        report.failed.push_back({model.name, model.path, e.what() + (missing ? model.hint : ""), e.code()});
         progress_.advance(evaluator_.steps() - done_);
       }
     }

@@ -2,11 +2,13 @@
 #include "deltascape/near.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "deltascape/error.h"
 #include "deltascape/models.h"
 #include "deltascape/spaces_of.h"
 #include "io/file.h"
+#include "store/products.h"
 
 namespace deltascape {
 namespace {
@@ -20,6 +22,25 @@ EmbedOptions like(const store::Record& stored, const EmbedOptions& options) {
   return out;
 }
 
+// Of a space of inner products: nearest first, those without effect last.
+std::vector<landscape::Neighbour> by_products(const store::Record& query, const std::vector<store::Record>& records,
+                                              std::size_t k) {
+  std::vector<landscape::Neighbour> out;
+  const double own = query.products.at(query.variant_hash);
+  for (const store::Record& record : records) {
+    if (record.variant_hash == query.variant_hash) continue;
+    const auto found = query.products.find(record.variant_hash);
+    if (found == query.products.end())
+      throw Error(ErrorCode::kNotFound, "the files of a stored variant have changed: embed it again",
+                  {.path = record.path, .field = record.name});
+    out.push_back({record.name, record.label,
+                   store::cosine_in(query.space, found->second, own, record.products.at(record.variant_hash))});
+  }
+  std::ranges::stable_sort(out, std::greater(), [](const landscape::Neighbour& n) { return n.cosine.value_or(-2); });
+  if (k > 0 && out.size() > k) out.resize(k);
+  return out;
+}
+
 store::Record embedded(const NearOptions& options, const std::vector<store::Record>& records, Progress& progress) {
   if (records.empty()) throw Error(ErrorCode::kNotFound, kNothingStored);
   store::require_comparable(records);
@@ -29,9 +50,11 @@ store::Record embedded(const NearOptions& options, const std::vector<store::Reco
   query.space = provenance(how);
   store::require_comparable({records.front(), query});  // before the work
   std::optional<store::Record> made;
+  std::vector<ModelRef> models{{.path = options.model, .name = store::first_name(options.model)}};
+  if (!records.front().products.empty())
+    for (const store::Record& r : records) models.push_back({.path = r.path, .name = r.name, .beside = true});
   const EmbedReport report = embed(
-      {{options.model, "", store::first_name(options.model)}}, how,
-      [&](store::Record record) { made = std::move(record); }, progress);
+      models, how, [&](store::Record record) { made = std::move(record); }, progress);
   if (!made) throw Error(ErrorCode::kBadFile, report.failed.empty() ? "nothing was embedded" : report.failed[0].error);
   return *made;
 }
@@ -110,6 +133,7 @@ std::vector<landscape::Neighbour> near(const store::Store& store, const NearOpti
     for (const store::Record& record : records)
       if (record.variant_hash == center.variant_hash)
         progress.note(options.model + " has the same content as the stored " + record.name);
+  if (name.empty() && !center.products.empty()) return by_products(center, records, options.k);
   std::vector<landscape::Neighbour> nearest = landscape::near(records, center, options.k, space->row);
   return all || center.per_probe.empty() ? nearest : with_bars(store, query, nearest, center, space->row);
 }

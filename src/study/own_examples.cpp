@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "deltascape/error.h"
-#include "embed/own_tokenizer.h"
+#include "represent/own_tokenizer.h"
 
 namespace deltascape::study {
 
@@ -39,7 +39,7 @@ OwnExamples::OwnExamples(const EvaluateOptions& options, const EvaluationData& o
 std::unique_ptr<OwnExamples::Own> OwnExamples::read(const fs::path& variant) const {
   auto out = std::make_unique<Own>();
   try {
-    const auto tokenizer = embedding::open_tokenizer(variant);
+    const auto tokenizer = represent::open_tokenizer(variant);
     out->data = read_with(options_, base_, of_base_, variant, *tokenizer);
     const bool exact = metric_named(options_.metric) == Metric::kExact;
     // What an answer says may be a token that no prompt holds.
@@ -64,9 +64,9 @@ std::unique_ptr<OwnExamples::Own> OwnExamples::read(const fs::path& variant) con
 }
 
 const Evaluator* OwnExamples::of(const fs::path& variant, const std::string& name, TableRows rows, Progress& progress) {
-  const auto files = embedding::tokenizer_files(variant);
+  const auto files = represent::tokenizer_files(variant);
   if (!files) return nullptr;
-  if (!base_files_) base_files_ = embedding::tokenizer_files(base_.path());
+  if (!base_files_) base_files_ = represent::tokenizer_files(base_.path());
   if (files == base_files_) return nullptr;
   auto place = seen_.find(*files);
   if (place == seen_.end()) place = seen_.emplace(*files, read(variant)).first;

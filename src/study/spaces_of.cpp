@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "deltascape/error.h"
+#include "represent/representation.h"
 
 namespace deltascape {
 namespace {
@@ -20,9 +21,9 @@ std::optional<store::Space> space_of(const EmbedOptions& options) {
 }  // namespace
 
 EmbedOptions embedding_in(const store::Space& space, EmbedOptions options) {
-  options.representation = space.representation;
-  options.layer = space.parameter("layer");
-  options.position = space.parameter("position");
+  options.representation = represent::spelled(space);
+  if (const std::string& layer = space.parameter("layer"); !layer.empty()) options.layer = layer;
+  if (const std::string& position = space.parameter("position"); !position.empty()) options.position = position;
   return options;
 }
 

@@ -2,7 +2,7 @@
 """Makes docs/coverage.md from what the tests compared with their oracles, or checks that it says the same.
 
 coverage.py RESULTS DOCUMENT [--check]
-RESULTS is the folder of lines that embed_test and text_test wrote (DELTASCAPE_COVERAGE; tests/coverage_log.h). --check
+RESULTS is the folder of lines that represent_test and text_test wrote (DELTASCAPE_COVERAGE; tests/coverage_log.h). --check
 compares the claims alone: measured numbers, which other machines see differently, stand in brackets.
 """
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 COMMAND = "tests/coverage/coverage.py build/release/coverage docs/coverage.md"
 # The first columns. Then come the kinds of adapters whose tensors are modules', in the order of the program's table
-# (src/adapter/kinds.cpp, of which embed_test writes kinds.jsonl), and all others in alphabetical order.
+# (src/adapter/kinds.cpp, of which represent_test writes kinds.jsonl), and all others in alphabetical order.
 FIRST = ["full finetune", "full, rows added", "LoRA", "rsLoRA", "patterns", "DoRA", "biases", "modules_to_save", "trained rows",
          "LoRA on embeddings", "PiSSA", "OLoRA"]
 # Made from packages that not every checkout has: no claim rests on them.

@@ -1,5 +1,5 @@
 // Owns the tests of writing GGUF files: our reader reads back what was written. That the gguf package does too is seen
-// on whole adapters (tests/embed/convert_test.cpp).
+// on whole adapters (tests/represent/convert_test.cpp).
 #include "io/gguf_write.h"
 
 #include <array>

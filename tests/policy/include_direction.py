@@ -8,7 +8,7 @@ from pathlib import Path
 
 import policy
 
-ROOMS = ["core", "io", "hub", "text", "model", "adapter", "exec", "pass", "lm", "embed", "measure", "train", "store", "landscape", "merge",
+ROOMS = ["core", "io", "hub", "text", "model", "adapter", "exec", "pass", "lm", "represent", "measure", "train", "store", "landscape", "merge",
          "study", "report", "serve", "cli"]
 TORCH_FREE = {"core", "io", "hub", "text", "store", "landscape", "report", "serve"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

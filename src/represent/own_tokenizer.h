@@ -10,7 +10,7 @@
 
 #include "text/tokenizer.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 
 // Hash of the files in a model's folder that make a tokenizer; nothing where the folder brings none. Equal hashes are
 // equal tokenizers, others may be: what a file says beside the tokens counts too. Of a GGUF its tokenizer's identity.
@@ -42,4 +42,4 @@ class OwnProbes {
   std::map<std::string, Tokenizer> seen_;  // by tokenizer_files()
 };
 
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

@@ -1,15 +1,15 @@
 // Tokenizers that variants bring along: whose probes differ is said, and nothing else.
-#include "embed/own_tokenizer.h"
+#include "represent/own_tokenizer.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
-#include "embed/probes.h"
+#include "represent/probes.h"
 #include "io/json.h"
 #include "temporary_folder.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 namespace {
 
 namespace fs = std::filesystem;
@@ -84,4 +84,4 @@ TEST_F(OwnTokenizer, ThatIsBrokenIsANote) {
 }
 
 }  // namespace
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

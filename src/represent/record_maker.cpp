@@ -1,9 +1,10 @@
-#include "embed/record_maker.h"
+#include "represent/record_maker.h"
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 namespace {
 
 std::vector<float> floats(const at::Tensor& t) {
@@ -44,11 +45,15 @@ store::Record make_record(const at::Tensor& delta, const at::Tensor& base) {
   return r;
 }
 
-std::string layer_name(const std::string& option, const engine::Taps& taps) {
-  if (option == "all") return "all";
-  const engine::Tap& tap = taps.taps.front();
-  if (tap.ended) return "last";
-  return std::to_string(tap.block - taps.first) + (option.ends_with("-pre") ? "-pre" : "");
+store::Record make_record(std::map<std::string, double> products, const std::string& own) {
+  store::Record r;
+  r.norm = std::sqrt(std::max(0.0, products.at(own)));
+  r.products = std::move(products);
+  r.no_effect = r.norm == 0;
+  r.precision = "fp32";
+  r.program_version = DELTASCAPE_VERSION;
+  r.created = utc_now();
+  return r;
 }
 
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

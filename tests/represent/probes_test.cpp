@@ -1,5 +1,5 @@
 // Probe files in every format of docs/design.md §5.1, and the five default prompts.
-#include "embed/probes.h"
+#include "represent/probes.h"
 
 #include <gmock/gmock.h>
 
@@ -8,7 +8,7 @@
 #include "deltascape/error.h"
 #include "temporary_folder.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 namespace {
 
 namespace fs = std::filesystem;
@@ -89,4 +89,4 @@ TEST_F(Probes, WhatIsNotUtf8IsRefusedByLineAndByte) {
 }
 
 }  // namespace
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

@@ -74,7 +74,7 @@ class Convert : public testing::FolderTest {
     ASSERT_NE(source, nullptr) << "set DELTASCAPE_SOURCE_DIR to the repository";
     const auto python = fs::path(source) / ".venv/bin/python";
     ASSERT_TRUE(fs::exists(python)) << "run scripts/python_env.sh: " << python << " is missing";
-    std::string command = python.string() + " " + source + "/tests/embed/check_convert.py";
+    std::string command = python.string() + " " + source + "/tests/represent/check_convert.py";
     for (const fs::path& p : paths) command.append(" ").append(p.string());
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
   }

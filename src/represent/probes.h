@@ -7,7 +7,7 @@
 
 #include "text/tokenizer.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 
 // arXiv 2509.04442, appendix: five wordings of one generic instruction with an empty task.
 std::vector<std::string> default_probes();
@@ -19,4 +19,4 @@ std::vector<std::string> read_probes(const std::filesystem::path& file);
 std::vector<std::vector<std::int64_t>> probe_ids(const text::Tokenizer& tokenizer,
                                                  const std::vector<std::string>& probes);
 
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

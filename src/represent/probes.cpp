@@ -1,4 +1,4 @@
-#include "embed/probes.h"
+#include "represent/probes.h"
 
 #include <sstream>
 
@@ -7,7 +7,7 @@
 #include "io/json.h"
 #include "io/utf8.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 namespace {
 
 namespace fs = std::filesystem;
@@ -157,4 +157,4 @@ std::vector<std::vector<std::int64_t>> probe_ids(const text::Tokenizer& tokenize
   return out;
 }
 
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

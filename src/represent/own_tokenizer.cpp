@@ -1,4 +1,4 @@
-#include "embed/own_tokenizer.h"
+#include "represent/own_tokenizer.h"
 
 #include <algorithm>
 #include <array>
@@ -6,11 +6,11 @@
 
 #include "core/hash.h"
 #include "deltascape/error.h"
-#include "embed/probes.h"
 #include "io/file.h"
 #include "io/gguf.h"
+#include "represent/probes.h"
 
-namespace deltascape::embedding {
+namespace deltascape::represent {
 namespace {
 
 namespace fs = std::filesystem;
@@ -99,4 +99,4 @@ std::vector<std::string> OwnProbes::notes() const {
   return out;
 }
 
-}  // namespace deltascape::embedding
+}  // namespace deltascape::represent

@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <sstream>
+
+#include "core/text.h"
+#include "represent/activations.h"
+#include "represent/representation.h"
+
+namespace deltascape::represent {
+namespace {
+
+[[noreturn]] void refuse(const std::string& what, const std::string& expected, const std::string& found) {
+  throw Error(ErrorCode::kUsage, what, {.field = option("representation"), .expected = expected, .found = found});
+}
+
+std::string names() {
+  std::vector<std::string> out;
+  for (const Representation& r : representations()) out.emplace_back(r.name);
+  return listed(out);
+}
+
+std::string parameter_names(const Representation& row) {
+  std::vector<std::string> out;
+  for (const Parameter& p : row.parameters) out.push_back(std::string(p.name) + "=…");
+  return out.empty() ? "no parameters" : listed(out);
+}
+
+void read_parameter(const Representation& row, const std::string& text, Parameters& out) {
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  const auto found = std::ranges::find_if(row.parameters, [&](const Parameter& p) { return name == p.name; });
+  if (equals == text.npos || found == row.parameters.end())
+    refuse(std::string(row.name) + " has no such parameter", parameter_names(row), text);
+  out[name] = found->canonical(text.substr(equals + 1));
+}
+
+}  // namespace
+
+const std::vector<Representation>& representations() {
+  static const std::vector<Representation> kTable = {
+      {.name = "activations",
+       .about = "mean shift of hidden states over the probes",
+       .source = "Delta Activations, arXiv 2509.04442 §3",
+       .parameters = {},
+       .vectors = activations},
+  };
+  return kTable;
+}
+
+Chosen representation_named(const std::string& text) {
+  std::istringstream parts(text);
+  std::string part;
+  std::getline(parts, part, ',');
+  const auto& table = representations();
+  const auto row = std::ranges::find_if(table, [&](const Representation& r) { return part == r.name; });
+  if (row == table.end()) refuse("no such representation", "one of " + names(), part);
+  Chosen out{&*row, {}};
+  for (const Parameter& p : row->parameters) out.parameters[p.name] = p.fallback;
+  while (std::getline(parts, part, ',')) read_parameter(*row, part, out.parameters);
+  return out;
+}
+
+std::string spelled(const store::Space& space) {
+  std::string out = space.representation;
+  const auto& table = representations();
+  const auto row = std::ranges::find_if(table, [&](const Representation& r) { return space.representation == r.name; });
+  if (row == table.end()) return out;
+  for (const Parameter& p : row->parameters)
+    if (const std::string& value = space.parameter(p.name); !value.empty() && value != p.fallback)
+      out.append(",").append(p.name).append("=").append(value);
+  return out;
+}
+
+}  // namespace deltascape::represent
