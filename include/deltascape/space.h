@@ -9,7 +9,8 @@ namespace deltascape::store {
 struct Space {
   std::string representation;  // "activations"
   // What the representation was made with, each value in its one canonical spelling. Of activations: "layer" ("last",
-  // "12", "29-pre", "all"), "position" ("last", "mean", "weighted"), "probes" (hash of the texts).
+  // "12", "29-pre", "all"), "position" ("last", "mean", "weighted"), "probes" (hash of the texts). "similarity" says
+  // that inner products are other than those of vectors: "jaccard", what two sets share.
   std::map<std::string, std::string> parameters;
   std::string base;       // identity hash of the base's weights
   std::string base_name;  // the base as it was named: for people, in no identity
@@ -26,5 +27,8 @@ struct Space {
   // 128-bit XXH3 of canonical(), 32 hexadecimal digits. The same in every release.
   std::string hash() const;
 };
+
+// Representation and parameters as `embed` takes them, without layer, position and hashes: "salient,fraction=0.01".
+std::string representation_of(const Space& space);
 
 }  // namespace deltascape::store

@@ -33,10 +33,12 @@ struct StudyOptions {
   TrainOptions few_shot = few_shot_training();
   bool calibrate = true;                          // rank on control runs too
   std::vector<std::string> positions = {"last"};  // of EmbedOptions, one space each
-  std::string probes_file;                        // of EmbedOptions
-  std::string precision = "auto";                 // of EmbedOptions
-  std::size_t memory = 0;                         // of EmbedOptions
-  int threads = 0;                                // of EmbedOptions
+  // Compared on the same pool and tasks, as EmbedOptions::representation; activations after the final norm.
+  std::vector<std::string> representations;
+  std::string probes_file;         // of EmbedOptions
+  std::string precision = "auto";  // of EmbedOptions
+  std::size_t memory = 0;          // of EmbedOptions
+  int threads = 0;                 // of EmbedOptions
 };
 
 // A JSON object with these names, but `probes` for probes_file and without memory and threads; `training` and
@@ -72,8 +74,19 @@ struct StudySpace {
   std::vector<StudyTask> tasks;  // every task at every layer, plain and calibrated
 };
 
+// A representation on the study's pool (arXiv 2509.04442, table 2).
+struct StudyRepresentation {
+  std::string name;
+  std::string error;  // why it could not be measured; else empty
+  std::optional<double> silhouette;
+  StudyRetrieval retrieval;       // of the tasks, plain
+  std::vector<StudyTask> tasks;   // without layers
+  std::optional<double> seconds;  // to measure pool and tasks; empty where they were kept from an earlier call
+};
+
 struct StudyReport {
   std::string configuration;  // JSON: every option as it was used
+  std::vector<StudyRepresentation> representations;
   std::vector<StudySpace> spaces;
   std::size_t trained = 0, kept = 0;  // adapters made by this call, and found made
 };

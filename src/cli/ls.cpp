@@ -10,6 +10,7 @@ void add_ls(CLI::App& app, Session& session) {
   view->add_store(*verb);
   view->add_where(*verb);
   view->add_space(*verb);
+  view->add_layer(*verb);
   verb->callback([&session, view] {
     session.run = [&session, view] {
       const Console& console = session.console;

@@ -63,6 +63,7 @@ void add_show(CLI::App& app, Session& session) {
   const auto options = std::make_shared<ShowOptions>();
   options->view.add_store(*verb);
   options->view.add_space(*verb);
+  options->view.add_layer(*verb);
   verb->add_flag("--vector", options->vector, "Print the embedding too");
   verb->add_option("NAME", options->name, "Its name, an unambiguous ending of it, or its path")
       ->required()

@@ -12,6 +12,7 @@ Json space_json(const store::StoredSpace& stored) {
   };
   return {{"id", store::short_id(stored.hash)},
           {"representation", space.representation},
+          {"parameters", space.parameters},
           {"layer", parameter("layer")},
           {"position", parameter("position")},
           {"probes", parameter("probes")},
@@ -36,7 +37,7 @@ report::Table space_table(const std::vector<store::StoredSpace>& spaces) {
                        {"variants", Align::kRight}});
   for (const store::StoredSpace& stored : spaces) {
     const store::Space& s = stored.space;
-    table.add({store::short_id(stored.hash), s.representation, s.parameter("layer"), s.parameter("position"),
+    table.add({store::short_id(stored.hash), store::representation_of(s), s.parameter("layer"), s.parameter("position"),
                store::short_id(s.parameter("probes")), s.base_name, std::to_string(stored.variants)});
   }
   return table;
@@ -50,6 +51,8 @@ void add_spaces(CLI::App& app, Session& session) {
   const auto view = std::make_shared<StoreView>();
   view->add_store(*verb);
   view->add_where(*verb);
+  view->add_space(*verb);
+  view->add_layer(*verb);
   verb->callback([&session, view] {
     session.run = [&session, view] {
       const Console& console = session.console;

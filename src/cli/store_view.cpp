@@ -23,12 +23,22 @@ void StoreView::add_layer(CLI::App& verb) {
 }
 
 void StoreView::add_space(CLI::App& verb) {
-  verb.add_option(
-          "--space", choice.space,
-          "Where variants lie in several spaces: the start of its id in `deltascape spaces`, or what it says, as "
-          "layer=12 or position=mean,base=SmolLM2")
-      ->type_name("ID")
-      ->allow_extra_args(false);
+  const auto add = [&](const char* name, const std::string& words, const char* type, const char* about) {
+    verb.add_option_function<std::string>(
+            name,
+            [this, words](const std::string& value) {
+              choice.space.append(choice.space.empty() ? "" : ",").append(words).append(value);
+            },
+            about)
+        ->type_name(type)
+        ->allow_extra_args(false);
+  };
+  add("--space", "", "ID",
+      "Where variants lie in several spaces: the start of its id in `deltascape spaces`, or what it says, as layer=12 "
+      "or "
+      "position=mean,base=SmolLM2");
+  add("--representation", "representation=", "NAME", "The space of this representation, as `embed` spells it");
+  add("--position", "position=", "NAME", "The space of this token position: last, mean or weighted");
 }
 
 std::unique_ptr<store::Store> StoreView::open(store::Store::Mode mode) const { return store::Store::open(file, mode); }
@@ -57,6 +67,7 @@ Summary summarise(const store::Record& record) {
           .base = record.space.base_name,
           .layer = record.space.parameter("layer"),
           .position = record.space.parameter("position"),
+          .representation = store::representation_of(record.space),
           .norm = record.norm,
           .relative_norm = store::known_relative_norm(record),
           .standard_error = store::known_spread(record),
@@ -87,6 +98,7 @@ Json record_json(const store::Record& record) {
   out["representation"] = record.space.representation;
   out["layer"] = record.space.parameter("layer");
   out["position"] = record.space.parameter("position");
+  out["parameters"] = record.space.parameters;
   out["space"] = store::short_id(record.space.hash());
   out["probe_count"] = record.probe_count > 0 ? Json(record.probe_count) : Json(nullptr);
   out["layers"] = record.layers;
@@ -111,8 +123,9 @@ report::Table summary_table(const std::vector<Summary>& rows) {
   if (flagged) columns.push_back({"flag", Align::kLeft});
   // A store may hold rows that do not compare: say what sets them apart.
   std::vector<std::string Summary::*> apart;
-  for (const auto& [title, field] : {std::pair{"base", &Summary::base}, std::pair{"layer", &Summary::layer},
-                                     std::pair{"position", &Summary::position}}) {
+  for (const auto& [title, field] :
+       {std::pair{"base", &Summary::base}, std::pair{"representation", &Summary::representation},
+        std::pair{"layer", &Summary::layer}, std::pair{"position", &Summary::position}}) {
     const auto member = field;
     if (std::all_of(rows.begin(), rows.end(), [&](const Summary& row) { return row.*member == rows.front().*member; }))
       continue;

@@ -1,4 +1,4 @@
-// How verbs reach a store: --store, --where, --space, --layer, and records as JSON or table rows.
+// How verbs reach a store: --store, --where, the choice of a space, and records as JSON or table rows.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ struct StoreView {
   std::vector<std::string> where;  // FIELD=VALUE, all must hold
   store::SpaceChoice choice;
 
-  // Adds --store, and on request --where, --space and --layer.
+  // Adds --store, and on request --where; --space, --representation and --position; --layer.
   void add_store(CLI::App& verb);
   void add_where(CLI::App& verb);
   void add_space(CLI::App& verb);
@@ -43,7 +43,7 @@ struct StoreView {
 // What tables and JSON say of one record; `standard_error` is the length of its last row, as `norm` is the mean's.
 struct Summary {
   std::string name, label, precision;
-  std::string base, layer, position;  // shown where rows differ in them
+  std::string base, layer, position, representation;  // shown where rows differ in them
   double norm = 0;
   std::optional<double> relative_norm, standard_error;  // empty where they are not known
   std::optional<double> error;                          // measured numerical error

@@ -22,6 +22,7 @@ std::string short_number(double value) {
 }
 
 std::string describe(const store::Space& c) {
+  if (c.parameter("layer").empty()) return store::representation_of(c);
   return c.representation + ", layer " + c.parameter("layer") + ", " +
          (c.parameter("position") == "last" ? std::string("last token") : c.parameter("position") + " of tokens");
 }

@@ -85,6 +85,53 @@ PageTable task_table(const StudySpace& space, std::int64_t at) {
   return out;
 }
 
+PageTable representation_table(const StudyReport& report) {
+  PageTable out{.head = {"representation", "silhouette", "top-1", "top-3", "margin", "seconds"}, .rows = {}};
+  for (const StudyRepresentation& r : report.representations) {
+    if (!r.error.empty()) {
+      out.rows.push_back({r.name, r.error, "", "", "", ""});
+      continue;
+    }
+    const bool tasks = !r.tasks.empty();
+    out.rows.push_back({r.name, decimals(r.silhouette), tasks ? decimals(r.retrieval.top1, 2) : "",
+                        tasks ? decimals(r.retrieval.top3, 2) : "", decimals(r.retrieval.margin),
+                        decimals(r.seconds, 1)});
+  }
+  return out;
+}
+
+PageSection representation_section(const StudyReport& report) {
+  return {.title = "Representations",
+          .text =
+              "The same finetunes and tasks in each representation (arXiv 2509.04442, table 2); activations are "
+              "those of the last token after the final norm. Seconds: to measure all of them.",
+          .tables = {{"", representation_table(report)}},
+          .pictures = {},
+          .more = {}};
+}
+
+std::string representations_csv(const StudyReport& report) {
+  std::string out = "representation,silhouette,top1,top3,margin,seconds,error\n";
+  for (const StudyRepresentation& r : report.representations) {
+    const bool tasks = !r.tasks.empty();
+    out += csv_field(r.name) + "," + decimals(r.silhouette, 6) + "," + (tasks ? decimals(r.retrieval.top1, 6) : "") +
+           "," + (tasks ? decimals(r.retrieval.top3, 6) : "") + "," + decimals(r.retrieval.margin, 6) + "," +
+           decimals(r.seconds, 1) + "," + csv_field(r.error) + "\n";
+  }
+  return out;
+}
+
+Json representation_json(const StudyRepresentation& r) {
+  Json tasks = Json::array();
+  for (const StudyTask& task : r.tasks) tasks.push_back(task_json(task));
+  return {{"name", r.name},
+          {"silhouette", number_or_null(r.silhouette)},
+          {"retrieval", r.tasks.empty() ? Json(nullptr) : retrieval_json(r.retrieval)},
+          {"seconds", number_or_null(r.seconds)},
+          {"error", r.error.empty() ? Json(nullptr) : Json(r.error)},
+          {"tasks", std::move(tasks)}};
+}
+
 // "plots/map-last-010.svg".
 std::string map_name(const StudySpace& space, std::int64_t layer) {
   std::string number = std::to_string(layer);
@@ -122,6 +169,7 @@ Page page_of(const StudyReport& report) {
     page.pictures.push_back({"Few-shot retrieval by layer", "plots/retrieval.svg"});
     page.pictures.push_back({"Few-shot margin by layer", "plots/margin.svg"});
   }
+  if (!report.representations.empty()) page.sections.push_back(representation_section(report));
   for (const StudySpace& space : report.spaces) page.sections.push_back(section_of(space));
   return page;
 }
@@ -223,7 +271,8 @@ void add_maps(const StudySpace& space, std::vector<Document>& out) {
 }  // namespace
 
 std::string study_json(const StudyReport& report) {
-  Json spaces = Json::array();
+  Json spaces = Json::array(), representations = Json::array();
+  for (const StudyRepresentation& r : report.representations) representations.push_back(representation_json(r));
   for (const StudySpace& space : report.spaces) {
     Json layers = Json::array(), tasks = Json::array();
     for (const StudyLayer& layer : space.layers) layers.push_back(layer_json(layer));
@@ -233,6 +282,7 @@ std::string study_json(const StudyReport& report) {
   const Json out = {{"configuration", Json::parse(report.configuration)},
                     {"trained", report.trained},
                     {"kept", report.kept},
+                    {"representations", std::move(representations)},
                     {"spaces", std::move(spaces)}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -251,6 +301,7 @@ std::vector<Document> study_documents(const StudyReport& report) {
                                {"report.json", study_json(report) + "\n"},
                                {"layers.csv", layers_csv(report)}};
   if (tasks) out.push_back({"tasks.csv", tasks_csv(report)});
+  if (!report.representations.empty()) out.push_back({"representations.csv", representations_csv(report)});
   out.insert(out.end(), plots.begin(), plots.end());
   return out;
 }

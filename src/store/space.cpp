@@ -61,6 +61,14 @@ std::string Space::canonical() const {
 
 std::string Space::hash() const { return Hasher().update(canonical()).hex(); }
 
+std::string representation_of(const Space& space) {
+  std::string out = space.representation;
+  const std::set<std::string> elsewhere = {"layer", "position", "probes", "continuations", "similarity"};
+  for (const auto& [name, value] : space.parameters)
+    if (!elsewhere.contains(name)) out.append(",").append(name).append("=").append(value);
+  return out;
+}
+
 void require_comparable(const std::vector<Record>& records) {
   for (std::size_t i = 1; i < records.size(); ++i) require_comparable(records.front(), records[i]);
 }

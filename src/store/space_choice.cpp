@@ -63,8 +63,10 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 bool is_chosen(const StoredSpace& stored, const std::string& choice) {
-  if (const std::string id = lower_ascii(choice); is_id(id) && stored.hash.starts_with(id)) return true;
-  return std::ranges::all_of(words_of(choice), [&](const std::string& word) { return says(stored.space, word); });
+  return std::ranges::all_of(words_of(choice), [&](const std::string& word) {
+    const std::string id = lower_ascii(word);
+    return (is_id(id) && stored.hash.starts_with(id)) || says(stored.space, word);
+  });
 }
 
 // "1f2e3d4c (layer 12), 9a8b7c6d (layer last)"

@@ -1,19 +1,18 @@
 // Owns the run of a study (include/deltascape/study.h): data, adapters, embeddings, measures.
 #include "deltascape/study.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <set>
 
 #include "deltascape/embed.h"
 #include "deltascape/error.h"
 #include "io/file.h"
-#include "landscape/ranking.h"
 #include "landscape/silhouette.h"
 #include "store/store.h"
 #include "study/controls.h"
 #include "study/few_shot.h"
+#include "study/representations.h"
+#include "study/retrieval.h"
 #include "study/study_data.h"
 #include "study/study_file.h"
 #include "train/options.h"
@@ -22,8 +21,6 @@ namespace deltascape {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kNearest = 3;
 
 void check(const StudyOptions& options) {
   const auto refuse = [](const std::string& field, const std::string& message) {
@@ -60,6 +57,7 @@ class Study {
     runs_ = train_runs(parts_.tasks);
     if (options_.calibrate && options_.tasks > 0) controls_ = train_controls();
     for (const std::string& position : options_.positions) report_.spaces.push_back(measure(position));
+    for (const std::string& name : options_.representations) report_.representations.push_back(represented(name));
     return std::move(report_);
   }
 
@@ -147,6 +145,13 @@ class Study {
     return space;
   }
 
+  StudyRepresentation represented(const std::string& name) {
+    EmbedOptions embedding = embedding_at("last");
+    embedding.layer = "last";
+    embedding.representation = name;
+    return study::measure_representation(pool_, runs_, embedding, out_ / "representations.db", progress_);
+  }
+
   void keep_embeddings(const StudySpace& space) const {
     const fs::path file = out_ / ("embeddings-" + space.position + ".db");
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(file.string() + suffix);
@@ -158,34 +163,8 @@ class Study {
                            const std::vector<store::Record>& controls, std::int64_t layer) const {
     StudyLayer out{.layer = layer, .silhouette = {}, .plain = {}, .calibrated = {}};
     if (const auto silhouette = landscape::silhouette(space.pool, layer)) out.silhouette = silhouette->average;
-    out.plain = retrieve(space, runs, {}, layer);
-    if (!controls.empty()) out.calibrated = retrieve(space, runs, controls, layer);
-    return out;
-  }
-
-  // Ranks the pool by each run and notes how it did.
-  static StudyRetrieval retrieve(StudySpace& space, const std::vector<store::Record>& runs,
-                                 const std::vector<store::Record>& controls, std::int64_t layer) {
-    StudyRetrieval out;
-    const double share = 1.0 / static_cast<double>(std::max<std::size_t>(runs.size(), 1));
-    std::vector<double> margins;
-    for (const store::Record& run : runs) {
-      auto ranking = landscape::rank(space.pool, {.runs = {run}, .controls = controls}, layer);
-      const auto place = landscape::place_of(ranking, run.label);
-      const auto margin = landscape::margin_of(ranking, run.label);
-      if (place == 0U) out.top1 += share;
-      if (place && *place < kNearest) out.top3 += share;
-      if (margin) margins.push_back(*margin);
-      ranking.resize(std::min(ranking.size(), kNearest));
-      space.tasks.push_back({.name = run.name,
-                             .domain = run.label,
-                             .layer = layer,
-                             .calibrated = !controls.empty(),
-                             .nearest = std::move(ranking),
-                             .margin = margin});
-    }
-    if (!margins.empty())
-      out.margin = std::accumulate(margins.begin(), margins.end(), 0.0) / static_cast<double>(margins.size());
+    out.plain = study::retrieve(space.pool, runs, {}, layer, space.tasks);
+    if (!controls.empty()) out.calibrated = study::retrieve(space.pool, runs, controls, layer, space.tasks);
     return out;
   }
 

@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // What decides no trained adapter, or is compared by content: the examples, and the base's identity.
-constexpr std::string_view kFree[] = {"base", "out", "domains", "calibrate", "positions", "probes", "precision"};
+constexpr std::string_view kFree[] = {"base",   "out",      "domains", "calibrate", "positions", "representations",
+                                      "probes", "precision"};
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& key, const std::string& message,
                          const std::string& found) {
@@ -64,13 +65,25 @@ std::vector<std::string> positions(const io::JsonFields& fields) {
   return out;
 }
 
+std::vector<std::string> representations(const io::JsonFields& fields) {
+  std::vector<std::string> out;
+  const io::Json* list = fields.find("representations");
+  if (list == nullptr) return out;
+  if (!list->is_array()) fields.fail("representations", "a list of names, as `embed` takes them");
+  for (const io::Json& item : *list) {
+    if (!item.is_string()) fields.fail("representations", "a list of names, as `embed` takes them");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
 }  // namespace
 
 StudyOptions read_study(const std::string& file) {
   const io::Json json = io::read_json(file);
   const io::JsonFields fields(json, file);
   fields.require_known({"base", "out", "domains", "splits", "examples", "tasks", "held_out", "training", "few_shot",
-                        "calibrate", "positions", "probes", "precision"});
+                        "calibrate", "positions", "representations", "probes", "precision"});
   StudyOptions out;
   if (!fields.has("base")) fields.fail("base", "a directory, a .gguf file or a hub id");
   out.base = model(file, *fields.string("base"));
@@ -84,6 +97,7 @@ StudyOptions read_study(const std::string& file) {
   if (const auto few_shot = fields.object("few_shot")) training::read_settings(*few_shot, out.few_shot);
   out.calibrate = fields.boolean("calibrate").value_or(out.calibrate);
   out.positions = positions(fields);
+  out.representations = representations(fields);
   if (const auto probes = fields.string("probes")) out.probes_file = beside(file, *probes);
   out.precision = fields.string("precision").value_or(out.precision);
   return out;
@@ -106,6 +120,7 @@ nlohmann::ordered_json configuration(const StudyOptions& options, const std::str
           {"few_shot", training::settings_json(options.few_shot)},
           {"calibrate", options.calibrate},
           {"positions", options.positions},
+          {"representations", options.representations},
           {"probes", options.probes_file},
           {"precision", options.precision}};
 }

@@ -1,7 +1,9 @@
 // Writes a store of made-up vectors for the specs: make_store FILE < records, one JSON a line:
-// {"name", "label"?, "base"?, "hash"?, "path"?, "rows": [[…] a probe]} or "layers": [[…] a layer] for --layer all.
+// {"name", "label"?, "base"?, "hash"?, "path"?, "rows": [[…] a probe]}; in place of rows "layers": [[…] a layer] for
+// --layer all, or with "representation" and "parameters" the "products" {hash: number, …}.
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "store/store.h"
@@ -57,6 +59,14 @@ Record read_record(const nlohmann::json& line) {
   record.device = "cpu";
   record.precision = "fp32";
   record.created = "2025-01-01T00:00:00Z";
+  if (line.contains("products")) {
+    record.space.representation = line.at("representation");
+    record.space.parameters = line.at("parameters");
+    record.products = line["products"].get<std::map<std::string, double>>();
+    record.norm = std::sqrt(record.products.at(record.variant_hash));
+    record.no_effect = record.norm == 0;
+    return record;
+  }
   if (line.contains("layers")) add_layers(record, line["layers"].get<Rows>());
   else add_probes(record, line.at("rows").get<Rows>());
   record.norm = length(record.mean.data() + record.mean.size() - record.dim, record.dim);

@@ -32,6 +32,28 @@ class Study : public TinyPool {
   }
 };
 
+// One pool and its tasks in several representations; what one of them cannot measure is said beside the others.
+TEST_F(Study, ComparesRepresentations) {
+  StudyOptions asked = options();
+  asked.calibrate = false;
+  asked.representations = {"activations"};
+  const StudyReport report = run_study(asked);
+  ASSERT_EQ(report.representations.size(), 1U);
+  const StudyRepresentation& last = report.representations.front();
+  EXPECT_EQ(last.error, "");
+  EXPECT_TRUE(last.seconds);
+  // The same vectors as the last layer of the pool's own space.
+  const StudyLayer& layer = report.spaces.front().layers.back();
+  ASSERT_TRUE(last.silhouette && layer.silhouette);
+  EXPECT_NEAR(*last.silhouette, *layer.silhouette, 1e-5);  // of other passes: fp32 in other company
+  EXPECT_EQ(last.retrieval.top1, layer.plain.top1);
+  EXPECT_EQ(last.tasks.size(), 3U);
+
+  const StudyReport again = run_study(asked);
+  EXPECT_FALSE(again.representations.front().seconds) << "kept";
+  EXPECT_EQ(again.representations.front().silhouette, last.silhouette);
+}
+
 TEST_F(Study, MeasuresAndGoesOnWhereItWasLeft) {
   StudyOptions asked = options();
   asked.positions = {"last", "mean"};

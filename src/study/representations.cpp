@@ -1,0 +1,74 @@
+#include "study/representations.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "deltascape/cluster.h"
+#include "deltascape/embed_results.h"
+#include "deltascape/error.h"
+#include "io/file.h"
+#include "store/names.h"
+#include "study/retrieval.h"
+
+namespace deltascape::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the store holds in the space, by path.
+std::map<std::string, store::Record> stored(const fs::path& file, const std::string& space) {
+  std::map<std::string, store::Record> out;
+  if (!io::exists(file)) return out;
+  const auto store = store::Store::open(file, store::Store::Mode::kRead);
+  for (const store::StoredSpace& one : store->spaces())
+    if (one.hash == space)
+      for (store::Record& record : store->records({.spaces = {one.id}})) {
+        for (const std::string& alias : record.aliases) out.emplace(alias, record);
+        out[record.path] = std::move(record);
+      }
+  return out;
+}
+
+// The records of the models; empty where one is missing. Equal content, which stands there once, is each model's own.
+std::vector<store::Record> records_of(const std::map<std::string, store::Record>& by_path,
+                                      const std::vector<ModelRef>& models) {
+  std::vector<store::Record> out;
+  for (const ModelRef& model : models) {
+    const auto found = by_path.find(store::stored_path(model.path));
+    if (found == by_path.end()) return {};
+    out.push_back(found->second);
+    out.back().name = model.name;
+    out.back().label = model.label;
+  }
+  return out;
+}
+
+}  // namespace
+
+StudyRepresentation measure_representation(const std::vector<ModelRef>& pool, const std::vector<ModelRef>& runs,
+                                           const EmbedOptions& embedding, const fs::path& store, Progress& progress) {
+  StudyRepresentation out{.name = embedding.representation};
+  const std::string space = provenance(embedding).hash();
+  std::vector<ModelRef> all = pool;
+  all.insert(all.end(), runs.begin(), runs.end());
+  std::vector<store::Record> records = records_of(stored(store, space), all);
+  if (records.empty()) {
+    const auto start = std::chrono::steady_clock::now();
+    const EmbeddedInto made = embed_into({.store_file = store.string()}, all, embedding, progress);
+    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (!made.report.failed.empty()) {
+      out.error = made.report.failed.front().error;
+      return out;
+    }
+    records = records_of(stored(store, space), all);
+    if (records.empty()) throw Error(ErrorCode::kInternal, "a variant is missing that was measured", {.path = store});
+  }
+  const auto first_run = records.begin() + std::ssize(pool);
+  const std::vector<store::Record> members(records.begin(), first_run), tasks(first_run, records.end());
+  if (const auto silhouette = landscape::silhouette(members)) out.silhouette = silhouette->average;
+  out.retrieval = retrieve(members, tasks, {}, records.front().layers - 1, out.tasks);
+  return out;
+}
+
+}  // namespace deltascape::study
