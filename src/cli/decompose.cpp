@@ -68,8 +68,7 @@ void print_doubts(const landscape::Decomposition& d, const Console& console) {
   std::vector<std::string> small;
   for (const landscape::Part& part : d.parts)
     if (part.share && *part.share < landscape::kEqual) small.push_back(part.name);
-  if (!small.empty())
-    console.print_line("less than " + percent(landscape::kEqual) + " each, perhaps by chance: " + listed(small));
+  if (!small.empty()) console.print_line("less than " + percent(landscape::kEqual) + " each: " + listed(small));
   if (!d.unique || *d.unique) return;
   std::vector<std::string> parallel;
   for (const landscape::Part& part : d.parts) {
