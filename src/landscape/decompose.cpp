@@ -107,6 +107,16 @@ Part part_of(const Candidates& candidates, const Mixture& mixture, std::size_t n
   return out;
 }
 
+std::vector<std::size_t> heaviest_first(const Mixture& mixture, const Candidates& candidates) {
+  std::vector<std::size_t> order(mixture.rows.size());
+  for (std::size_t n = 0; n < order.size(); ++n) order[n] = n;
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    if (mixture.weights[a] != mixture.weights[b]) return mixture.weights[a] > mixture.weights[b];
+    return candidates.facts[mixture.rows[a]].name < candidates.facts[mixture.rows[b]].name;
+  });
+  return order;
+}
+
 // read: the records of these candidates, with their deltas by probe.
 using ReadParts = std::function<std::vector<store::Record>(const std::vector<std::size_t>&)>;
 
@@ -139,14 +149,8 @@ Decomposition decomposed(const store::Record& model, Candidates candidates, cons
     out.unique = true;
   }
 
-  std::vector<std::size_t> order(mixture.rows.size());
-  for (std::size_t n = 0; n < order.size(); ++n) order[n] = n;
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
-    if (mixture.weights[a] != mixture.weights[b]) return mixture.weights[a] > mixture.weights[b];
-    return candidates.facts[mixture.rows[a]].name < candidates.facts[mixture.rows[b]].name;
-  });
   std::vector<std::size_t> chosen;
-  for (const std::size_t n : order) {
+  for (const std::size_t n : heaviest_first(mixture, candidates)) {
     Part part = part_of(candidates, mixture, n, others, square);
     if (out.unique) out.unique = *out.unique && part.instead_count == 0 && *part.parallel <= kParallel;
     out.parts.push_back(std::move(part));
