@@ -1,12 +1,15 @@
-"""Makes the goldens of tests/landscape with scikit-learn as the oracle: one JSON file a case.
+"""Makes the goldens of tests/landscape with scikit-learn and scipy as oracles: one JSON file a case.
 
 usage: make_landscape_goldens.py FOLDER  (writes FOLDER/landscape/*.json)
 """
 import json
 import pathlib
 import sys
+from itertools import combinations
 
 import numpy as np
+from scipy import stats
+from scipy.optimize import nnls
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
@@ -139,6 +142,169 @@ def ranking_case(name, seed, repeats, calibrated, folder):
     (folder / f"ranking_{name}.json").write_text(json.dumps(golden))
 
 
+def bounds(statistic, probes):
+    """95 % over probes: the jackknife without its bias, Student's t, the value itself inside. statistic(probes) -> [n]"""
+    whole = statistic(list(range(probes)))
+    parts = np.array([statistic([q for q in range(probes) if q != p]) for p in range(probes)])
+    error = np.sqrt((probes - 1) / probes * ((parts - parts.mean(0)) ** 2).sum(0))
+    centre = probes * whole - (probes - 1) * parts.mean(0)
+    half = stats.t.ppf(0.975, probes - 1) * error
+    return {"values": whole.tolist(), "low": np.minimum(whole, centre - half).tolist(),
+            "high": np.maximum(whole, centre + half).tolist()}
+
+
+def beside(direction):
+    return np.eye(len(direction)) - np.outer(direction, direction) / (direction @ direction)
+
+
+def share_left(target, pool):
+    """[weights …, share of the squared norm left] of scipy's non-negative least squares."""
+    weights, left = nnls(pool.T, target)
+    return np.append(weights, left**2 / (target @ target))
+
+
+def best_subsets(target, pool, sizes):
+    out = {}
+    for k in sizes:
+        left, rows = min((share_left(target, pool[list(rows)])[-1], rows)
+                         for rows in combinations(range(len(pool)), k))
+        out[str(k)] = {"rows": list(rows), "left": float(left)}
+    return out
+
+
+def without_common(model, pool, probes):
+    """Means over these probes, beside the direction of the mean of all."""
+    m, v = model[probes].mean(0), pool[:, probes].mean(1)
+    off = beside(np.append(v, m[None], axis=0).mean(0))
+    return off @ m, v @ off
+
+
+def decomposition_case(folder):
+    """A pool [N, probes, dim] with a direction in common, and a model made of three of it."""
+    rng = np.random.default_rng(11)
+    count, probes, dim = 12, 5, 40
+    pool = 0.6 * rng.normal(size=dim) + rng.normal(size=(count, 1, dim)) + 0.2 * rng.normal(size=(count, probes, dim))
+    model = 0.6 * pool[2] + 0.4 * pool[7] + 0.2 * pool[9] + 0.25 * rng.normal(size=(probes, dim))
+    pool, model = pool.astype(np.float32).astype(float), model.astype(np.float32).astype(float)
+    few = [2, 7, 9]
+    plain = lambda probes_: share_left(model[probes_].mean(0), pool[:, probes_].mean(1))
+    of_few = lambda probes_: share_left(model[probes_].mean(0), pool[few][:, probes_].mean(1))
+
+    def beside_common(probes_):
+        m, v = without_common(model, pool, probes_)
+        return share_left(m, v[few])
+
+    everything = list(range(probes))
+    m, v = without_common(model, pool, everything)
+    golden = {"pool": pool.tolist(), "model": model.tolist(), "few": few,
+              "all": plain(everything).tolist(),
+              "best": best_subsets(model.mean(0), pool.mean(1), (1, 2, 3, 4)),
+              "best_without_common": best_subsets(m, v, (1, 2, 3)),
+              "few_bounds": bounds(of_few, probes), "few_bounds_without_common": bounds(beside_common, probes)}
+    (folder / "decomposition.json").write_text(json.dumps(golden))
+
+
+def nnls_case(folder):
+    """More vectors than dimensions: inside the cone that they span, outside of it, and nearly parallel ones."""
+    rng = np.random.default_rng(12)
+    wide = rng.normal(size=(150, 30))
+    near = np.repeat(rng.normal(size=(8, 30)), 6, axis=0) + 1e-3 * rng.normal(size=(48, 30))
+    cases = []
+    for pool, target in ((wide, rng.normal(size=30)), (np.abs(wide), rng.normal(size=30)),
+                         (near, near[3] + 2 * near[20] + rng.normal(size=30)), (wide[:20], -wide[:20].sum(0))):
+        pool, target = pool.astype(np.float32).astype(float), target.astype(np.float32).astype(float)
+        weights, left = nnls(pool.T, target)
+        cases.append({"pool": pool.tolist(), "target": target.tolist(), "weights": weights.tolist(),
+                      "left": float(left**2)})
+    (folder / "nnls.json").write_text(json.dumps(cases))
+
+
+def addition_case(folder):
+    """Two parts and what may be their sum, with a pool that has a direction in common: [probes, dim] each."""
+    rng = np.random.default_rng(13)
+    probes, dim = 5, 32
+    shared = rng.normal(size=dim)
+    parts = shared + rng.normal(size=(2, 1, dim)) + 0.3 * rng.normal(size=(2, probes, dim))
+    whole = parts.sum(0) - 0.5 * shared + 0.4 * rng.normal(size=(probes, dim))
+    others = shared + rng.normal(size=(6, 1, dim)) + 0.3 * rng.normal(size=(6, probes, dim))
+    pool = np.concatenate([parts, whole[None], others]).astype(np.float32).astype(float)
+    cosine = lambda a, b: a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+    def numbers(off):
+        def at(probes_):
+            means = pool[:, probes_].mean(1)
+            a, b, c = (means @ beside(means.mean(0)) if off else means)[:3]
+            of_a, of_b, of_sum = cosine(a, c), cosine(b, c), cosine(a + b, c)
+            return np.array([of_a, of_b, of_sum, of_sum - (of_a if best == 0 else of_b)])
+        means = pool.mean(1) @ (beside(pool.mean((0, 1))) if off else np.eye(dim))
+        best = int(cosine(means[1], means[2]) > cosine(means[0], means[2]))
+        a, b, c = means[:3]
+        nearest = sorted(range(2, len(pool)), key=lambda i: -cosine(a + b, means[i]))
+        return {"bounds": bounds(at, probes), "norms": [float(np.linalg.norm(x)) for x in (a, b, c, a + b)],
+                "distance": float(np.linalg.norm(c - a - b) / np.linalg.norm(c)), "best": best,
+                "nearest": nearest, "with_sum": [float(cosine(a + b, means[i])) for i in nearest]}
+
+    (folder / "addition.json").write_text(
+        json.dumps({"pool": pool.tolist(), "plain": numbers(False), "without_common": numbers(True)}))
+
+
+def comparison_case(folder):
+    """Pairs [probes, dim]: what the cosine's intervals and the paired test over probes say."""
+    rng = np.random.default_rng(14)
+    cases = []
+    for probes, noise, apart in ((5, 0.3, 0.5), (5, 1.0, 0.0), (20, 0.5, 0.3), (20, 1.0, 0.0), (3, 0.2, 0.1)):
+        a = rng.normal(size=24)
+        both = noise * rng.normal(size=(probes, 24))
+        pair = np.array([a + both + noise * rng.normal(size=(probes, 24)),
+                         a + apart * rng.normal(size=24) + both + noise * rng.normal(size=(probes, 24))])
+        pair = pair.astype(np.float32).astype(float)
+
+        def cosine(which):
+            x, y = pair[:, which].mean(1)
+            return np.array([x @ y / np.linalg.norm(x) / np.linalg.norm(y)])
+
+        differences = pair[0] - pair[1]
+        products = (differences @ differences.T)[np.triu_indices(probes, 1)]
+        drawn = np.array([cosine(rng.integers(0, probes, probes))[0] for _ in range(20000)])
+        whole = cosine(list(range(probes)))[0]
+        cases.append({"pair": pair.tolist(), "bounds": bounds(cosine, probes),
+                      "p": float(stats.t.sf(stats.ttest_1samp(products, 0).statistic, probes - 1)),
+                      "bootstrap": [float(2 * whole - np.quantile(drawn, q)) for q in (0.975, 0.025)]})
+    (folder / "comparison.json").write_text(json.dumps(cases))
+
+
+def weighted_silhouette(distance, labels, times):
+    """Rows that are there `times` times; copies of one row are not compared with each other."""
+    total = 0
+    for i in np.flatnonzero(times):
+        own = labels == labels[i]
+        others = times * own
+        others[i] = 0
+        inside = others @ distance[i] / others.sum()
+        outside = min((times * (labels == c)) @ distance[i] / (times * (labels == c)).sum()
+                      for c in set(labels.tolist()) - {labels[i]})
+        total += times[i] * (outside - inside) / max(inside, outside)
+    return total / times.sum()
+
+
+def silhouette_case(folder):
+    """The half width of a silhouette's interval from six times as many draws as the program takes."""
+    cases = []
+    for seed, sizes, spread in ((15, (8, 8, 8), 1.0), (16, (3, 5, 12, 4), 1.5)):
+        rng = np.random.default_rng(seed)
+        labels = np.repeat(np.arange(len(sizes)), sizes)
+        x = (rng.normal(size=(len(sizes), 20))[labels] + spread * rng.normal(size=(len(labels), 20))).astype(np.float32)
+        distance, averages = clipped_distance(x), []
+        while len(averages) < 3000:
+            times = np.concatenate([np.bincount(rng.integers(0, n, n), minlength=n) for n in sizes])
+            if all((times[labels == c] > 0).sum() >= 2 for c in range(len(sizes))):
+                averages.append(weighted_silhouette(distance, labels, times))
+        wider = np.sqrt(sum(n * n / (n - 1) for n in sizes) / len(labels))
+        cases.append({"embeddings": x.tolist(), "labels": [f"class-{c}" for c in labels.tolist()],
+                      "half": float(stats.t.ppf(0.975, len(labels) - len(sizes)) * wider * np.std(averages, ddof=1))})
+    (folder / "silhouette_interval.json").write_text(json.dumps(cases))
+
+
 def main():
     folder = pathlib.Path(sys.argv[1]) / "landscape"
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +317,11 @@ def main():
     ranking_case("plain", 6, 1, False, folder)
     ranking_case("repeated", 7, 3, False, folder)
     ranking_case("calibrated", 8, 3, True, folder)
+    decomposition_case(folder)
+    nnls_case(folder)
+    addition_case(folder)
+    comparison_case(folder)
+    silhouette_case(folder)
     case("many", *blobs(5, 10, 60, 48, 0.7), folder)
 
 

@@ -23,8 +23,11 @@ struct SilhouetteClass {
 
 struct Silhouette {
   double average = 0;
-  double error = 0;                            // two standard errors of the sample
-  std::size_t sampled = 0;                     // records of the sample; 0: exact (docs/design.md §5.4)
+  double error = 0;         // two standard errors of the sample
+  std::size_t sampled = 0;  // records of the sample; 0: exact (docs/design.md §5.4)
+  // 95 %, by drawing other variants of the same classes (bootstrap); cluster() alone takes it. Empty where no class has
+  // three members, and for more than 2000 variants in hundreds of classes.
+  std::optional<double> low, high;
   std::vector<SilhouetteClass> classes;        // in label order
   std::vector<std::optional<double>> samples;  // one a record, empty for those left out, also by the sample
   std::size_t no_effect = 0;                   // left out: zero embeddings
@@ -79,7 +82,7 @@ std::string name_of(ClusterMethod method);
 struct ClusterOptions {
   ClusterMethod method = ClusterMethod::kAuto;
   std::size_t k = 0;       // 0: the k (2 … 20) with the best silhouette, for k-means of 5000 records at most
-  std::uint64_t seed = 0;  // of k-means
+  std::uint64_t seed = 0;  // of k-means, and of the silhouette's interval
   Row row = {};
 };
 

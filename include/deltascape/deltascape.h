@@ -1,10 +1,12 @@
 // All of the library's public headers. Each also stands alone.
 #pragma once
 
+#include "deltascape/add.h"
 #include "deltascape/bench.h"
 #include "deltascape/cluster.h"
 #include "deltascape/compare.h"
 #include "deltascape/convert.h"
+#include "deltascape/decompose.h"
 #include "deltascape/embed.h"
 #include "deltascape/embed_results.h"
 #include "deltascape/error.h"

@@ -25,9 +25,10 @@ bool has_probes(const store::Record& record);
 // Empty when either is zero (a variant without effect points nowhere). Error(kMismatch) when widths differ.
 std::optional<double> cosine(std::span<const float> a, std::span<const float> b);
 
-// A cosine and its probe sensitivity: low/high = cosine -/+ 2 standard errors of the leave-one-probe-out jackknife,
-// within [-1, 1]. The probes are few and fixed, so this is no confidence interval. low and high are empty with fewer
-// than two probes, without per-probe deltas, or when leaving a probe out leaves nothing.
+// A cosine and its 95 % interval over probes: the leave-one-probe-out jackknife, its bias taken off, with Student's t
+// for the number of probes; the cosine itself is inside, and all is within [-1, 1]. It is right as far as the probes
+// are a sample of others one might have asked; the paper's five are fixed. low and high are empty with fewer than two
+// probes, without per-probe deltas, or when leaving a probe out leaves nothing.
 struct Similarity {
   std::optional<double> cosine, low, high;
 };

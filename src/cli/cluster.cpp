@@ -97,6 +97,8 @@ Json clustering_json(const landscape::Clustering& clustering, const std::vector<
   Json names = Json::array();
   for (const auto& record : records) names.push_back(record.name);
   Json out = {{"silhouette", clustering.silhouette ? json_number(clustering.silhouette->average) : Json(nullptr)},
+              {"low", clustering.silhouette ? json_number(clustering.silhouette->low) : Json(nullptr)},
+              {"high", clustering.silhouette ? json_number(clustering.silhouette->high) : Json(nullptr)},
               {"silhouette_error", clustering.silhouette
                                        ? sampling_error(clustering.silhouette->sampled, clustering.silhouette->error)
                                        : Json(nullptr)},
@@ -149,7 +151,8 @@ void print_silhouette(const landscape::Clustering& clustering, const Console& co
     return;
   }
   const landscape::Silhouette& s = *clustering.silhouette;
-  console.print_line("silhouette " + ratio(s.average) + sampling_note(s.sampled, s.error));
+  const std::string interval = s.low ? " (" + ratio(s.low) + " to " + ratio(s.high) + ")" : "";
+  console.print_line("silhouette " + ratio(s.average) + interval + sampling_note(s.sampled, s.error));
   report::Table table(
       {{"class", report::Align::kLeft}, {"members", report::Align::kRight}, {"silhouette", report::Align::kRight}});
   for (const auto& c : s.classes) table.add({c.label, std::to_string(c.members), ratio(c.average)});
@@ -300,7 +303,7 @@ void add_cluster(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"auto", "labels", "kmeans", "agglomerative"}))
       ->type_name("NAME")
       ->capture_default_str();
-  verb->add_option("--seed", options->seed, "Start of k-means")
+  verb->add_option("--seed", options->seed, "Seed for k-means and for the silhouette's interval")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N")
       ->capture_default_str();

@@ -35,6 +35,8 @@ void add_import(CLI::App& app, Session& session);
 void add_near(CLI::App& app, Session& session);
 void add_cluster(CLI::App& app, Session& session);
 void add_compare(CLI::App& app, Session& session);
+void add_add(CLI::App& app, Session& session);
+void add_decompose(CLI::App& app, Session& session);
 void add_map(CLI::App& app, Session& session);
 void add_task(CLI::App& app, Session& session);
 void add_study(CLI::App& app, Session& session);

@@ -158,7 +158,7 @@ Clustering cluster(const std::vector<store::Record>& records, const ClusterOptio
     out.method = ClusterMethod::kLabels;
 
   const Rows all = unit_rows(records, asked.row);
-  out.silhouette = silhouette(records, all);
+  out.silhouette = silhouette(records, all, asked.seed);
   out.assignment.resize(records.size());
   std::vector<std::size_t> keep;
   for (std::size_t i = 0; i < records.size(); ++i) {

@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "landscape/difference.h"
+#include "landscape/probes.h"
+#include "landscape/similarity.h"
+
 namespace deltascape::landscape {
 namespace {
 
@@ -24,6 +28,13 @@ Comparison compare(const store::Record& a, const store::Record& b, Row row) {
     out.relative_norm_b = b.relative_norm;
   }
   if (out.norm_b > 0) out.norm_ratio = out.norm_a / out.norm_b;
+  const store::Record* const both[] = {&a, &b};
+  if (const auto products = ProbeProducts::of(both); products && out.similarity.cosine)
+    if (const auto bounds = bootstrap(*products, cosine_of_two).front()) {
+      out.bootstrap_low = bounds->around(*out.similarity.cosine, -1, 1).low;
+      out.bootstrap_high = bounds->around(*out.similarity.cosine, -1, 1).high;
+    }
+  out.difference = difference(a, b, row);
   if (a.layers > 1)
     for (std::int64_t l = 0; l < a.layers; ++l) out.layers.push_back(cosine(embedding(a, l), embedding(b, l)));
   return out;

@@ -5,6 +5,7 @@
 
 #include "landscape/embedding_rows.h"
 #include "landscape/partition.h"
+#include "landscape/silhouette_interval.h"
 
 namespace deltascape::landscape {
 
@@ -12,7 +13,8 @@ std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, 
   return silhouette(records, unit_rows(records, row));
 }
 
-std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, const Rows& all) {
+std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, const Rows& all,
+                                     std::optional<std::uint64_t> seed) {
   Silhouette out;
   std::map<std::string, std::vector<std::size_t>> classes;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -38,10 +40,16 @@ std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, 
   std::ranges::sort(keep);
   Partition kept;
   for (const std::size_t i : keep) kept.push_back(labels[i]);
-  const std::optional<Fit> fit = fits(Subset(all, keep).rows(), {kept}).front();
+  const Subset labelled(all, keep);
+  const std::optional<Fit> fit = fits(labelled.rows(), {kept}).front();
   out.average = fit->average;
   out.error = fit->error;
   out.sampled = fit->sampled;
+  if (seed)
+    if (const auto bounds = silhouette_interval(labelled.rows(), kept, fit->average, *seed)) {
+      out.low = bounds->low;
+      out.high = bounds->high;
+    }
   for (std::size_t c = 0; c < out.classes.size(); ++c) out.classes[c].average = fit->groups[c];
   out.samples.resize(records.size());
   for (std::size_t n = 0; n < keep.size(); ++n) out.samples[keep[n]] = fit->rows[n];

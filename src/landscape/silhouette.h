@@ -6,7 +6,8 @@
 
 namespace deltascape::landscape {
 
-// With the records' unit rows.
-std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, const Rows& rows);
+// With the records' unit rows; with a seed also the interval.
+std::optional<Silhouette> silhouette(const std::vector<store::Record>& records, const Rows& rows,
+                                     std::optional<std::uint64_t> seed = {});
 
 }  // namespace deltascape::landscape

@@ -6,6 +6,7 @@
 
 #include "deltascape/error.h"
 #include "landscape/embedding_rows.h"
+#include "landscape/probes.h"
 #include "landscape/products.h"
 
 namespace deltascape::landscape {
@@ -13,40 +14,11 @@ namespace {
 
 constexpr std::size_t kMostRecords = 20000;
 
-// Cosines of the means over all probes but one, one a probe; empty when one of them does not exist.
-std::vector<double> leave_one_out(const store::Record& a, const store::Record& b) {
-  const std::size_t probes = static_cast<std::size_t>(a.probe_count), dim = static_cast<std::size_t>(a.dim);
-  std::vector<double> total_a(dim), total_b(dim), out;
-  for (std::size_t p = 0; p < probes; ++p)
-    for (std::size_t k = 0; k < dim; ++k) {
-      total_a[k] += a.per_probe[p * dim + k];
-      total_b[k] += b.per_probe[p * dim + k];
-    }
-  for (std::size_t p = 0; p < probes; ++p) {
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t k = 0; k < dim; ++k) {
-      const double x = total_a[k] - a.per_probe[p * dim + k], y = total_b[k] - b.per_probe[p * dim + k];
-      ab += x * y;
-      aa += x * x;
-      bb += y * y;
-    }
-    const std::optional<double> cosine = cosine_of(ab, aa, bb);
-    if (!cosine) return {};
-    out.push_back(*cosine);
-  }
-  return out;
-}
-
-// Standard error of the jackknife: sqrt((P-1)/P · Σ (c_i - mean)²).
-double jackknife_error(const std::vector<double>& cosines) {
-  const double count = static_cast<double>(cosines.size());
-  double mean = 0, squares = 0;
-  for (const double c : cosines) mean += c / count;
-  for (const double c : cosines) squares += (c - mean) * (c - mean);
-  return std::sqrt((count - 1) / count * squares);
-}
-
 }  // namespace
+
+std::vector<double> cosine_of_two(const Gram& products) {
+  return {cosine_of(products(0, 1), products(0, 0), products(1, 1)).value_or(std::numeric_limits<double>::quiet_NaN())};
+}
 
 bool has_probes(const store::Record& record) {
   return record.layers == 1 && record.probe_count >= 2 &&
@@ -89,12 +61,13 @@ std::optional<double> cosine(std::span<const float> a, std::span<const float> b)
 Similarity similarity(const store::Record& a, const store::Record& b, Row row) {
   Similarity out;
   out.cosine = cosine(embedding(a, row), embedding(b, row));
-  if (!out.cosine || !has_probes(a) || !has_probes(b) || a.probe_count != b.probe_count) return out;
-  const std::vector<double> cosines = leave_one_out(a, b);
-  if (cosines.empty()) return out;
-  const double error = jackknife_error(cosines);
-  out.low = std::max(-1.0, *out.cosine - 2 * error);
-  out.high = std::min(1.0, *out.cosine + 2 * error);
+  if (!out.cosine) return out;
+  const store::Record* const both[] = {&a, &b};
+  if (const auto products = ProbeProducts::of(both))
+    if (const auto bounds = jackknife(*products, cosine_of_two).front()) {
+      out.low = bounds->around(*out.cosine, -1, 1).low;
+      out.high = bounds->around(*out.cosine, -1, 1).high;
+    }
   return out;
 }
 

@@ -45,6 +45,21 @@ inline store::Record record(const std::string& name, const std::string& label, s
   return r;
 }
 
+// A record of per-probe deltas [probes, dim].
+inline store::Record probed(const std::string& name, const std::string& label,
+                            const std::vector<std::vector<float>>& deltas) {
+  std::vector<float> mean(deltas.front().size());
+  for (std::size_t k = 0; k < mean.size(); ++k) {
+    double sum = 0;
+    for (const auto& delta : deltas) sum += delta[k];
+    mean[k] = static_cast<float>(sum / static_cast<double>(deltas.size()));
+  }
+  store::Record r = record(name, label, mean);
+  r.probe_count = static_cast<std::int64_t>(deltas.size());
+  for (const auto& delta : deltas) r.per_probe.insert(r.per_probe.end(), delta.begin(), delta.end());
+  return r;
+}
+
 // Records v000, v001, … of a golden.
 inline std::vector<store::Record> records_of(const Json& golden) {
   std::vector<store::Record> out;

@@ -13,20 +13,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// A record of per-probe deltas [probes, dim].
-store::Record probed(const std::string& name, const std::string& label, const std::vector<std::vector<float>>& deltas) {
-  std::vector<float> mean(deltas.front().size());
-  for (std::size_t k = 0; k < mean.size(); ++k) {
-    double sum = 0;
-    for (const auto& delta : deltas) sum += delta[k];
-    mean[k] = static_cast<float>(sum / static_cast<double>(deltas.size()));
-  }
-  store::Record r = record(name, label, mean);
-  r.probe_count = static_cast<std::int64_t>(deltas.size());
-  for (const auto& delta : deltas) r.per_probe.insert(r.per_probe.end(), delta.begin(), delta.end());
-  return r;
-}
-
 std::vector<store::Record> all_of(const Json& rows, const std::string& prefix) {
   std::vector<store::Record> out;
   for (std::size_t i = 0; i < rows.size(); ++i)

@@ -66,11 +66,12 @@ TEST(Similarity, JackknifeOverProbes) {
   }
   for (const double c : left_out) squares += (c - mean) * (c - mean);
   const double error = std::sqrt(2.0 / 3 * squares), c = std::sqrt(0.5);
+  const double centre = 3 * c - 2 * mean, t = 4.302652729749462;  // of two degrees of freedom
 
   const Similarity s = similarity(a, b);
   EXPECT_NEAR(*s.cosine, c, 1e-12);
-  EXPECT_NEAR(*s.low, c - 2 * error, 1e-12);
-  EXPECT_NEAR(*s.high, std::min(1.0, c + 2 * error), 1e-12);
+  EXPECT_NEAR(*s.low, std::max(-1.0, centre - t * error), 1e-12);
+  EXPECT_NEAR(*s.high, std::min(1.0, centre + t * error), 1e-12);
 }
 
 TEST(Similarity, HasNoErrorBarWithoutSeveralProbes) {
