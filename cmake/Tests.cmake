@@ -13,7 +13,7 @@ set(DELTASCAPE_SECONDS_fuzz 1800)
 set(DELTASCAPE_text_parity "TokenizerGoldens.*:Detokenizer.Gives*")
 set(DELTASCAPE_text_slow "Pieces.AMegabyte*")
 set(DELTASCAPE_landscape_slow
-  "Project.ManyRows*:Many.*:Cluster.ManyVariants*:Fits.OfManyRows*:KMeans.FindsTheGroups*:*Golden.*/4")
+  "Project.ManyRows*:Many.*:Cluster.ManyVariants*:Fits.*:NearestRows.OfMany*:KMeans.FindsTheGroups*:*Golden.*/4")
 set(DELTASCAPE_store_kill "*.AKill*")
 set(DELTASCAPE_hub_kill "*.AKill*")
 set(DELTASCAPE_study_unit "Metrics.*:Paired.*:StudyFile.*:TrainSettings.*")
