@@ -2,7 +2,7 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 
-.PHONY: all program build test demo bootstrap bench clean
+.PHONY: all program build test check demo bootstrap bench clean
 all: program
 
 bootstrap:
@@ -19,6 +19,11 @@ build: bootstrap
 test: build
 	@scripts/bootstrap.sh --tests
 	scripts/test.sh $(BUILD)
+
+# What continuous integration looks at beside the tests: clang-tidy, and the tests of the rooms under sanitizers.
+check: bootstrap
+	@scripts/bootstrap.sh --tests
+	scripts/check.sh $(BUILD)
 
 demo: program
 	scripts/demo.sh $(BUILD)

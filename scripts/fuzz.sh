@@ -32,7 +32,7 @@ build_targets() {
   (
     flock 9  # several runs may begin at once
     [ -f $build/build.ninja ] || cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" >/dev/null
-    ninja -C $build
+    ninja -C $build fuzz_targets
     python3 tests/fuzz/make_corpus.py $build/seeds
   ) 9>$build/.lock
 }

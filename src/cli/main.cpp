@@ -77,8 +77,8 @@ int run(int argc, const char* const* argv) {
     build(app, session);
     std::vector<std::string> arguments = shield(argc, argv);
     if (!arguments.empty()) arguments.erase(arguments.begin());
-    if (arguments.empty()) arguments.push_back("help");  // somebody who looks what there is
-    std::reverse(arguments.begin(), arguments.end());    // the order CLI11 takes a vector in
+    if (arguments.empty()) arguments.emplace_back("help");  // somebody who looks what there is
+    std::reverse(arguments.begin(), arguments.end());       // the order CLI11 takes a vector in
     try {
       app.parse(std::move(arguments));
     } catch (const CLI::ParseError& e) {

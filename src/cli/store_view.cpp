@@ -136,7 +136,7 @@ report::Table summary_table(const std::vector<Summary>& rows) {
   for (const Summary& row : rows) {
     std::vector<std::string> cells = {
         row.name, row.label, number(row.norm), or_dash(row.relative_norm), or_dash(row.standard_error), row.precision};
-    if (flagged) cells.push_back(row.no_effect ? "no effect" : "");
+    if (flagged) cells.emplace_back(row.no_effect ? "no effect" : "");
     for (const auto field : apart) cells.push_back(row.*field);
     table.add(std::move(cells));
   }

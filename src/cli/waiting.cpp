@@ -7,8 +7,10 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 
 namespace {
 
@@ -32,7 +34,7 @@ bool sets_waiting(const char* variable) {
   for (; environment[count] != nullptr; ++count)
     if (sets_waiting(environment[count])) return;
   auto** longer = static_cast<char**>(alloca((count + 2) * sizeof(char*)));
-  std::memcpy(longer, environment, count * sizeof(char*));
+  std::copy_n(environment, count, longer);
   longer[count] = setting;
   longer[count + 1] = nullptr;
   execve(program, arguments, longer);

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kRules = "v2-";
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): try_emplace() takes both over.
 void Identity::add(std::string name, std::string content) {
   const auto [at, added] = parts_.try_emplace(std::move(name), std::move(content));
   if (!added) throw Error(ErrorCode::kInternal, "two parts of one identity have the same name", {.field = at->first});

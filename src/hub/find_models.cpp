@@ -79,7 +79,7 @@ bool Search::is_over(const fs::path& path, int depth) {
   if (!many && !limits_.tell_depth) return true;
   bool& told = many ? told_many_ : told_deep_;
   if (!std::exchange(told, true))
-    found_.problems.push_back(
+    found_.problems.emplace_back(
         Error(ErrorCode::kUsage, "the search ended here: name a folder that is nearer to the models",
               {.path = path.string(),
                .expected = many ? "at most " + std::to_string(limits_.entries) + " files and folders"
@@ -104,7 +104,7 @@ std::optional<Search::Listing> Search::list(const fs::path& path) {
     else if (name.starts_with("sha256-") && is_gguf_blob(it->path())) out.blobs.push_back(name);
   }
   if (failed) {
-    found_.problems.push_back(
+    found_.problems.emplace_back(
         Error(ErrorCode::kIo, "cannot be looked into: " + failed.message(), {.path = path.string()}).what());
     return std::nullopt;
   }
@@ -121,7 +121,7 @@ std::optional<std::string> Search::main_snapshot(const fs::path& repository) try
   std::error_code ignored;
   return main && fs::is_directory(repository / "snapshots" / *main, ignored) ? main : std::nullopt;
 } catch (const Error& e) {
-  found_.problems.push_back(e.what());
+  found_.problems.emplace_back(e.what());
   return std::nullopt;
 }
 

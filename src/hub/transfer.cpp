@@ -124,8 +124,7 @@ void Transfer::accept(PartialFile& partial, const HttpResponse& head, std::int64
 
 std::string Transfer::difference(const fs::path& file) const {
   const std::string etag = lower_ascii(cargo_.etag), listed = lower_ascii(cargo_.file.sha256);
-  const std::string sha256 =
-      is_hex(listed, 64) || is_hex(etag, 64) ? checksum_of(file, Checksum::kSha256) : std::string();
+  std::string sha256 = is_hex(listed, 64) || is_hex(etag, 64) ? checksum_of(file, Checksum::kSha256) : std::string();
   for (const std::string& wanted : {listed, etag})
     if (is_hex(wanted, 64) && wanted != sha256) return sha256;
   if (is_hex(etag, 64)) return "";

@@ -103,7 +103,7 @@ void MappedFile::drop_cached(std::size_t offset, std::size_t length) const try {
   const Opened opened(path_);
   if (opened.device() != device_ || opened.inode() != inode_) return;
   ::posix_fadvise(opened.descriptor(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_DONTNEED);
-} catch (const Error&) {  // advice: a file that is gone has nothing to drop
+} catch (const Error&) {  // on purpose: it is advice, and a file that is gone has nothing to drop
 }
 
 MappedFile::~MappedFile() {

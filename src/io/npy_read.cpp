@@ -50,7 +50,7 @@ std::vector<Out> numbers(const Source& in) {
     const In value = in.at<In>(i);
     if constexpr (std::is_same_v<In, std::uint64_t>)
       if (value > static_cast<std::uint64_t>(INT64_MAX)) in.fail("a number beyond 2^63-1", "", std::to_string(value));
-    out[i] = static_cast<Out>(value);
+    out[i] = static_cast<Out>(value);  // NOLINT(bugprone-signed-char-misuse): a signed char is an int8 here
   }
   return out;
 }

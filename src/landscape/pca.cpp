@@ -136,7 +136,7 @@ Leading by_lanczos(const Centred& matrix, double tolerance) {
     try {
       const auto found = irlba::compute(matrix, 2, options);
       return {found.U * found.D.asDiagonal(), found.D.cwiseAbs2()};
-    } catch (const std::runtime_error&) {
+    } catch (const std::runtime_error&) {  // on purpose: the next one may find them
     }
   }
   throw Error(ErrorCode::kInternal, "the principal axes of these embeddings were not found");

@@ -87,7 +87,7 @@ std::string escape_markup(std::string_view text) {
 }
 
 std::string elide(std::string_view text, std::size_t width) {
-  const std::string shown = printable(text);
+  std::string shown = printable(text);
   const std::vector<Cluster> clusters = clusters_of(shown);
   std::size_t total = 0;
   for (const Cluster& cluster : clusters) total += cluster.width;
@@ -96,10 +96,9 @@ std::string elide(std::string_view text, std::size_t width) {
   const std::size_t tail_room = (width - 1) / 2;
   std::string head, tail;
   std::size_t used = 1;
-  for (std::size_t i = clusters.size(), taken = 0; i-- > 0 && taken + clusters[i].width <= tail_room;) {
-    tail.insert(0, clusters[i].bytes);
-    taken += clusters[i].width;
-    used += clusters[i].width;
+  for (std::size_t i = clusters.size(); i > 0 && used - 1 + clusters[i - 1].width <= tail_room; --i) {
+    tail.insert(0, clusters[i - 1].bytes);
+    used += clusters[i - 1].width;
   }
   for (std::size_t i = 0; i < clusters.size() && used + clusters[i].width <= width; ++i) {
     head += clusters[i].bytes;

@@ -40,7 +40,7 @@ std::string with_suffix(const std::string& name, const std::function<bool(const 
 
 std::string unique_name(const std::string& path_or_id, const std::function<bool(const std::string&)>& taken) {
   if (is_hub_id(path_or_id)) {
-    const std::string id = path_or_id.substr(0, path_or_id.find('@'));
+    std::string id = path_or_id.substr(0, path_or_id.find('@'));
     if (!taken(id)) return id;
     return with_suffix(taken(path_or_id) ? id : path_or_id, taken);
   }

@@ -16,7 +16,7 @@ std::vector<std::string> layer_names(const Record& record) {
   if (record.layers == 1) return {record.space.parameter("layer")};
   std::vector<std::string> out;
   for (std::int64_t l = 0; l + 1 < record.layers; ++l) out.push_back(std::to_string(l));
-  out.push_back("last");
+  out.emplace_back("last");
   return out;
 }
 

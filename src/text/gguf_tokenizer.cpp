@@ -189,7 +189,7 @@ std::size_t byte_of(const io::GgufFile& gguf, const std::string& token) {
     bad(gguf, "tokenizer.ggml.tokens", "<0x00> to <0xFF> for a byte token", token);
   };
   if (token.size() != 6 || !token.starts_with("<0x")) digit('!');
-  return static_cast<std::size_t>(digit(token[3]) * 16 + digit(token[4]));
+  return static_cast<std::size_t>(digit(token[3])) * 16 + static_cast<std::size_t>(digit(token[4]));
 }
 
 std::unique_ptr<Tokenizer> load_spm(const io::GgufFile& gguf) {

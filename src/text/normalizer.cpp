@@ -179,34 +179,34 @@ std::unique_ptr<Normalizer> make_normalizer(const io::Json& json, const std::str
     for (const io::Json& child : part.array("normalizers")) parts.push_back(make_normalizer(child, where));
     return std::make_unique<Sequence>(std::move(parts));
   }
-  if (type == "NFC") return function([](std::string text) { return normalize(text, NormalForm::kNfc); });
-  if (type == "NFD") return function([](std::string text) { return normalize(text, NormalForm::kNfd); });
-  if (type == "NFKC") return function([](std::string text) { return normalize(text, NormalForm::kNfkc); });
-  if (type == "NFKD") return function([](std::string text) { return normalize(text, NormalForm::kNfkd); });
-  if (type == "Nmt") return function([](std::string text) { return nmt(text); });
+  if (type == "NFC") return function([](const std::string& text) { return normalize(text, NormalForm::kNfc); });
+  if (type == "NFD") return function([](const std::string& text) { return normalize(text, NormalForm::kNfd); });
+  if (type == "NFKC") return function([](const std::string& text) { return normalize(text, NormalForm::kNfkc); });
+  if (type == "NFKD") return function([](const std::string& text) { return normalize(text, NormalForm::kNfkd); });
+  if (type == "Nmt") return function([](const std::string& text) { return nmt(text); });
   if (type == "ByteLevel") {
-    return function([](std::string text) {
+    return function([](const std::string& text) {
       std::string out;
       for (const char c : text) out += byte_characters()[static_cast<unsigned char>(c)];
       return out;
     });
   }
-  if (type == "Lowercase") return function([](std::string text) { return lower_case(text); });
-  if (type == "StripAccents") return function([](std::string text) { return strip_accents(text); });
+  if (type == "Lowercase") return function([](const std::string& text) { return lower_case(text); });
+  if (type == "StripAccents") return function([](const std::string& text) { return strip_accents(text); });
   if (type == "Strip") {
     const bool left = part.boolean("strip_left"), right = part.boolean("strip_right");
-    return function([=](std::string text) { return strip(text, left, right); });
+    return function([=](const std::string& text) { return strip(text, left, right); });
   }
   if (type == "Prepend") {
     return function(
-        [prefix = part.string("prepend")](std::string text) { return text.empty() ? text : prefix + text; });
+        [prefix = part.string("prepend")](const std::string& text) { return text.empty() ? text : prefix + text; });
   }
   if (type == "Replace") return std::make_unique<Replace>(part.pattern(), part.string("content"));
   if (type == "Precompiled") {
     const auto bytes = decode_base64(part.string("precompiled_charsmap"));
     if (!bytes) part.fail("precompiled_charsmap", "base64");
     return function(
-        [map = std::make_shared<const Charsmap>(*bytes, where)](std::string text) { return map->apply(text); });
+        [map = std::make_shared<const Charsmap>(*bytes, where)](const std::string& text) { return map->apply(text); });
   }
   if (type == "BertNormalizer") {
     const bool lowercase = part.boolean("lowercase");

@@ -193,7 +193,7 @@ void Regex::find_all(std::string_view original, std::vector<Match>& out) const {
   const Region region(onig_region_new());
   if (!region) throw std::bad_alloc();
   const MatchParam param = limits();
-  const OnigUChar* begin = bytes(text.data());
+  const OnigUChar* begin = bytes(text.data());  // NOLINT(bugprone-suspicious-stringview-data-usage): its end follows
   const OnigUChar* end = begin + text.size();
   const auto give_up = [&](const std::string& why) {
     throw Error(ErrorCode::kUnsupported, "a regular expression of the tokenizer gives up: " + why,

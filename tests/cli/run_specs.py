@@ -257,6 +257,8 @@ def main():
         setattr(args, name, getattr(args, name).resolve())
     files = sorted(f for f in args.specs.glob("*.test") if args.only in f.name and f.stem != args.skip)
     specs = [Spec(file, args) for file in files]
+    if args.skip:
+        print(f"SKIPPED {args.skip}.test: the program was built without what it needs")
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for failures in pool.map(Spec.all, specs):

@@ -210,7 +210,7 @@ def main():
         if may_mount:
             sys.exit(subprocess.run([*apart, sys.executable, "-B", __file__, *sys.argv[1:],
                                      "--in-namespace"]).returncode)
-        print("this process may not mount: without the small and the read-only file system")
+        print("SKIPPED the small and the read-only file system: this process may not mount")
     with tempfile.TemporaryDirectory() as above:
         suite = Suite(str(Path(options.program).resolve()), Path(above), not options.no_downloads)
         limited(suite)
@@ -220,6 +220,8 @@ def main():
             subprocess.run(["umount", Path(above) / "disk"], check=True)
         if suite.downloads:
             cached(suite)
+        else:
+            print("SKIPPED downloads: the program was built without libcurl")
     print(f"{suite.cases} cases, {suite.failed} failed")
     sys.exit(suite.failed > 0)
 

@@ -6,6 +6,7 @@
 
 #include "io/io_files.h"
 #include "io/written_tensors.h"
+#include "oracle.h"
 
 namespace deltascape::io {
 namespace {
@@ -39,14 +40,11 @@ TEST_F(SafetensorsWrite, OurReaderReadsItBack) {
 }
 
 TEST_F(SafetensorsWrite, ThePackageReadsTheSame) {
-  const char* source = std::getenv("DELTASCAPE_SOURCE_DIR");
-  ASSERT_NE(source, nullptr) << "set DELTASCAPE_SOURCE_DIR to the repository";
-  const auto python = std::filesystem::path(source) / ".venv/bin/python";
-  ASSERT_TRUE(std::filesystem::exists(python)) << "run scripts/python_env.sh: " << python << " is missing";
+  const std::string oracle = testing::oracle_command("io/check_safetensors.py");
+  if (oracle.empty()) GTEST_SKIP() << testing::kNoOracle;
   const auto file = folder_ / "a.safetensors";
   write_safetensors(file, sample());
-  const std::string command = python.string() + " " + source + "/tests/io/check_safetensors.py " + file.string();
-  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(std::system((oracle + " " + file.string()).c_str()), 0);
 }
 
 TEST_F(SafetensorsWrite, AFileWithoutTensorsIsAFile) {

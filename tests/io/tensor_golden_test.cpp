@@ -43,7 +43,6 @@ class TensorGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(TensorGolden, HoldsWhatItsOwnerReads) {
   const auto path = golden(GetParam());
-  if (path.empty()) return;
   const auto file = open_any(path);
   const Json wanted = read_json(golden(std::string(GetParam()) + ".json"));
   ASSERT_EQ(file->tensors().size(), wanted.size());
@@ -79,7 +78,6 @@ INSTANTIATE_TEST_SUITE_P(Files, TensorGolden,
 
 TEST(GgufGolden, Metadata) {
   const auto path = golden("all.gguf");
-  if (path.empty()) return;
   const auto file = GgufFile::open(path);
   EXPECT_EQ(file->string("general.architecture"), "llama");
   EXPECT_EQ(file->integer("general.alignment"), 64);
@@ -103,7 +101,6 @@ TEST(GgufGolden, Metadata) {
 
 TEST(SafetensorsGolden, ThousandsOfTensorsInFileOrder) {
   const auto path = golden("many.safetensors");
-  if (path.empty()) return;
   const auto file = open_safetensors(path);
   ASSERT_EQ(file->tensors().size(), 20000u);
   const std::byte* last = nullptr;
@@ -115,7 +112,6 @@ TEST(SafetensorsGolden, ThousandsOfTensorsInFileOrder) {
 
 TEST(PickleGolden, TiedTensorsShareTheirBytes) {
   const auto path = golden("views.pt");
-  if (path.empty()) return;
   const auto file = open_torch_pickle(path);
   EXPECT_EQ(file->bytes(*file->find("tied_a")).data() + 4 * 8, file->bytes(*file->find("tied_b")).data());
 }

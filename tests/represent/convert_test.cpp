@@ -13,6 +13,7 @@
 #include "goldens.h"
 #include "io/gguf.h"
 #include "io/gguf_write.h"
+#include "oracle.h"
 #include "temporary_folder.h"
 
 namespace deltascape {
@@ -70,11 +71,8 @@ class Convert : public testing::FolderTest {
     }
   }
   void expect_python(const std::vector<fs::path>& paths) const {
-    const char* source = std::getenv("DELTASCAPE_SOURCE_DIR");
-    ASSERT_NE(source, nullptr) << "set DELTASCAPE_SOURCE_DIR to the repository";
-    const auto python = fs::path(source) / ".venv/bin/python";
-    ASSERT_TRUE(fs::exists(python)) << "run scripts/python_env.sh: " << python << " is missing";
-    std::string command = python.string() + " " + source + "/tests/represent/check_convert.py";
+    std::string command = testing::oracle_command("represent/check_convert.py");
+    if (command.empty()) GTEST_SKIP() << testing::kNoOracle;
     for (const fs::path& p : paths) command.append(" ").append(p.string());
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
   }

@@ -21,7 +21,6 @@ bool has_decoder(const std::filesystem::path& folder) {
 
 TEST(Detokenizer, GivesTransformersText) {
   const auto goldens = golden_folder();
-  if (goldens.empty()) return;
   const io::Json lines = io::read_json(goldens / "lines.json");
   int tokenizers = 0;
   for (const io::Json& entry : io::read_json(goldens / "index.json")) {
@@ -49,19 +48,23 @@ TEST(Detokenizer, GivesTransformersText) {
 }
 
 // A GGUF's own vocabulary has no decoder: what was encoded comes back.
-TEST(Detokenizer, GivesAGgufsTextBack) {
-  const auto goldens = golden_folder();
-  if (goldens.empty()) return;
+void expect_text_back(const std::filesystem::path& file) {
   const std::string text = "Two  words, 34 \xC3\xA9t\xC3\xA9s\n\tand \xE2\x82\xAC \xF0\x9F\x98\x80.";
-  std::vector<std::string> names{"gguf-spm", "gguf-spm-no-prefix", "gguf-qwen2", "gguf-llama-bpe"};
-  // Made only where Gemma's own file was installed (scripts/gemma_model.sh).
-  if (std::filesystem::exists(goldens / "gguf-gemma3.gguf")) names.push_back("gguf-gemma3");
-  for (const std::string& name : names) {
-    const auto gguf = io::GgufFile::open(goldens / (name + ".gguf"));
-    const auto ids = load_tokenizer(*gguf)->encode(text, {.add_special_tokens = false});
-    EXPECT_EQ(without_first_space(load_detokenizer(*gguf)(std::vector<std::int64_t>(ids.begin(), ids.end()))), text)
-        << name;
-  }
+  const auto gguf = io::GgufFile::open(file);
+  const auto ids = load_tokenizer(*gguf)->encode(text, {.add_special_tokens = false});
+  EXPECT_EQ(without_first_space(load_detokenizer(*gguf)(std::vector<std::int64_t>(ids.begin(), ids.end()))), text)
+      << file;
+}
+
+TEST(Detokenizer, GivesAGgufsTextBack) {
+  for (const char* name : {"gguf-spm", "gguf-spm-no-prefix", "gguf-qwen2", "gguf-llama-bpe"})
+    expect_text_back(golden_folder() / (std::string(name) + ".gguf"));
+}
+
+TEST(Detokenizer, GivesGemmasTextBack) {
+  const auto file = golden_folder() / "gguf-gemma3.gguf";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "Gemma's own file is not installed (scripts/gemma_model.sh)";
+  expect_text_back(file);
 }
 
 TEST(Detokenizer, SpecialAndUnknownIdsAndBrokenBytesAreNoText) {

@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <regex.h>
 
+#include "sanitizers.h"
 #include "text/regex.h"
 
 namespace deltascape::text {
 namespace {
 
 TEST(PosixRegex, IsTheCLibrarys) {
+#if defined(DELTASCAPE_ADDRESS_SANITIZER)
+  GTEST_SKIP() << "the sanitizer's own functions stand before the C library's";
+#endif
   std::vector<Match> found;
   Regex("a+", "here").find_all("xaax", found);  // Oniguruma is in use
   ASSERT_EQ(found.size(), 1u);

@@ -1,6 +1,7 @@
 // Holds whole runs to PEFT and torch, step by step in float64: tests/train/check_train.py is the other side.
 #include <cstdlib>
 
+#include "oracle.h"
 #include "training_folder.h"
 
 namespace deltascape {
@@ -66,11 +67,8 @@ class Peft : public testing::TrainingTest {
 };
 
 TEST_F(Peft, MakesTheSameOfTheSameExamples) {
-  const char* source = std::getenv("DELTASCAPE_SOURCE_DIR");
-  ASSERT_NE(source, nullptr) << "set DELTASCAPE_SOURCE_DIR to the repository";
-  const auto python = fs::path(source) / ".venv/bin/python";
-  ASSERT_TRUE(fs::exists(python)) << "run scripts/python_env.sh: " << python << " is missing";
-  std::string command = python.string() + " " + source + "/tests/train/check_train.py";
+  std::string command = testing::oracle_command("train/check_train.py");
+  if (command.empty()) GTEST_SKIP() << testing::kNoOracle;
   for (const Other& other : kOthers) {
     const TrainOptions o = options_of(other);
     train(o);
