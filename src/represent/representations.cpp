@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 #include "represent/activations.h"
+#include "represent/logits.h"
 #include "represent/representation.h"
 
 namespace deltascape::represent {
@@ -42,6 +43,11 @@ const std::vector<Representation>& representations() {
        .source = "Delta Activations, arXiv 2509.04442 §3",
        .parameters = {},
        .vectors = activations},
+      {.name = "logits",
+       .about = "mean shift of the next token's logits after the probes",
+       .source = "Delta Activations, arXiv 2509.04442 §4",
+       .parameters = {},
+       .vectors = logits},
   };
   return kTable;
 }
