@@ -4,6 +4,7 @@
 #include "core/text.h"
 #include "represent/activations.h"
 #include "represent/logits.h"
+#include "represent/meaning.h"
 #include "represent/representation.h"
 
 namespace deltascape::represent {
@@ -48,6 +49,11 @@ const std::vector<Representation>& representations() {
        .source = "Delta Activations, arXiv 2509.04442 §4",
        .parameters = {},
        .vectors = logits},
+      {.name = "meaning",
+       .about = "shift of the likelihood of given continuations, by the byte; compares across bases",
+       .source = "Delta Activations, arXiv 2509.04442 §4",
+       .parameters = {},
+       .vectors = meaning},
   };
   return kTable;
 }
