@@ -5,6 +5,7 @@
 #include "represent/activations.h"
 #include "represent/logits.h"
 #include "represent/meaning.h"
+#include "represent/outputs.h"
 #include "represent/representation.h"
 
 namespace deltascape::represent {
@@ -54,6 +55,11 @@ const std::vector<Representation>& representations() {
        .source = "Delta Activations, arXiv 2509.04442 §4",
        .parameters = {},
        .vectors = meaning},
+      {.name = "outputs",
+       .about = "mean shift of a sentence encoder's vectors of the answers to the probes",
+       .source = "Sentence-BERT, arXiv 1908.10084",
+       .parameters = {},
+       .vectors = outputs},
   };
   return kTable;
 }
