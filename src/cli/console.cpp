@@ -23,7 +23,11 @@ void write(std::FILE* stream, std::string_view text) {
 }
 
 std::string flag(std::string_view field) {
-  for (const auto& [name, own] : {std::pair{"probes_file", "--probes"}, {"stops", "--stop"}, {"variants", "-n"}})
+  for (const auto& [name, own] : {std::pair{"probes_file", "--probes"},
+                                  {"continuations_file", "--continuations"},
+                                  {"outputs_file", "--save-outputs"},
+                                  {"stops", "--stop"},
+                                  {"variants", "-n"}})
     if (field == name) return own;
   std::string out = "--" + std::string(field);
   std::ranges::replace(out, '_', '-');

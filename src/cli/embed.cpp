@@ -62,11 +62,24 @@ int run_embed(EmbedVerb verb, const Console& console) {
   return exit_code(done.report.stored, done.report.failed.size());
 }
 
+// "What is measured: activations, the …; salient,fraction=0.01, the …"
+std::string representations_help() {
+  std::string out = "What is measured";
+  for (const RepresentationInfo& r : representations()) {
+    out += (out.find(':') == std::string::npos ? ": " : "; ") + r.name;
+    for (const auto& p : r.parameters) out.append(",").append(p.name).append("=").append(p.fallback);
+    out += " (" + r.about + ")";
+  }
+  return out;
+}
+
 void add_what(CLI::App& verb, EmbedVerb& v) {
   EmbedOptions& o = v.options;
   verb.add_option("--base", o.base, "HF directory, .gguf file or hub id; left out: the base each adapter names")
       ->type_name("BASE");
-  verb.add_option("--representation", o.representation, "What is read")->type_name("NAME")->capture_default_str();
+  verb.add_option("--representation", o.representation, representations_help())
+      ->type_name("NAME")
+      ->capture_default_str();
   verb.add_option("--layer", o.layer,
                   "last, all, N (after block N, 0 = embeddings), a fraction as 0.5, or L-pre; of an encoder-decoder: "
                   "the decoder's")
@@ -80,6 +93,14 @@ void add_what(CLI::App& verb, EmbedVerb& v) {
   verb.add_option("--probes", o.probes_file,
                   "Probe prompts: .json (a list of texts), .jsonl with {\"text\"} or .txt; left out: the paper's five")
       ->type_name("F");
+  verb.add_option("--continuations", o.continuations_file,
+                  "Of meaning: JSONL with {\"probe\", \"text\"}; sampled from the base where it is not there, and kept "
+                  "in the cache where it is left out")
+      ->type_name("F.jsonl");
+  verb.add_option("--encoder", o.encoder, "Of outputs: sentence encoder, a HF directory or hub id")
+      ->type_name("MODEL")
+      ->capture_default_str();
+  verb.add_option("--save-outputs", o.outputs_file, "Of outputs: write the answers as JSONL")->type_name("F.jsonl");
 }
 
 void add_how(CLI::App& verb, EmbedVerb& v) {

@@ -27,6 +27,9 @@ constexpr std::array<std::string_view, 4> kTokenizer{"tokenizer.json", "tokenize
 // What a tokenizer is made from where there is no tokenizer.json.
 constexpr std::array<std::string_view, 6> kVocabularies{"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
                                                         "vocab.json",      "vocab.txt",    "merges.txt"};
+// What a sentence encoder does with its tokens.
+constexpr std::array<std::string_view, 3> kSentences{"modules.json", "sentence_bert_config.json",
+                                                     "1_Pooling/config.json"};
 
 bool is_index(std::string_view name) { return name.ends_with(".index.json"); }
 
@@ -79,6 +82,7 @@ Needed needed_files(const std::vector<std::string>& files, const std::string& re
   if (has("config.json")) {
     take("config.json");
     for (const std::string_view name : kTokenizer) take(name);
+    for (const std::string_view name : kSentences) take(name);
     if (!has("tokenizer.json"))
       for (const std::string_view name : kVocabularies) take(name);
     if (take_first(kWeights)) {

@@ -1,8 +1,11 @@
 #include "lm/generate.h"
 
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "deltascape/error.h"
@@ -43,6 +46,25 @@ at::Tensor prefix_from_peft(const model::ModelSpec& spec, const at::Tensor& p) {
   return p.view({p.size(0), parts, spec.kv_heads, spec.head_dim}).permute({1, 2, 0, 3});
 }
 
+template <class T>
+std::int64_t drawn(std::span<const T> scores, double u) {
+  const auto most = static_cast<double>(*std::ranges::max_element(scores));
+  std::vector<double> weights(scores.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) sum += weights[i] = std::exp(static_cast<double>(scores[i]) - most);
+  if (!std::isfinite(sum)) throw Error(ErrorCode::kNumeric, "NaN or Inf among the logits: cannot sample");
+  double passed = 0;
+  std::size_t last = 0;  // that may be drawn at all: rounding may leave the sum below u
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    passed += weights[i], last = i;
+    if (passed > u * sum) break;
+  }
+  return static_cast<std::int64_t>(last);
+}
+template std::int64_t drawn(std::span<const float>, double);
+template std::int64_t drawn(std::span<const double>, double);
+
 std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype) {
   const std::int64_t layers = spec.layer_count() - spec.decoder_first();
   return c10::elementSize(dtype) *
@@ -51,8 +73,8 @@ std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at:
 
 namespace {
 
-// What is said next where these are the scores, [sequences, vocabulary]: the likeliest token. Sampling would go here.
-Ids chosen(const at::Tensor& scores) {
+// The likeliest token of each row, [sequences, vocabulary].
+Ids likeliest(const at::Tensor& scores) {
   const at::Tensor best = scores.argmax(1);
   return {best.const_data_ptr<std::int64_t>(), best.const_data_ptr<std::int64_t>() + best.numel()};
 }
@@ -69,7 +91,8 @@ class Decoding {
         cache_(weights.spec(), prompts.size(), rows_needed(prompts), at::TensorOptions(weights.dtype())),
         out_{std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(options.logits ? prompts.size() : 0)},
         rows_(prompts.size()),
-        running_(prompts.size()) {
+        running_(prompts.size()),
+        random_(options.random) {
     std::iota(running_.begin(), running_.end(), std::size_t{0});
     if (options.prefix.defined()) cache_.start_with(options.prefix);
     batch_.virtual_rows = options.virtual_rows;
@@ -121,7 +144,7 @@ class Decoding {
 
   // Adds a token to each running sequence, and lets go of those that end.
   void take(const at::Tensor& scores) {
-    const Ids tokens = chosen(scores);
+    const Ids tokens = random_.empty() ? likeliest(scores) : sampled(scores);
     cache_.advance(batch_.lengths);
     for (std::size_t i = 0; i < running_.size(); ++i) {
       out_.ids[running_[i]].push_back(tokens[i]);
@@ -135,6 +158,19 @@ class Decoding {
       if (ends(out_.ids[running_[i]])) leave(i, order);
       else ++i;
     cache_.keep(order);
+  }
+
+  Ids sampled(const at::Tensor& scores) {
+    Ids out(running_.size());
+    const at::Tensor rows = scores.contiguous();
+    const auto count = static_cast<std::size_t>(rows.size(1));
+    AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "sampling", [&] {
+      at::parallel_for(0, rows.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+          out[i] = drawn(std::span(rows.const_data_ptr<scalar_t>() + i * count, count), random_[running_[i]].uniform());
+      });
+    });
+    return out;
   }
 
   bool ends(const Ids& said) const {
@@ -160,6 +196,7 @@ class Decoding {
   Generated out_;
   std::vector<std::vector<at::Tensor>> rows_;  // the logits of each sequence so far
   std::vector<std::size_t> running_;           // which sequence stands where in the batch
+  std::vector<Random> random_;                 // of each sequence, where tokens are sampled
 };
 
 }  // namespace
@@ -173,6 +210,8 @@ Generated generate(Weights& weights, const Operators& operators, const std::vect
                 {.found = std::string(spec.architecture->model_type)});
   for (const Ids& p : prompts)
     if (p.empty()) throw Error(ErrorCode::kUsage, "a prompt without tokens");
+  if (!options.random.empty() && options.random.size() != prompts.size())
+    throw Error(ErrorCode::kInternal, "as many random numbers as prompts are needed");
   if (prompts.empty() || options.tokens < 1)
     return {std::vector<Ids>(prompts.size()), std::vector<at::Tensor>(prompts.size())};
   return Decoding(weights, operators, prompts, options).all();

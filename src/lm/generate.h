@@ -1,4 +1,4 @@
-// Owns greedy decoding: many sequences a pass, each with its cached keys and values. It never uses deltas
+// Decoding, greedy or by sampling: many sequences a pass, each with its cached keys and values. It never uses deltas
 // (docs/design.md §3.5).
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "core/random.h"
 #include "lm/autograd_ops.h"
 
 namespace deltascape::engine {
@@ -18,6 +19,9 @@ struct GenerateOptions {
   at::Tensor virtual_rows{};  // as Batch::virtual_rows
   // Whether a sequence ends with what it has said so far, its last token just added; empty: stops alone decide.
   std::function<bool(std::span<const std::int64_t>)> ended{};
+  // One for each prompt: its tokens are drawn from the model's distribution by these, one number a token, whatever else
+  // runs. Empty: each token is the likeliest.
+  std::vector<Random> random{};
   bool logits = true;  // whether Generated has them: they take [new tokens, vocabulary] a sequence
 };
 
@@ -25,6 +29,11 @@ struct Generated {
   std::vector<std::vector<std::int64_t>> ids;  // the new tokens of each sequence
   std::vector<at::Tensor> logits;              // what each was chosen from, [new tokens, vocabulary]; empty unasked
 };
+
+// The token at which a distribution's cumulated probability passes u, of [0, 1): e^scores, not normalised, [count].
+// Throws Error(kNumeric) where the scores are no numbers.
+template <class T>
+std::int64_t drawn(std::span<const T> scores, double u);
 
 // An encoder-decoder reads the prompt with its encoder. Keys and values take generated_bytes(). Throws Error: kUsage
 // for a prompt without tokens, kNumeric where the model gives no numbers.

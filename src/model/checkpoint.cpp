@@ -147,6 +147,19 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const fs::path& given) {
   return c;
 }
 
+namespace {
+
+// The norms of a variant's blocks are found by the base's.
+bool same_norms(const ModelSpec& a, const ModelSpec& b) {
+  for (std::size_t m = 0; m < kBlockModules; ++m) {
+    const Module module = module_at(m);
+    if (a.has(module) != b.has(module) && a.shape(module).size() == 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
   const auto size = [](const ModelSpec& spec) {
     std::string out;  // an encoder's layers and its decoder's apart
@@ -157,7 +170,8 @@ std::optional<Error> misfit(const Checkpoint& variant, const Checkpoint& base) {
   };
   const std::string expected = size(base.spec()), found = size(variant.spec());
   const Architecture &of_base = *base.spec().architecture, &own = *variant.spec().architecture;
-  if (expected == found && own.stacks == of_base.stacks && variant.spec().final_norm == base.spec().final_norm)
+  if (expected == found && own.stacks == of_base.stacks && variant.spec().final_norm == base.spec().final_norm &&
+      same_norms(variant.spec(), base.spec()))
     return std::nullopt;
   return Error(ErrorCode::kMismatch, "this model is not a finetune of the base",
                {.path = variant.path().string(),

@@ -10,6 +10,7 @@ namespace deltascape::represent {
 
 Base::Base(const std::string& name, const EmbedOptions& options, Progress& progress)
     : options(options),
+      progress(progress),
       name(name),
       model(model::Checkpoint::open(adapter::fetch_model(name, progress))),
       device(engine::parse_device(options.device)) {

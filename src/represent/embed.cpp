@@ -40,7 +40,7 @@ class Job {
     else products_ = chosen.row->products(base_, chosen.parameters);
   }
 
-  const represent::Reading& reading() const {
+  represent::Reading& reading() {
     if (vectors_) return *vectors_;
     return *products_;
   }
@@ -83,6 +83,7 @@ Distinct distinct(const std::vector<Opened>& opened) {
 }
 
 void Job::run(const std::vector<Located>& models, const Sink& sink, EmbedReport& report) {
+  reading().prepare(progress_);
   space_ = reading().space();
   report.precision_reason = reading().precision_reason();
   // While one group runs, the next is read, checked and hashed. Of one size, whatever memory is free: the numerical
@@ -129,7 +130,7 @@ void Job::measure_vectors(const std::vector<Opened>& opened, const Sink& sink, E
       fail(o, *m.error, report);
       continue;
     }
-    store::Record record = represent::make_record(m.samples, m.base);
+    store::Record record = represent::make_record(m.samples, m.base, m.half);
     record.precision = m.precision;
     record.numeric_error = m.numeric_error.value_or(0);
     tell(o, std::move(record), sink, report);

@@ -17,12 +17,13 @@
 
 namespace deltascape::represent {
 
-// What the variants of one base share. `options` outlives it.
+// What the variants of one base share. `options` and `progress` outlive it.
 struct Base {
   // Opens the base and reads its probes as it does. Throws Error as embed() does.
   Base(const std::string& name, const EmbedOptions& options, Progress& progress);
 
   const EmbedOptions& options;
+  Progress& progress;
   std::string name;  // as the user gave it
   std::shared_ptr<const model::Checkpoint> model;
   c10::Device device;
@@ -49,6 +50,7 @@ struct Measured {
   at::Tensor base{};             // what the base gives, of the same shape
   std::string precision{};
   std::optional<double> numeric_error{};  // relative; empty: not measured
+  bool half = false;                      // whether the record keeps its numbers as float16 has them
 };
 
 // Inner products of variants.
@@ -61,6 +63,9 @@ struct Products {
 class Reading {
  public:
   virtual ~Reading() = default;
+  // Makes what the space depends on, where that takes a run of the base. Called once, before anything is measured.
+  virtual void prepare(Progress&) {}
+  // Throws Error(kUsage) where it is not known without prepare().
   virtual store::Space space() const = 0;
   // What `auto` chose the precision by; empty where it chose none.
   virtual std::string precision_reason() const { return {}; }

@@ -11,8 +11,8 @@
 namespace deltascape::represent {
 
 // delta: variant minus base, and what the base gives, both [rows, samples, d]. Fills numbers, counts, program version
-// and time.
-store::Record make_record(const at::Tensor& delta, const at::Tensor& base);
+// and time. half: numbers are rounded to float16's, each once.
+store::Record make_record(const at::Tensor& delta, const at::Tensor& base, bool half = false);
 // Of the variant whose content is `own`: its inner products with variants by their content, itself among them.
 store::Record make_record(std::map<std::string, double> products, const std::string& own);
 

@@ -3,6 +3,9 @@
 
 #include "core/text.h"
 #include "represent/activations.h"
+#include "represent/logits.h"
+#include "represent/meaning.h"
+#include "represent/outputs.h"
 #include "represent/representation.h"
 
 namespace deltascape::represent {
@@ -42,6 +45,21 @@ const std::vector<Representation>& representations() {
        .source = "Delta Activations, arXiv 2509.04442 §3",
        .parameters = {},
        .vectors = activations},
+      {.name = "logits",
+       .about = "mean shift of the next token's logits after the probes",
+       .source = "Delta Activations, arXiv 2509.04442 §4",
+       .parameters = {},
+       .vectors = logits},
+      {.name = "meaning",
+       .about = "shift of the likelihood of given continuations, by the byte; compares across bases",
+       .source = "Delta Activations, arXiv 2509.04442 §4",
+       .parameters = {},
+       .vectors = meaning},
+      {.name = "outputs",
+       .about = "mean shift of a sentence encoder's vectors of the answers to the probes",
+       .source = "Sentence-BERT, arXiv 1908.10084",
+       .parameters = {},
+       .vectors = outputs},
   };
   return kTable;
 }

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "adapter/fetch.h"
-#include "core/machine.h"
 #include "deltascape/error.h"
 #include "exec/translated.h"
+#include "lm/batches.h"
 #include "model/thread_count.h"
 #include "store/names.h"
 #include "study/evaluator.h"
@@ -22,25 +22,6 @@ using engine::VariantOperators;
 using engine::Weights;
 using model::Checkpoint;
 
-// Passes get no more unless --memory says so: what goes through the model together is seen in the last bits, and must
-// not go by what else runs.
-constexpr std::size_t kMostOfPasses = std::size_t{2} << 30;
-
-// How the budget is shared: weights first, but passes keep a quarter.
-struct Shares {
-  std::size_t weights, passes;
-  bool two;  // whether two models' weights have room beside each other
-  Shares(const EvaluateOptions& o, const Checkpoint& base) {
-    const std::size_t all = o.memory > 0 ? o.memory : available_memory() / 2;
-    const std::size_t needed = base.parameters() * (o.precision == "fp64" ? 8 : 4);
-    weights = std::max<std::size_t>(1, std::min(needed, all / 4 * 3));
-    two = needed <= all / 8 * 3;
-    const std::size_t held = two ? 2 * weights : weights;
-    passes = all > held ? all - held : 0;
-    if (o.memory == 0) passes = std::min(passes, kMostOfPasses);
-  }
-};
-
 class Run {
  public:
   // The first two outlive it.
@@ -49,7 +30,7 @@ class Run {
         progress_(progress),
         base_(Checkpoint::open(adapter::fetch_model(options.base, progress))),
         data_(study::read_evaluation(options, *base_, progress)),
-        shares_(options, *base_),
+        shares_(options.memory, *base_, options.precision == "fp64" ? at::kDouble : at::kFloat),
         weights_(base_, options.precision),
         evaluator_(options, data_, base_->path(), shares_.passes),
         own_(options, data_, *base_, shares_.passes) {
@@ -138,7 +119,7 @@ class Run {
   Progress& progress_;
   std::shared_ptr<const Checkpoint> base_;
   study::EvaluationData data_;
-  Shares shares_;
+  engine::Shares shares_;
   Weights weights_;
   study::Evaluator evaluator_;
   study::OwnExamples own_;

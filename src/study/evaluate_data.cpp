@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "deltascape/error.h"
+#include "model/end_token.h"
 #include "study/metrics.h"
 #include "train/examples.h"
 
@@ -51,7 +52,7 @@ EvaluationData read_evaluation(const EvaluateOptions& options, const model::Chec
   out.rows = training::read_rows(options.data, kind, options.limit, &told);
   if (!told.empty()) progress.note(options.data + ": " + told);
   const auto tokenizer = base.tokenizer();
-  out.end = training::end_token(base, *tokenizer);
+  out.end = model::end_token(base, *tokenizer);
   tokenize(options, base.spec(), *tokenizer, out);
   return out;
 }
@@ -60,7 +61,7 @@ EvaluationData read_with(const EvaluateOptions& options, const model::Checkpoint
                          const std::filesystem::path& variant, const text::Tokenizer& tokenizer) {
   EvaluationData out{.rows = of_base.rows};
   const auto most = std::max(base.spec().vocabulary, static_cast<std::int64_t>(tokenizer.vocabulary_size()));
-  out.end = training::end_token(variant, most, tokenizer);
+  out.end = model::end_token(variant, most, tokenizer);
   if (!out.end) out.end = of_base.end;
   tokenize(options, base.spec(), tokenizer, out);
   return out;

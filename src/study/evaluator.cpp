@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "lm/batches.h"
 #include "lm/generate.h"
 
 namespace deltascape::study {
@@ -18,34 +19,6 @@ namespace {
 using engine::Example;
 using engine::VariantOperators;
 using engine::Weights;
-
-// What a pass of so many rows takes, of which the longest sequence has `longest`: a block's streams, and its scores.
-std::size_t pass_bytes(const model::ModelSpec& spec, std::int64_t rows, std::int64_t longest, at::ScalarType dtype) {
-  const std::int64_t wide = std::max(spec.intermediate, spec.routing.intermediate + spec.routing.shared_intermediate);
-  const std::int64_t row = 6 * spec.hidden + 3 * wide + (2 * spec.heads + 4 * spec.kv_heads) * spec.head_dim;
-  return c10::elementSize(dtype) * static_cast<std::size_t>(rows * row + 3 * spec.heads * longest * longest);
-}
-
-// Examples that go through the model together: `fits(rows, longest, count)` says what may.
-template <class Length, class Fits, class Run>
-void in_batches(std::size_t count, std::int64_t most, Length&& length, Fits&& fits, Run&& run) {
-  for (std::size_t first = 0; first < count;) {
-    std::size_t end = first;
-    std::int64_t rows = 0, longest = 0;
-    while (end < count && static_cast<std::int64_t>(end - first) < most) {
-      const std::int64_t n = length(end), more = std::max(longest, n);
-      if (end > first && !fits(rows + n, more, static_cast<std::int64_t>(end - first) + 1)) break;
-      rows += n, longest = more, ++end;
-    }
-    run(first, end - first);
-    first = end;
-  }
-}
-
-std::int64_t rows_before(const VariantOperators& variant) {
-  return (variant.prefix.defined() ? variant.prefix.size(2) : 0) +
-         (variant.virtual_rows.defined() ? variant.virtual_rows.size(0) : 0);
-}
 
 double characters(std::string_view text) {
   return static_cast<double>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
@@ -90,14 +63,15 @@ std::vector<std::string> Evaluator::answers(Weights& weights, const VariantOpera
       const std::string said = (*detokenizer_)(ids);
       return std::ranges::any_of(options_.stops, [&](const std::string& s) { return said.find(s) != said.npos; });
     };
-  const std::int64_t before = rows_before(variant);
+  const std::int64_t before = engine::rows_before(variant);
   std::vector<std::string> out;
-  in_batches(
+  engine::in_batches(
       examples_.size(), options_.batch,
       [&](std::size_t i) { return before + static_cast<std::int64_t>(examples_[i].prompt.size()); },
       [&](std::int64_t rows, std::int64_t longest, std::int64_t count) {
         const std::size_t seen = engine::generated_bytes(weights.spec(), longest + options_.tokens, weights.dtype());
-        return pass_bytes(weights.spec(), rows, longest, weights.dtype()) + static_cast<std::size_t>(count) * seen <=
+        return engine::pass_bytes(weights.spec(), rows, longest, weights.dtype()) +
+                   static_cast<std::size_t>(count) * seen <=
                bytes_;
       },
       [&](std::size_t first, std::size_t count) {
@@ -114,12 +88,12 @@ std::vector<std::string> Evaluator::answers(Weights& weights, const VariantOpera
 
 std::vector<double> Evaluator::losses(Weights& weights, const VariantOperators& variant, const Advance& advance) const {
   const at::NoGradGuard no_grad;
-  const std::int64_t before = rows_before(variant);
+  const std::int64_t before = engine::rows_before(variant);
   std::vector<double> out;
-  in_batches(
+  engine::in_batches(
       examples_.size(), options_.batch, [&](std::size_t i) { return before + examples_[i].tokens(); },
       [&](std::int64_t rows, std::int64_t longest, std::int64_t) {
-        return pass_bytes(weights.spec(), rows, longest, weights.dtype()) <= bytes_;
+        return engine::pass_bytes(weights.spec(), rows, longest, weights.dtype()) <= bytes_;
       },
       [&](std::size_t first, std::size_t count) {
         const auto part = std::span(examples_).subspan(first, count);

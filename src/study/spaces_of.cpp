@@ -8,12 +8,13 @@
 namespace deltascape {
 namespace {
 
-// Empty where the base has no such layer: then it is not the space's either.
+// Empty where the base has no such layer, or where what the space was made with beside the base is not there: then the
+// space is not the options'.
 std::optional<store::Space> space_of(const EmbedOptions& options) {
   try {
     return provenance(options);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUsage) throw;
+    if (error.code() != ErrorCode::kUsage && error.context().field != option("encoder")) throw;
     return std::nullopt;
   }
 }
@@ -31,13 +32,15 @@ std::vector<store::StoredSpace> spaces_of(const EmbedOptions& options, const std
   std::vector<store::StoredSpace> alone, all;
   std::optional<store::Space> known;  // base, tokenizer and probes are those of every layer and position
   for (const store::StoredSpace& stored : spaces) {
-    if (known && (stored.space.base != known->base || stored.space.tokenizer != known->tokenizer ||
-                  stored.space.parameter("probes") != known->parameter("probes")))
+    const bool of_a_base = !stored.space.base.empty();
+    if (known && of_a_base &&
+        (stored.space.base != known->base || stored.space.tokenizer != known->tokenizer ||
+         stored.space.parameter("probes") != known->parameter("probes")))
       continue;
     EmbedOptions one = embedding_in(stored.space, options);
     if (stored.layers == 1 && !options.layer.empty()) one.layer = options.layer;
     const std::optional<store::Space> own = space_of(one);
-    if (own) known = own;
+    if (own && of_a_base) known = own;
     if (own && own->hash() == stored.hash) (stored.layers == 1 ? alone : all).push_back(stored);
   }
   if (!options.layer.empty()) return alone.empty() ? all : alone;

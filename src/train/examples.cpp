@@ -4,7 +4,7 @@
 
 #include "core/hash.h"
 #include "deltascape/error.h"
-#include "text/special_tokens.h"
+#include "model/end_token.h"
 #include "train/rows.h"
 
 namespace deltascape::training {
@@ -19,15 +19,6 @@ constexpr std::int64_t kMostTokens = 2048;  // of an example, where the options 
 Ids ids_of(const text::Tokenizer& tokenizer, const std::string& text, bool special) {
   const auto ids = tokenizer.encode(text, {.add_special_tokens = special});
   return {ids.begin(), ids.end()};
-}
-
-// eos_token_id of a configuration: a number, or a list of which the first counts.
-std::optional<std::int64_t> configured(const fs::path& file) {
-  const io::Json json = text::read_object_if_there(file);
-  const auto id = json.find("eos_token_id");
-  if (id == json.end()) return {};
-  const io::Json& first = id->is_array() && !id->empty() ? id->front() : *id;
-  return first.is_number_integer() ? std::optional(first.get<std::int64_t>()) : std::nullopt;
 }
 
 std::int64_t limit_of(const TrainOptions& options, const model::ModelSpec& spec, std::int64_t before) {
@@ -47,7 +38,7 @@ class Reader {
   Reader(const TrainOptions& options, const model::Checkpoint& base, std::int64_t before)
       : options_(options),
         tokenizer_(base.tokenizer()),
-        end_(end_token(base, *tokenizer_)),
+        end_(model::end_token(base, *tokenizer_)),
         limit_(limit_of(options, base.spec(), before)) {}
   bool knows_end() const { return end_.has_value(); }
   std::int64_t limit() const { return limit_; }
@@ -96,24 +87,6 @@ std::string hash_of(const std::vector<std::vector<Example>>& rows) {
 }
 
 }  // namespace
-
-std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text::Tokenizer& tokenizer) {
-  return end_token(base.path(), base.spec().vocabulary, tokenizer);
-}
-
-std::optional<std::int64_t> end_token(const fs::path& path, std::int64_t vocabulary, const text::Tokenizer& tokenizer) {
-  const auto known = [&](std::optional<std::int64_t> id) {
-    return id && *id >= 0 && *id < vocabulary ? id : std::nullopt;
-  };
-  if (io::is_gguf(path)) return known(io::GgufFile::open(path)->integer("tokenizer.ggml.eos_token_id"));
-  const text::SpecialTokens special(path, text::read_object_if_there(path / "tokenizer_config.json"), {});
-  if (const auto text = special.content("eos_token", io::Json::object())) {
-    const Ids ids = ids_of(tokenizer, *text, false);
-    if (ids.size() == 1 && known(ids.front())) return ids.front();
-  }
-  if (const auto id = known(configured(path / "generation_config.json"))) return id;
-  return known(configured(path / "config.json"));
-}
 
 Example example_of(const text::Tokenizer& tokenizer, const fs::path& file, const Row& row,
                    const std::string& completion, std::optional<std::int64_t> end) {

@@ -13,13 +13,6 @@
 
 namespace deltascape::training {
 
-// The token that ends a text: tokenizer_config.json's eos_token, else generation_config.json's or config.json's
-// eos_token_id; of a GGUF its metadata's. Nothing where none of them names one that the base has.
-std::optional<std::int64_t> end_token(const model::Checkpoint& base, const text::Tokenizer& tokenizer);
-// The same of the files in a model's folder, or its GGUF; a token below `vocabulary`.
-std::optional<std::int64_t> end_token(const std::filesystem::path& path, std::int64_t vocabulary,
-                                      const text::Tokenizer& tokenizer);
-
 // The prompt's ids as `embed` reads probes, special tokens included; the completion's without any, then the end token.
 // Throws Error naming file and line where either has no token.
 engine::Example example_of(const text::Tokenizer& tokenizer, const std::filesystem::path& file, const Row& row,

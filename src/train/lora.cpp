@@ -3,9 +3,9 @@
 
 #include "adapter/adapter.h"
 #include "adapter/peft_forms.h"
+#include "core/random.h"
 #include "deltascape/error.h"
 #include "train/method.h"
-#include "train/random.h"
 
 namespace deltascape::training {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "train/random.h"
+#include "core/random.h"
 
 namespace deltascape::training {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "adapter/adapter.h"
 #include "adapter/fetch.h"
+#include "core/random.h"
 #include "deltascape/error.h"
 #include "exec/translated.h"
 #include "model/thread_count.h"
@@ -13,7 +14,6 @@
 #include "train/optimiser.h"
 #include "train/options.h"
 #include "train/plan.h"
-#include "train/random.h"
 #include "train/run_folder.h"
 
 namespace deltascape {
@@ -120,7 +120,7 @@ class Run {
     std::int64_t count = 0, tokens = 0;
     for (const auto& rows : passes) count += objective_->count(rows), tokens += t::tokens_read(examples_, rows);
     double loss = 0;
-    t::Random masks(options_.seed, t::Purpose::kDropout, static_cast<std::uint64_t>(state_.step));
+    Random masks(options_.seed, Purpose::kDropout, static_cast<std::uint64_t>(state_.step));
     for (const auto& rows : passes) {
       const t::Variant variant = method_->variant();
       const at::Tensor part = objective_->loss({variant, rows, {options_.dropout, masks.next(), options_.recompute}}) /

@@ -1,5 +1,5 @@
-// Owns training's random numbers: a value is a function of seed, purpose and count alone, so that a resumed run,
-// another order of asking or another machine gets the same ones.
+// Random numbers of training and sampling: a value is a function of seed, purpose and count alone, so that a resumed
+// run, another order of asking or another machine gets the same ones.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 #include "core/mix.h"
 
-namespace deltascape::training {
+namespace deltascape {
 
 // What numbers are drawn for; equal counts of different purposes have nothing to do with each other.
-enum class Purpose : std::uint64_t { kOrder = 1, kDropout = 2, kStart = 3 };
+enum class Purpose : std::uint64_t { kOrder = 1, kDropout = 2, kStart = 3, kSample = 4 };
 
 class Random {
  public:
@@ -33,4 +33,4 @@ inline std::vector<std::size_t> shuffled(std::size_t n, Random random) {
   return out;
 }
 
-}  // namespace deltascape::training
+}  // namespace deltascape
