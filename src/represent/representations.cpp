@@ -3,10 +3,14 @@
 
 #include "core/text.h"
 #include "represent/activations.h"
+#include "represent/canonical.h"
+#include "represent/flattened.h"
 #include "represent/logits.h"
 #include "represent/meaning.h"
 #include "represent/outputs.h"
 #include "represent/representation.h"
+#include "represent/salient.h"
+#include "represent/weight_parameters.h"
 
 namespace deltascape::represent {
 namespace {
@@ -60,6 +64,24 @@ const std::vector<Representation>& representations() {
        .source = "Sentence-BERT, arXiv 1908.10084",
        .parameters = {},
        .vectors = outputs},
+      {.name = "flattened",
+       .about = "changes of the weights laid end to end",
+       .source = "Delta Activations, arXiv 2509.04442, a baseline of table 2",
+       .parameters = {{"form", "delta", "delta: ΔW, of any adapters and models; factors: A and B of equal LoRA",
+                       flattened_form},
+                      all_parameter()},
+       .products = flattened},
+      {.name = "salient",
+       .about = "which entries of the weights change most: overlap of the masks",
+       .source = "Delta Activations, arXiv 2509.04442, a baseline of table 2",
+       .parameters = {{"fraction", "0.01", "share of the entries that the mask has", salient_fraction},
+                      all_parameter()},
+       .products = salient},
+      {.name = "canonical",
+       .about = "singular directions of the changes, by module",
+       .source = "after W2T, arXiv 2603.15990, untrained",
+       .parameters = {{"rank", "32", "leading directions of a module that count", canonical_rank}, all_parameter()},
+       .products = canonical},
   };
   return kTable;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "adapter/effective_weight.h"
 #include "exec/delta_ops.h"
 #include "exec/device_ops.h"
 #include "lm/autograd_ops.h"
@@ -126,6 +127,20 @@ class Linear : public ::testing::TestWithParam<const char*> {
   const Fixture f_ = load(GetParam());
   at::Tensor weight_, bias_;
 };
+
+// What reads an identity has the columns of the weight.
+TEST_P(Linear, RowsOfTheEffectiveWeightEqualTheFormula) {
+  const std::int64_t half = weight_.size(0) / 2;
+  for (std::int64_t i = 0; i < kCombinations; ++i) {
+    ModuleOps ops = combination(i, weight_);
+    const at::Tensor stands = ops.weight.defined() ? ops.weight : weight_;
+    const at::Tensor rows = at::cat({adapter::effective_rows(ops, stands.narrow(0, 0, half), 0),
+                                     adapter::effective_rows(ops, stands.narrow(0, half, half), half)});
+    ops.bias.reset();
+    expect_near(rows.t(), written_out(ops, at::eye(weight_.size(1), at::kDouble), weight_, {}), 1e-13,
+                "combination " + std::to_string(i));
+  }
+}
 
 // Variants of three combinations packed in the rows, plain and in delta, on the processor and as on a device.
 TEST_P(Linear, PackedExecutionsEqualTheFormula) {
