@@ -23,9 +23,9 @@ from peft import PeftModel  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402
 
-# name of a case of make_goldens.py -> whether all tensors are compared too: where it is untied, and no adapter changes
-# one end alone.
-CASES = {"llama": True, "llama_biases": True, "gpt2": False, "mixtral": True, "t5": False, "gemma3": False}
+# name of a case of make_goldens.py -> of which variants all tensors are compared too: where the base is tied, of full
+# finetunes, since adapters may change one end alone.
+CASES = {"llama": "", "llama_biases": "", "gpt2": "full", "mixtral": "", "t5": "full", "gemma3": "full"}
 VIRTUAL = ("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING")
 FRACTION, RANK = 0.02, 4
 BLOCKS = (".layers.", ".h.", ".block.")
@@ -113,7 +113,7 @@ def gram(items, product):
     return out
 
 
-def make(folder, models, case, also_all):
+def make(folder, models, case, all_of):
     base_path = models / case["base"]
     base = tensors(oracle.load_base(base_path).to(torch.float64))
     names, linears, alls, refused = [], [], [], []
@@ -129,19 +129,21 @@ def make(folder, models, case, also_all):
         after = merged(base_path, path)
         names.append(v["name"])
         linears.append({k: change(base, after, k) for k in keys})
-        alls.append({k: change(base, after, k) for k in base.keys() | after.keys()})
+        if v["name"].startswith(all_of):
+            alls.append((v["name"], {k: change(base, after, k) for k in base.keys() | after.keys()}))
     vectors = np.stack([flat(d) for d in linears])
     chosen, near = masks(vectors, int(round(FRACTION * vectors.shape[1])))
     out = dict(model_names=np.array(names, dtype=str), flattened=vectors @ vectors.T,
                salient=(chosen.astype(np.int64) @ chosen.T).astype(np.float64), near=near.astype(np.float64),
                canonical=gram([directions(d, RANK) for d in linears], subspaces),
                canonical_whole=gram([directions(d, 4096) for d in linears], subspaces))
-    if also_all:
-        keys = sorted(set().union(*alls))
-        out["all"] = gram(alls, lambda a, b: sum(np.sum(x * y) for k in keys if k in a and k in b for x, y in zip(a[k], b[k])))
+    keys = set().union(*(d for _, d in alls))
+    out["all_names"] = np.array([n for n, _ in alls], dtype=str)
+    out["all"] = gram([d for _, d in alls], lambda a, b: sum(
+        np.sum(x * y) for k in keys if k in a and k in b for x, y in zip(a[k], b[k])))
     np.savez(folder / (case["name"] + ".npz"), **out)
     kept = [dict(v, path="../models/" + v["path"]) for v in case["variants"] if v["name"] in names]
-    return dict(name=case["name"], base="../models/" + case["base"], npz=case["name"] + ".npz", all=also_all, variants=kept,
+    return dict(name=case["name"], base="../models/" + case["base"], npz=case["name"] + ".npz", variants=kept,
                 refused=[dict(v, path="../models/" + v["path"]) for v in refused])
 
 
