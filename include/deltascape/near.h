@@ -36,7 +36,8 @@ struct NearOptions {
   std::size_t k = 5;                    // 0: all
   std::vector<std::string> where = {};  // of the variants that are searched, as Query's
   store::SpaceChoice choice = {};       // where several spaces are left
-  EmbedOptions embedding = {};          // base, probes_file, device, memory and threads count
+  // base, probes_file, continuations_file, encoder, device, memory and threads count
+  EmbedOptions embedding = {};
 };
 
 // With error bars where the deltas by probe are kept. Error(kNotFound) without a variant to compare with, kMismatch

@@ -70,6 +70,13 @@ void add_near(CLI::App& app, Session& session) {
   verb->add_option("--probes", options->embedding.probes_file,
                    "With --base: the prompts the store was embedded with; left out: the paper's five")
       ->type_name("F");
+  verb->add_option("--continuations", options->embedding.continuations_file,
+                   "With --base, of meaning: the texts the store was embedded with, where they are not the base's own")
+      ->type_name("F.jsonl");
+  verb->add_option("--encoder", options->embedding.encoder,
+                   "With --base, of outputs: the sentence encoder the store was embedded with")
+      ->type_name("MODEL")
+      ->capture_default_str();
   add_memory(*verb, options->embedding.memory);
   add_threads(*verb, options->embedding.threads);
   verb->add_option("-k", options->k, "How many; 0 lists all")

@@ -96,6 +96,16 @@ TEST_F(FetchTest, AnAdapterIsItsConfigurationAndWeights) {
   EXPECT_THAT(names_in(get().path), UnorderedElementsAre("adapter_config.json", "adapter_model.safetensors"));
 }
 
+TEST_F(FetchTest, ASentenceEncoderComesWithWhatItDoesWithItsTokens) {
+  add("org/model", "config.json", "{}");
+  add("org/model", "model.safetensors", weights_);
+  for (const char* name : {"modules.json", "sentence_bert_config.json", "1_Pooling/config.json"})
+    add("org/model", name, "{}");
+  plan({});
+  EXPECT_THAT(names_in(get().path), UnorderedElementsAre("config.json", "model.safetensors", "modules.json",
+                                                         "sentence_bert_config.json", "1_Pooling/config.json"));
+}
+
 TEST_F(FetchTest, ShardsComeByTheirIndexFromSubfoldersToo) {
   add("org/model", "config.json", "{}");
   add("org/model", "vocab.json", "{}");
