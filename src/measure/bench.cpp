@@ -12,7 +12,6 @@
 #include "core/temporary_folder.h"
 #include "deltascape/error.h"
 #include "deltascape/inspect.h"
-#include "represent/probes.h"
 #include "exec/gemm.h"
 #include "exec/translated.h"
 #include "hub/fetch.h"
@@ -21,6 +20,7 @@
 #include "model/checkpoint.h"
 #include "model/thread_count.h"
 #include "pass/plan.h"
+#include "represent/probes.h"
 
 namespace deltascape {
 namespace {

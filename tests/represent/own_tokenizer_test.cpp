@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "represent/probes.h"
 #include "io/json.h"
+#include "represent/probes.h"
 #include "temporary_folder.h"
 
 namespace deltascape::represent {
