@@ -8,13 +8,14 @@
 #   generate   greedy decoding beside transformers on SmolLM2 (bench/generate.py); --data names prompts
 #   busy       training and embedding alone and beside a busy process (bench/busy.py); --data names other examples
 #   repeat     one embed 50 times beside a busy process, and in other arrangements: bit for bit the same (bench/repeat.py)
+#   representations  silhouettes of the demo's pool in each representation (bench/representations.py)
 #   kernels    the engine's kernels (Google Benchmark)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|train|generate|busy|repeat|kernels] [OPTION...]}
+build=${1:?usage: scripts/bench.sh BUILD [smollm2|gemma3|precision|stream|train|generate|busy|repeat|representations|kernels] [OPTION...]}
 shift
 what=smollm2
-case ${1:-} in smollm2 | gemma3 | precision | stream | train | generate | busy | repeat | kernels) what=$1 && shift ;; esac
+case ${1:-} in smollm2 | gemma3 | precision | stream | train | generate | busy | repeat | representations | kernels) what=$1 && shift ;; esac
 work=build/bench
 python=.venv/bin/python
 
@@ -49,6 +50,9 @@ case $what in
     $python bench/busy.py --program "$build/deltascape" --base "$(smollm2)" --data examples/data/math.jsonl "$@" ;;
   repeat)
     $python bench/repeat.py --program "$build/deltascape" --base "$(smollm2)" "$@" ;;
+  representations)
+    [ -d demo/pool ] || { echo "bench: there is no demo/pool; run make demo first" >&2; exit 1; }
+    $python bench/representations.py --program "$build/deltascape" --base "$(smollm2)" "$@" ;;
   kernels)
     ninja -C "$build" bench_kernels
     "$build/bench_kernels" "$@" ;;
