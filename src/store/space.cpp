@@ -63,7 +63,7 @@ std::string Space::hash() const { return Hasher().update(canonical()).hex(); }
 
 std::string representation_of(const Space& space) {
   std::string out = space.representation;
-  const std::set<std::string> elsewhere = {"layer", "position", "probes", "continuations", "similarity"};
+  const std::set<std::string> elsewhere = {"layer", "position", "probes", "continuations", "similarity", "anchors"};
   for (const auto& [name, value] : space.parameters)
     if (!elsewhere.contains(name)) out.append(",").append(name).append("=").append(value);
   return out;
