@@ -16,10 +16,10 @@
 namespace deltascape {
 
 struct RelativeOptions {
-  std::vector<TaskExamples> anchors;  // empty: the control examples that ship with the program
-  std::vector<std::string> where;     // of the variants, as store::Query's
-  store::SpaceChoice choice;          // of their spaces; layer: last (also where empty), or a fraction of the depth
-  std::vector<std::string> bases;     // where bases lie that are not where the store says
+  std::vector<TaskExamples> tasks;  // of the anchors; empty: the control examples that ship with the program
+  std::vector<std::string> where;   // of the variants, as store::Query's
+  store::SpaceChoice choice;        // of their spaces; layer: last (also where empty), or a fraction of the depth
+  std::vector<std::string> bases;   // where bases lie that are not where the store says
   TrainOptions training = few_shot_training();  // base, data, out, memory and threads are set for each run
   // Take the direction of the anchors' mean off anchors and variants before they meet: it is what any finetune on a few
   // examples does.

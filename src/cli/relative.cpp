@@ -57,7 +57,7 @@ int run_relative(const RelativeVerb& verb, const Console& console) {
   if (options.anchors_file.empty())
     options.anchors_file = std::filesystem::path(verb.view.file).replace_extension(".controls.db").string();
   for (const std::string& file : verb.tasks)
-    options.anchors.push_back({std::filesystem::path(file).stem().string(), file});
+    options.tasks.push_back({std::filesystem::path(file).stem().string(), file});
   RelativeReport report;
   {
     ProgressBar progress(console);

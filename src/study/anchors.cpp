@@ -18,9 +18,9 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 20;  // of a task's exampl
 }  // namespace
 
 std::vector<Anchor> anchors_of(const RelativeOptions& options) {
-  require_names(options.anchors);
+  require_names(options.tasks);
   std::vector<Anchor> out;
-  for (const TaskExamples& task : options.anchors) {
+  for (const TaskExamples& task : options.tasks) {
     training::read_rows(task.file, training::RowKind::kCompletion);  // throws before minutes of training
     std::string examples = io::read_text(task.file, kMostBytes);
     const ControlKey key = anchor_key(options.training, task.name, examples);

@@ -108,9 +108,9 @@ EmbedOptions embedding_of(const Part& part, const std::string& base, const Relat
 void find_bases(std::vector<Part>& parts, const RelativeOptions& options) {
   std::map<std::string, std::string> given;  // by identity
   for (const std::string& base : options.bases) given[provenance({.base = base}).base] = base;
-  for (const auto& [identity, base] : given)
-    if (std::ranges::none_of(parts, [&](const Part& part) { return part.space().base == identity; }))
-      refuse("no chosen variant is of this base", {.path = base, .field = option("base")});
+  for (const auto& base : given)
+    if (std::ranges::none_of(parts, [&](const Part& part) { return part.space().base == base.first; }))
+      refuse("no chosen variant is of this base", {.path = base.second, .field = option("base")});
   for (Part& part : parts) {
     if (part.missing().empty()) continue;
     const auto own = given.find(part.space().base);
@@ -195,6 +195,9 @@ RelativeReport measure_relative(store::Store& store, const RelativeOptions& opti
   std::vector<Part> parts = parts_of(store, options);
   for (Part& part : parts) part.anchors = study::kept_anchors(anchors, options.anchors_file, part.like);
   find_bases(parts, options);
+  if (options.tasks.empty())
+    progress.note("control examples stand for no domain, so anchors made of them hardly tell domains apart: " +
+                  option("tasks") + " takes examples like what the variants were trained on");
   if (parts.size() == 1) progress.note("all variants are of one base: the space becomes shared when others join it");
 
   RelativeReport report{.space = relative_space(parts, study::hash_of(anchors, options.training), options)};

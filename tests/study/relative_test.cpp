@@ -50,7 +50,7 @@ class Relative : public TinyPool {
   RelativeOptions options() const {
     RelativeOptions out;
     for (const auto& [domain, completion] : domains())
-      out.anchors.push_back({domain, examples("few-" + domain, completion, 900, 910)});
+      out.tasks.push_back({domain, examples("few-" + domain, completion, 900, 910)});
     out.training = quick();
     out.precision = "fp32";
     out.anchors_file = (folder_ / "anchors.db").string();
@@ -103,7 +103,7 @@ TEST_F(Relative, TheNearestOfAnotherBaseIsOfTheSameDomain) {
 TEST_F(Relative, VectorsAreCosinesWithTheAnchorsAndAnchorsAreTrainedOnce) {
   const auto store = pool_of_both("last");
   RelativeOptions asked = options();
-  asked.anchors.resize(2);
+  asked.tasks.resize(2);
   asked.centred = false;
   measure_relative(*store, asked);
   std::map<std::string, std::vector<Record>> anchors;  // by base
@@ -169,10 +169,10 @@ TEST_F(Relative, SaysWhatDoesNotGoTogether) {
   asked.choice.layer = "3";
   EXPECT_THAT(message_of([&] { measure_relative(*store, asked); }), HasSubstr("last, or a fraction as 0.5, found 3"));
   asked = options();
-  asked.anchors.resize(1);
+  asked.tasks.resize(1);
   EXPECT_THAT(message_of([&] { measure_relative(*store, asked); }), HasSubstr("two anchors at least"));
   asked = options();
-  asked.anchors[1].file = asked.anchors[0].file;
+  asked.tasks[1].file = asked.tasks[0].file;
   EXPECT_THAT(message_of([&] { measure_relative(*store, asked); }), HasSubstr("same examples"));
   asked = options();
   asked.bases = {other()};
