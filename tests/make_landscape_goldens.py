@@ -70,6 +70,14 @@ def best_k(distance):
     return best, scores[best]
 
 
+def relative(x, anchors):
+    """Every row's cosines with the first rows, as they are and with the direction of the mean of these taken off."""
+    mean = x[:anchors].mean(axis=0)
+    off = np.eye(len(mean)) - np.outer(mean, mean) / (mean @ mean)
+    return {"no": cosine_similarity(x, x[:anchors]).tolist(),
+            "yes": cosine_similarity(x @ off, x[:anchors] @ off).tolist()}
+
+
 def case(name, x, labels, folder, with_tsne=True):
     distance = clipped_distance(x)
     unit = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
@@ -84,6 +92,7 @@ def case(name, x, labels, folder, with_tsne=True):
         "nearest": nearest(1 - cosines),
         "labels": [f"class-{label}" for label in labels.tolist()],
         "cosines": cosines.tolist(),
+        "relative": relative(x.astype(np.float64), 4),
         "silhouette": silhouettes(x, labels),
         "agglomerative": {str(n): groups.tolist() for n, groups in found.items()},
         "agglomerative_k": k,

@@ -19,6 +19,7 @@
 #include "deltascape/projection.h"
 #include "deltascape/ranking.h"
 #include "deltascape/record.h"
+#include "deltascape/relative.h"
 #include "deltascape/similarity.h"
 #include "deltascape/space.h"
 #include "deltascape/spaces_of.h"

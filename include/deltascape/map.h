@@ -22,6 +22,7 @@ enum class MapColour { kAuto, kLabel, kCluster };  // kAuto: labels where there 
 struct MapPoint {
   std::string name, label, path;
   std::string cluster;  // named by its most central member
+  std::string base;     // in short, where the map has several; else empty
   std::string group;    // label or cluster: what its mark stands for; empty: none
   double x = 0, y = 0;  // in [-1, 1], y up
   double norm = 0;
@@ -32,7 +33,7 @@ struct MapPoint {
 
 struct MapData {
   std::string title;           // "" : "Landscape of BASE"
-  std::string base;            // name of the base
+  std::string base;            // name of the base, or names of several
   std::string representation;  // "activations · last · last"
   std::string projection;      // "t-SNE, perplexity 30, cosine"
   std::optional<double> silhouette;

@@ -16,6 +16,7 @@ namespace landscape {
 struct Neighbour {
   std::string name, label;
   std::optional<double> cosine, low, high;  // as in Similarity
+  std::string base;                         // Space::base_name of its measurement
 };
 
 // The k records nearest to `name` (exact), nearest first, itself left out; k = 0 means all. Records without effect
@@ -36,6 +37,8 @@ struct NearOptions {
   std::size_t k = 5;                    // 0: all
   std::vector<std::string> where = {};  // of the variants that are searched, as Query's
   store::SpaceChoice choice = {};       // where several spaces are left
+  // Leave out the variants of the model's own base (Space::base_name), in a space that several bases share.
+  bool other_base = false;
   // base, probes_file, continuations_file, encoder, device, memory and threads count
   EmbedOptions embedding = {};
 };

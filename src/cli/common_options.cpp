@@ -15,6 +15,30 @@ void add_threads(CLI::App& verb, int& threads) {
       ->type_name("N");
 }
 
+void add_few_shot_training(CLI::App& verb, TrainOptions& t) {
+  verb.add_option("--epochs", t.epochs, "Passes over the examples")
+      ->check(CLI::PositiveNumber)
+      ->type_name("X")
+      ->capture_default_str();
+  verb.add_option("--learning-rate", t.learning_rate, "Learning rate of the few-shot finetune")
+      ->check(CLI::PositiveNumber)
+      ->type_name("X")
+      ->capture_default_str();
+  verb.add_option("--rank", t.rank, "LoRA rank of the few-shot finetune")
+      ->check(CLI::Range(1, 4096))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--max-tokens", t.max_tokens, "Longer examples are cut")
+      ->check(CLI::Range(2, 1'000'000))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--precision", t.precision, "Arithmetic of the finetune: fp32, or bf16 products")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb.add_option("--seed", t.seed, "Seed of the first run")->type_name("N")->capture_default_str();
+}
+
 void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const std::string& searched) {
   verb.add_option("--labels", file, "CSV of name,label")->type_name("F.csv");
   verb.add_option("--label-regex", pattern, "Label = first group (or all) of a match on the " + searched)

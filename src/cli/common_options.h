@@ -8,6 +8,7 @@
 
 #include "cli/console.h"
 #include "deltascape/models.h"
+#include "deltascape/train.h"
 
 namespace deltascape::cli {
 
@@ -15,6 +16,8 @@ inline constexpr const char* kBudget = "Budget, as 4GiB or 500MB; left out: half
 
 void add_memory(CLI::App& verb, std::size_t& bytes, const std::string& help = kBudget);
 void add_threads(CLI::App& verb, int& threads);
+// How few-shot finetunes are trained.
+void add_few_shot_training(CLI::App& verb, TrainOptions& training);
 void add_labels(CLI::App& verb, std::string& file, std::string& pattern, const std::string& searched);
 
 // --store of a verb that looks names of variants up in it, without a need for one.

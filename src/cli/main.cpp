@@ -41,9 +41,9 @@ void build(CLI::App& app, Session& session) {
   app.require_subcommand(1);
   app.footer(kExamples);
   for (const auto add :
-       {add_embed, add_tokenize, add_inspect, add_convert, add_ls,      add_spaces,  add_show, add_rm,
-        add_label, add_export,   add_import,  add_near,    add_cluster, add_compare, add_add,  add_decompose,
-        add_map,   add_train,    add_task,    add_eval,    add_study,   add_bench,   add_help})
+       {add_embed, add_tokenize, add_inspect, add_convert,  add_ls,      add_spaces,  add_show,  add_rm,
+        add_label, add_export,   add_import,  add_near,     add_cluster, add_compare, add_add,   add_decompose,
+        add_map,   add_train,    add_task,    add_relative, add_eval,    add_study,   add_bench, add_help})
     add(app, session);
   for (CLI::App* verb : app.get_subcommands([](CLI::App*) { return true; }))
     for (CLI::Option* option : verb->get_options())

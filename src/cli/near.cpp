@@ -1,11 +1,14 @@
 // Owns `deltascape near`: the variants nearest to one, stored or not.
 #include "deltascape/near.h"
 
+#include <algorithm>
+
 #include "cli/common_options.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/store_view.h"
 #include "cli/verbs.h"
+#include "store/names.h"
 
 namespace deltascape::cli {
 namespace {
@@ -22,8 +25,31 @@ Json neighbours_json(const std::vector<landscape::Neighbour>& neighbours) {
                     {"label", n.label},
                     {"cosine", json_number(n.cosine)},
                     {"low", json_number(n.low)},
-                    {"high", json_number(n.high)}});
+                    {"high", json_number(n.high)},
+                    {"base", n.base}});
   return {{"neighbours", std::move(rows)}};
+}
+
+bool several_bases(const std::vector<landscape::Neighbour>& neighbours) {
+  return std::ranges::any_of(neighbours, [&](const auto& n) { return n.base != neighbours.front().base; });
+}
+
+// With their bases where these are several.
+report::Table neighbour_table(const std::vector<landscape::Neighbour>& neighbours, bool bases) {
+  using report::Align;
+  std::vector<report::Column> columns = {{"name", Align::kLeft},
+                                         {"label", Align::kLeft},
+                                         {"cosine", Align::kRight},
+                                         {"low", Align::kRight},
+                                         {"high", Align::kRight}};
+  if (bases) columns.push_back({"base", Align::kLeft});
+  report::Table table(columns);
+  for (const auto& n : neighbours) {
+    std::vector<std::string> cells = {n.name, n.label, ratio(n.cosine), ratio(n.low), ratio(n.high)};
+    if (bases) cells.push_back(store::short_base(n.base));
+    table.add(std::move(cells));
+  }
+  return table;
 }
 
 int run_near(const NearVerb& verb, const Console& console) {
@@ -40,14 +66,7 @@ int run_near(const NearVerb& verb, const Console& console) {
   } else if (console.quiet) {
     for (const auto& n : neighbours) console.print_line(n.name);
   } else {
-    using report::Align;
-    report::Table table({{"name", Align::kLeft},
-                         {"label", Align::kLeft},
-                         {"cosine", Align::kRight},
-                         {"low", Align::kRight},
-                         {"high", Align::kRight}});
-    for (const auto& n : neighbours) table.add({n.name, n.label, ratio(n.cosine), ratio(n.low), ratio(n.high)});
-    console.print_table(table);
+    console.print_table(neighbour_table(neighbours, options.other_base || several_bases(neighbours)));
   }
   return kExitDone;
 }
@@ -70,6 +89,8 @@ void add_near(CLI::App& app, Session& session) {
   verb->add_option("--probes", options->embedding.probes_file,
                    "With --base: the prompts the store was embedded with; left out: the paper's five")
       ->type_name("F");
+  verb->add_flag("--other-base", options->other_base,
+                 "Leave out the variants of MODEL's own base, in a space that bases share");
   verb->add_option("--continuations", options->embedding.continuations_file,
                    "With --base, of meaning: the texts the store was embedded with, where they are not the base's own")
       ->type_name("F.jsonl");

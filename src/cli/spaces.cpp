@@ -38,7 +38,8 @@ report::Table space_table(const std::vector<store::StoredSpace>& spaces) {
   for (const store::StoredSpace& stored : spaces) {
     const store::Space& s = stored.space;
     table.add({store::short_id(stored.hash), store::representation_of(s), s.parameter("layer"), s.parameter("position"),
-               store::short_id(s.parameter("probes")), s.base_name, std::to_string(stored.variants)});
+               store::short_id(s.parameter("probes")), s.base.empty() ? "any" : s.base_name,
+               std::to_string(stored.variants)});
   }
   return table;
 }

@@ -163,27 +163,7 @@ void add_training(CLI::App& verb, TaskVerb& v) {
       ->check(CLI::Range(1, 1000))
       ->type_name("N")
       ->capture_default_str();
-  verb.add_option("--epochs", t.epochs, "Passes over the examples")
-      ->check(CLI::PositiveNumber)
-      ->type_name("X")
-      ->capture_default_str();
-  verb.add_option("--learning-rate", t.learning_rate, "Learning rate of the few-shot finetune")
-      ->check(CLI::PositiveNumber)
-      ->type_name("X")
-      ->capture_default_str();
-  verb.add_option("--rank", t.rank, "LoRA rank of the few-shot finetune")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N")
-      ->capture_default_str();
-  verb.add_option("--max-tokens", t.max_tokens, "Longer examples are cut")
-      ->check(CLI::Range(2, 1'000'000))
-      ->type_name("N")
-      ->capture_default_str();
-  verb.add_option("--precision", t.precision, "Arithmetic of the finetune: fp32, or bf16 products")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->type_name("NAME")
-      ->capture_default_str();
-  verb.add_option("--seed", t.seed, "Seed of the first run")->type_name("N")->capture_default_str();
+  add_few_shot_training(verb, t);
 }
 
 void add_ranking(CLI::App& verb, TaskVerb& v) {

@@ -39,6 +39,7 @@ void add_add(CLI::App& app, Session& session);
 void add_decompose(CLI::App& app, Session& session);
 void add_map(CLI::App& app, Session& session);
 void add_task(CLI::App& app, Session& session);
+void add_relative(CLI::App& app, Session& session);
 void add_study(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_help(CLI::App& app, Session& session);

@@ -35,7 +35,7 @@ std::vector<Neighbour> nearest(const std::vector<store::Record>& records, const 
   for (std::size_t n = 0; n < count; ++n) {
     const store::Record& other = records[order[n]];
     const Similarity s = similarity(query, other, row);
-    out.push_back({other.name, other.label, s.cosine, s.low, s.high});
+    out.push_back({other.name, other.label, s.cosine, s.low, s.high, other.space.base_name});
   }
   return out;
 }

@@ -31,6 +31,7 @@ nlohmann::json json_of(const MapData& data) {
                       {"cluster", printable(p.cluster)},
                       {"group", printable(p.group)},
                       {"path", printable(p.path)},
+                      {"base", printable(p.base)},
                       {"x", rounded(p.x, 1e4)},
                       {"y", rounded(p.y, 1e4)},
                       {"norm", shortened(p.norm)},

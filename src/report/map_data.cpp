@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/text.h"
 #include "deltascape/error.h"
 #include "deltascape/map.h"
 #include "io/file.h"
@@ -77,6 +78,17 @@ MapColour colour_of(const std::vector<store::Record>& records, MapColour asked) 
   return clusters && !labels ? MapColour::kCluster : MapColour::kLabel;
 }
 
+// The names of the bases of a space that several share; the first record's in a space of one base.
+std::vector<std::string> bases_of(const std::vector<store::Record>& records) {
+  std::vector<std::string> out;
+  for (const store::Record& r : records) {
+    std::string base = store::short_base(r.space.base_name);
+    if (!base.empty() && std::ranges::find(out, base) == out.end()) out.push_back(std::move(base));
+    if (!r.space.base.empty()) break;
+  }
+  return out;
+}
+
 }  // namespace
 
 MapData make_map(const std::vector<store::Record>& records, const MapOptions& options) {
@@ -86,7 +98,8 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
   const landscape::Layout layout = landscape::project(records, options.projection);
   MapData out;
   const store::Space& common = records.front().space;
-  out.base = common.base_name.empty() ? common.base : store::short_base(common.base_name);
+  const std::vector<std::string> bases = bases_of(records);
+  out.base = bases.empty() ? common.base : listed(bases);
   out.title = options.title.empty() ? "Landscape of " + out.base : options.title;
   out.representation = describe(common);
   out.colour = colour_of(records, options.colour);
@@ -104,6 +117,7 @@ MapData make_map(const std::vector<store::Record>& records, const MapOptions& op
     point.cluster = r.cluster_name;
     point.group = out.colour == MapColour::kCluster ? r.cluster_name : r.label;
     point.path = r.path;
+    if (bases.size() > 1) point.base = store::short_base(r.space.base_name);
     point.x = layout.points[i].x;
     point.y = layout.points[i].y;
     point.norm = r.norm;

@@ -4,7 +4,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <ctime>
+
+#include "core/utc_now.h"
 
 #include "io/float_bits.h"
 
@@ -31,15 +32,6 @@ at::Tensor halves(const at::Tensor& values) {
 std::vector<float> floats(const at::Tensor& t) {
   const at::Tensor flat = t.to(at::kFloat).contiguous();
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
 }
 
 }  // namespace

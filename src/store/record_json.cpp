@@ -34,20 +34,22 @@ nlohmann::json space_json(const Space& space) {
 nlohmann::json facts_json(const Record& r) {
   nlohmann::json cluster;
   if (r.cluster) cluster = {{"id", *r.cluster}, {"name", r.cluster_name}};
-  return {{"name", r.name},
-          {"label", r.label},
-          {"path", r.path},
-          {"aliases", r.aliases},
-          {"cluster", std::move(cluster)},
-          {"variant_hash", r.variant_hash},
-          {"program_version", r.program_version},
-          {"device", r.device},
-          {"precision", r.precision},
-          {"created", r.created},
-          {"norm", r.norm},
-          {"relative_norm", number(known_relative_norm(r))},
-          {"numeric_error", number(known_numeric_error(r))},
-          {"no_effect", r.no_effect}};
+  nlohmann::json out = {{"name", r.name},
+                        {"label", r.label},
+                        {"path", r.path},
+                        {"aliases", r.aliases},
+                        {"cluster", std::move(cluster)},
+                        {"variant_hash", r.variant_hash},
+                        {"program_version", r.program_version},
+                        {"device", r.device},
+                        {"precision", r.precision},
+                        {"created", r.created},
+                        {"norm", r.norm},
+                        {"relative_norm", number(known_relative_norm(r))},
+                        {"numeric_error", number(known_numeric_error(r))},
+                        {"no_effect", r.no_effect}};
+  if (r.space.base.empty()) out["base_name"] = r.space.base_name;  // not the space's
+  return out;
 }
 
 void read_space(const nlohmann::json& json, Space& out) {
@@ -76,6 +78,7 @@ void read_facts(const nlohmann::json& json, Record& out) {
   read(json, "relative_norm", out.relative_norm);
   read(json, "numeric_error", out.numeric_error);
   read(json, "no_effect", out.no_effect);
+  read(json, "base_name", out.space.base_name);
 }
 
 }  // namespace deltascape::store

@@ -28,6 +28,10 @@ Sayings sayings_of(const Space& space) {
   return out;
 }
 
+bool is_hash(const std::string& name) {
+  return name == "base_hash" || name == "tokenizer" || name == "probes" || name == "anchors";
+}
+
 // "qwen2/base" of "/models/qwen2/base"
 bool ends_path(const std::string& path, const std::string& ending) {
   return path.size() > ending.size() && path.ends_with(ending) && path[path.size() - ending.size() - 1] == '/';
@@ -37,17 +41,17 @@ bool is_id(const std::string& text) {
   return text.size() >= kLeastId && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// "layer=12", or the value of anything but a hash.
+// "layer=12", or the value of anything but a hash and what another representation was made of.
 bool says(const Space& space, const std::string& word) {
   const std::size_t equals = word.find('=');
   return std::ranges::any_of(sayings_of(space), [&](const auto& saying) {
     const std::string &name = saying.first, &value = saying.second;
-    const bool hash = name == "base_hash" || name == "tokenizer" || name == "probes";
+    const bool hash = is_hash(name);
     const auto is = [&](const std::string& wanted) {
       return wanted == value || (name == "base" && (ends_path(space.base_name, wanted) || ends_path(value, wanted))) ||
              (hash && wanted.size() >= kShortId && value.starts_with(wanted));
     };
-    if (equals == std::string::npos) return !hash && is(word);
+    if (equals == std::string::npos) return !hash && name != "of" && is(word);
     return word.substr(0, equals) == name && is(word.substr(equals + 1));
   });
 }
@@ -129,8 +133,8 @@ std::vector<std::string> what_differs(const std::vector<StoredSpace>& spaces) {
     std::vector<std::string> apart;
     for (const auto& [name, value] : own) {
       const bool of_base = name == "base_hash" || name == "tokenizer";  // said by the base's name, where names differ
-      const bool hash = of_base || name == "probes";
-      if (of_base && !shared("base")) continue;
+      const bool hash = is_hash(name);
+      if (value.empty() || (of_base && !shared("base"))) continue;
       if (!shared(name) || (spaces.size() == 1 && !hash))
         apart.push_back(name + " " + (hash ? short_id(value) : value) +
                         (name == "base_hash" && any_current && !Identity::is_current(value)

@@ -55,7 +55,9 @@ const SpaceRow& Writer::space_of(const Space& space) {
   const SpaceRow* row = spaces_->by_hash(hash);
   if (!row) {
     const std::int64_t id = spaces_->rows().empty() ? 1 : spaces_->rows().back().id + 1;
-    insert_space(database_, {id, hash, space});
+    SpaceRow added{id, hash, space};
+    if (space.base.empty()) added.space.base_name.clear();  // its measurements are of several
+    insert_space(database_, added);
     spaces_.emplace(database_, Schema::kCurrent);
     row = spaces_->by_hash(hash);
   }

@@ -17,6 +17,12 @@ store::Record named(store::Record record, const std::string& name) {
   return record;
 }
 
+std::string settings_of(const TrainOptions& training) {
+  io::Json settings = training::settings_json(training);
+  settings["seed"] = training.seed;
+  return settings.dump();
+}
+
 }  // namespace
 
 const std::vector<Control>& controls() {
@@ -38,12 +44,16 @@ std::vector<TaskExamples> write_controls(const std::filesystem::path& folder) {
 }
 
 ControlKey control_key(const TrainOptions& training) {
-  io::Json settings = training::settings_json(training);
-  settings["seed"] = training.seed;
+  const std::string settings = settings_of(training);
   Hasher hasher;
-  hasher.update(settings.dump());
+  hasher.update(settings);
   for (const Control& control : controls()) hasher.update(control.examples);
-  return {.fingerprint = hasher.hex(), .settings = settings.dump()};
+  return {.fingerprint = hasher.hex(), .settings = settings};
+}
+
+ControlKey anchor_key(const TrainOptions& training, const std::string& name, const std::string& examples) {
+  const std::string settings = settings_of(training);
+  return {.fingerprint = Hasher().update(settings).update(name).update(examples).hex(), .settings = settings};
 }
 
 std::vector<store::Record> kept_controls(const std::filesystem::path& store, const ControlKey& key,

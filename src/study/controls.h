@@ -25,6 +25,8 @@ struct ControlKey {
   std::string fingerprint, settings;
 };
 ControlKey control_key(const TrainOptions& training);
+// The same of a run on these examples.
+ControlKey anchor_key(const TrainOptions& training, const std::string& name, const std::string& examples);
 
 // The control runs of the store that are of this key and comparable with `like`, named as the controls; those that the
 // store does not hold are missing. A store that is not there yet holds none.

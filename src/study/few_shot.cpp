@@ -1,6 +1,7 @@
 #include "study/few_shot.h"
 
 #include <map>
+#include <set>
 
 #include "deltascape/error.h"
 #include "io/file.h"
@@ -26,6 +27,17 @@ class Named final : public Progress {
 };
 
 }  // namespace
+
+void require_names(const std::vector<TaskExamples>& tasks) {
+  std::set<std::string> names;
+  for (const TaskExamples& task : tasks) {
+    if (task.name.empty() || task.name.find('/') != std::string::npos)
+      throw Error(ErrorCode::kUsage, "a task's name is a word", {.field = task.name});
+    if (!names.insert(task.name).second)
+      throw Error(ErrorCode::kUsage, "two tasks have the same name: give their files different ones",
+                  {.field = task.name});
+  }
+}
 
 std::string place_of(std::size_t index, std::size_t count) {
   return " (" + std::to_string(index + 1) + " of " + std::to_string(count) + ")";

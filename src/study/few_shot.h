@@ -15,6 +15,9 @@ struct FewShotRun {
   TrainReport report;  // empty where the adapter was there already
 };
 
+// Error(kUsage) for a name that is no word, and for one that two tasks have.
+void require_names(const std::vector<TaskExamples>& tasks);
+
 // `repeats` adapters a task below `folder`, with the seeds from training.seed on. A finished adapter is taken as it is;
 // an interrupted one goes on.
 std::vector<FewShotRun> train_few_shots(const std::vector<TaskExamples>& tasks, const TrainOptions& training,

@@ -33,8 +33,10 @@ std::vector<landscape::Neighbour> by_products(const store::Record& query, const 
     if (found == query.products.end())
       throw Error(ErrorCode::kNotFound, "the files of a stored variant have changed: embed it again",
                   {.path = record.path, .field = record.name});
-    out.push_back({record.name, record.label,
-                   store::cosine_in(query.space, found->second, own, record.products.at(record.variant_hash))});
+    out.push_back({.name = record.name,
+                   .label = record.label,
+                   .cosine = store::cosine_in(query.space, found->second, own, record.products.at(record.variant_hash)),
+                   .base = record.space.base_name});
   }
   std::ranges::stable_sort(out, std::greater(), [](const landscape::Neighbour& n) { return n.cosine.value_or(-2); });
   if (k > 0 && out.size() > k) out.resize(k);
@@ -44,6 +46,12 @@ std::vector<landscape::Neighbour> by_products(const store::Record& query, const 
 store::Record embedded(const NearOptions& options, const std::vector<store::Record>& records, Progress& progress) {
   if (records.empty()) throw Error(ErrorCode::kNotFound, kNothingStored);
   store::require_comparable(records);
+  if (records.front().space.representation == "relative")
+    throw Error(
+        ErrorCode::kUsage,
+        "a model takes its place in a relative space once it is stored: embed it, and run `deltascape relative` "
+        "again",
+        {.path = options.model});
   const EmbedOptions how = like(records.front(), options.embedding);
   store::Record query = records.front();
   query.name = options.model;
@@ -108,6 +116,14 @@ std::optional<store::ChosenSpace> space_of(const NearOptions& options, const sto
   return store::only_one(spaces);
 }
 
+void leave_other_bases(std::vector<store::Record>& records, const store::Record& center) {
+  std::erase_if(records, [&](const store::Record& r) { return r.space.base_name == center.space.base_name; });
+  if (records.empty())
+    throw Error(ErrorCode::kNotFound,
+                "no variant of another base is in this space; `deltascape relative` makes one that bases share",
+                {.path = center.name, .field = option("other_base")});
+}
+
 // Error bars need the deltas by probe: those of the query and of the nearest are read, and no others.
 std::vector<landscape::Neighbour> with_bars(const store::Store& store, const store::Query& query,
                                             const std::vector<landscape::Neighbour>& nearest,
@@ -126,13 +142,14 @@ std::vector<landscape::Neighbour> near(const store::Store& store, const NearOpti
   if (!space) throw Error(ErrorCode::kNotFound, kNothingStored);
   const store::Query query = *store::within({.where = options.where}, {*space});
   const bool all = options.k == 0;
-  const std::vector<store::Record> records = store.records(query, all ? store::Numbers::kAll : store::Numbers::kMean);
+  std::vector<store::Record> records = store.records(query, all ? store::Numbers::kAll : store::Numbers::kMean);
   const store::Record center =
       name.empty() ? embedded(options, records, progress) : store.get(name, {.spaces = {space->stored.id}});
   if (name.empty())
     for (const store::Record& record : records)
       if (record.variant_hash == center.variant_hash)
         progress.note(options.model + " has the same content as the stored " + record.name);
+  if (options.other_base) leave_other_bases(records, center);
   if (name.empty() && !center.products.empty()) return by_products(center, records, options.k);
   std::vector<landscape::Neighbour> nearest = landscape::near(records, center, options.k, space->row);
   return all || center.per_probe.empty() ? nearest : with_bars(store, query, nearest, center, space->row);

@@ -34,12 +34,7 @@ void check(const std::vector<Record>& members, const TaskOptions& options) {
   if (options.repeats < 1) refuse("a task takes at least one run", "repeat");
   if ((options.calibrate || options.judge) && options.controls_file.empty())
     refuse("control runs need a store to be kept in", "controls");
-  std::set<std::string> names;
-  for (const TaskExamples& task : options.tasks) {
-    if (task.name.empty() || task.name.find('/') != std::string::npos) refuse("a task's name is a word", task.name);
-    if (!names.insert(task.name).second)
-      refuse("two tasks have the same name: give their files different ones", task.name);
-  }
+  study::require_names(options.tasks);
   store::require_comparable(members);
 }
 

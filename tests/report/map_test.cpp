@@ -208,5 +208,18 @@ TEST(Map, FilesAreWrittenByTheirEnding) {
   EXPECT_THROW(map_colour("size"), Error);
 }
 
+TEST(Map, NamesTheBasesOfASpaceThatSeveralShare) {
+  std::vector<store::Record> records = pool();
+  EXPECT_EQ(make_map(records).points[0].base, "");
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].space.base.clear();
+    records[i].space.base_name = i % 2 ? "/models/two.gguf" : "org/one";
+  }
+  const MapData map = make_map(records);
+  EXPECT_EQ(map.title, "Landscape of org/one, two");
+  EXPECT_EQ(map.points[0].base, "org/one");
+  EXPECT_EQ(map.points[1].base, "two");
+}
+
 }  // namespace
 }  // namespace deltascape::report

@@ -230,5 +230,39 @@ TEST_F(Spaces, SayWhichBaseAnOlderReleaseIdentified) {
   EXPECT_THAT(what_differs(spaces), ElementsAre("base_hash 9cd88e2a", "base_hash f74cc000"));
 }
 
+// A space without a base: each measurement names its own, in the store and in an npz.
+TEST_F(Spaces, MayHoldVariantsOfSeveralBases) {
+  const auto store = create();
+  store->put(at("a", 3, "last"));
+  std::vector<Record> shared = {at("v1", 1, "last", "org/one"), at("v2", 2, "last", "two")};
+  for (Record& r : shared) {
+    r.space.representation = "relative";
+    r.space.parameters["of"] = "activations";
+    r.space.parameters["anchors"] = "0123456789abcdef";
+    r.space.base.clear();
+    r.space.tokenizer.clear();
+    store->put(r);
+  }
+  for (const Record& r : shared) EXPECT_EQ(store->get(r.name).space.base_name, r.space.base_name);
+  const std::vector<StoredSpace> spaces = store->spaces();
+  ASSERT_EQ(spaces.size(), 2u);
+  EXPECT_EQ(spaces[1].space.base_name, "");
+  EXPECT_EQ(spaces[1].variants, 2);
+  EXPECT_EQ(store->spaces({.where = {"base=one"}}).size(), 1u);
+  EXPECT_THAT(store->names({.where = {"base=two"}}), ElementsAre("v2"));
+  EXPECT_THAT(what_differs(spaces), ElementsAre("representation activations, base tiny",
+                                                "representation relative, anchors 01234567, of activations"));
+  // What a space was made of is not what it is.
+  EXPECT_EQ(choose(spaces, {.space = "activations"}).size(), 1u);
+  EXPECT_EQ(choose(spaces, {.space = "of=activations"}).size(), 1u);
+  EXPECT_EQ(representation_of(spaces[1].space), "relative,of=activations");
+
+  const std::filesystem::path npz = file("shared.npz");
+  write_embeddings_npz(shared, npz);
+  const auto again = Store::open(file("again.db"), Store::Mode::kCreate);
+  import_into(*again, npz);
+  for (const Record& r : shared) EXPECT_EQ(again->get(r.name).space.base_name, r.space.base_name);
+}
+
 }  // namespace
 }  // namespace deltascape::store

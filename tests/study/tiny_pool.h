@@ -39,27 +39,28 @@ class TinyPool : public deltascape::testing::FolderTest {
     return options;
   }
 
-  // Two adapters a domain.
-  std::vector<ModelRef> train_pool() const {
+  // Two adapters a domain, in a folder below.
+  std::vector<ModelRef> train_pool(const std::string& on = base(), const std::string& folder = "pool") const {
     std::vector<ModelRef> out;
     for (const auto& [domain, completion] : domains())
       for (int split = 0; split < 2; ++split) {
         TrainOptions options = quick();
         const std::string name = domain + "-" + std::to_string(split + 1);
-        options.base = base();
+        options.base = on;
         options.data = examples(name, completion, 100 * split, 100 * split + 12);
-        options.out = (folder_ / "pool" / name).string();
+        options.out = (folder_ / folder / name).string();
         options.seed = static_cast<std::uint64_t>(split);
-        std::filesystem::create_directories(folder_ / "pool");
+        std::filesystem::create_directories(folder_ / folder);
         train(options);
         out.push_back({.path = options.out, .label = domain, .name = name});
       }
     return out;
   }
 
-  static std::vector<store::Record> embedded(const std::vector<ModelRef>& models, const std::string& layer) {
+  static std::vector<store::Record> embedded(const std::vector<ModelRef>& models, const std::string& layer,
+                                             const std::string& on = base()) {
     std::vector<store::Record> out;
-    const EmbedReport report = embed(models, {.base = base(), .layer = layer, .precision = "fp32"},
+    const EmbedReport report = embed(models, {.base = on, .layer = layer, .precision = "fp32"},
                                      [&](store::Record record) { out.push_back(std::move(record)); });
     EXPECT_TRUE(report.failed.empty());
     return out;

@@ -53,6 +53,7 @@ function fillDetail(section, model, data, theme, choose) {
   fact("norm", significant(model.norm));
   if (model.relative !== null) fact("norm relative to the base", `${significant(100 * model.relative)} %`);
   if (model.cluster) fact("cluster of", model.cluster);
+  if (model.base) fact("base", model.base);
   if (model.path) fact("from", model.path);
   const list = element("ul", { class: "list" });
   for (const [index, cosine] of model.near) {
