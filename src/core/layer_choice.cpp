@@ -30,7 +30,10 @@ bool LayerChoice::is(std::string_view stored) const {
     case Kind::kLast: return stored == "last";
     case Kind::kAll: return stored == "all";
     case Kind::kNumber: return stored == std::to_string(number);
-    case Kind::kFraction: return false;
+    case Kind::kFraction: {  // named so in spaces of several depths alone
+      double own = 0;
+      return stored.find('.') != std::string_view::npos && read_whole(stored, own) && own == fraction;
+    }
     case Kind::kBeforeNorm: return number == -1 ? stored.ends_with("-pre") : stored == std::to_string(number) + "-pre";
   }
   return false;

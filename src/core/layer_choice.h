@@ -18,7 +18,8 @@ struct LayerChoice {
   // The row of a model's hidden states: 0 behind the embeddings, N behind block N, `blocks` at the end (of kBeforeNorm
   // before the last norm). Empty for kAll, and for a row that such a model lacks.
   std::optional<std::int64_t> row(std::int64_t blocks) const;
-  // Is it the layer that a stored record names so? A fraction is not: the record does not know its model's depth.
+  // Is it the layer that a stored record names so? A fraction is one in a space that
+  // models of several depths share; other records do not know their model's.
   bool is(std::string_view stored) const;
 };
 

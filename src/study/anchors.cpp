@@ -65,7 +65,7 @@ store::Record make_anchor(const Anchor& anchor, const RelativeOptions& options, 
   training.threads = options.threads;
   training.memory = options.memory;
   training.max_examples = 0;
-  training.data = (folder.path() / "examples.jsonl").string();
+  training.data = (folder.path() / (anchor.name + ".jsonl")).string();
   training.out = (folder.path() / anchor.name).string();
   io::write_file_atomically(training.data, anchor.examples);
   train_once(training, anchor.name + place, progress);

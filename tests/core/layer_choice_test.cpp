@@ -47,5 +47,12 @@ TEST(LayerChoice, TheNamesOfStoredLayers) {
   EXPECT_TRUE(read_layer("all")->is("all"));
 }
 
+TEST(LayerChoice, AFractionIsOneThatIsNamedSo) {
+  EXPECT_TRUE(read_layer("0.50")->is("0.5"));
+  EXPECT_FALSE(read_layer("0.5")->is("0.25"));
+  for (const char* other : {"last", "all", "0", "12", "29-pre", ""})
+    EXPECT_FALSE(read_layer("0.0")->is(other)) << other;
+}
+
 }  // namespace
 }  // namespace deltascape
