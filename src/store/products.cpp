@@ -40,9 +40,7 @@ Block read_block(std::string_view bytes, const ErrorContext& at) {
   Block out;
   while (!bytes.empty()) {
     const std::size_t length = static_cast<unsigned char>(bytes.front());
-    if (bytes.size() < 1 + length + kNumber)
-      throw Error(ErrorCode::kBadFile, "the store's row is damaged; remove it with `deltascape rm` and embed it again",
-                  at);
+    if (bytes.size() < 1 + length + kNumber) throw Error(ErrorCode::kBadFile, kDamagedRow, at);
     const double value = number_in(bytes.substr(1 + length));
     if (!std::isfinite(value))
       throw Error(ErrorCode::kNumeric, "the row holds NaN or Inf; remove it with `deltascape rm` and embed it again",

@@ -12,6 +12,9 @@
 
 namespace deltascape::store {
 
+inline constexpr const char* kDamagedRow =
+    "the store's row is damaged; remove it with `deltascape rm` and embed it again";
+
 // A measurement's block: with each variant of its space that was there when it was written, itself among them.
 using Block = std::map<std::string, double>;  // by content hash
 std::string block_bytes(const Block& products);

@@ -45,8 +45,7 @@ struct Field {
   ErrorContext context = at.context();
   context.expected = expected < 0 ? "possible sizes" : std::to_string(expected * 4) + " bytes";
   context.found = std::to_string(bytes.size());
-  throw Error(ErrorCode::kBadFile, "the store's row is damaged; remove it with `deltascape rm` and embed it again",
-              context);
+  throw Error(ErrorCode::kBadFile, kDamagedRow, context);
 }
 
 void read_finite(std::string_view bytes, float* out, const Field& at) {
@@ -160,7 +159,10 @@ Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbe
     r.cluster = row.integer(at);
     r.cluster_name = row.text(at + 1);
   }
-  if (kind == kProductKind) return r;  // its vector follows from those of its space
+  if (kind == kProductKind) {  // its vector follows from those of its space
+    if (r.dim != 0) throw Error(ErrorCode::kBadFile, kDamagedRow, field("kind"));
+    return r;
+  }
   if (numbers != Numbers::kNone) read_mean(row.blob(kFirstBlob), r, file);
   if (numbers == Numbers::kAll) read_detail(row.blob(kFirstBlob + 1), row.blob(kFirstBlob + 2), r, file);
   return r;
