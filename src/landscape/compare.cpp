@@ -24,8 +24,8 @@ Comparison compare(const store::Record& a, const store::Record& b, Row row) {
   out.norm_a = norm(embedding(a, row));
   out.norm_b = norm(embedding(b, row));
   if (!row || *row == a.layers - 1) {
-    out.relative_norm_a = a.relative_norm;
-    out.relative_norm_b = b.relative_norm;
+    out.relative_norm_a = store::known_relative_norm(a);
+    out.relative_norm_b = store::known_relative_norm(b);
   }
   if (out.norm_b > 0) out.norm_ratio = out.norm_a / out.norm_b;
   const store::Record* const both[] = {&a, &b};

@@ -187,7 +187,7 @@ StoredDecomposition decompose(const store::Store& store, const StoredDecomposeOp
   NamedRecords named = named_records(store, names, given.where, given.choice);
   const store::Record model = std::move(named.records.front());
   named.records.erase(named.records.begin());
-  DecomposeOptions options = given;
+  DecomposeOptions options = static_cast<const DecomposeOptions&>(given);
   options.row = named.space ? named.space->row : std::nullopt;
 
   std::optional<store::Record> common;

@@ -120,7 +120,7 @@ class Salient : public ProductReading {
 std::int64_t Salient::wanted() const {
   std::int64_t entries = 0;
   for (const CountedTensor& t : tensors_) entries += t.in_base ? t.entries() : 0;
-  return std::llround(std::stod(parameters_.at("fraction")) * static_cast<double>(entries));
+  return std::max(1LL, std::llround(std::stod(parameters_.at("fraction")) * static_cast<double>(entries)));
 }
 
 template <class Bin>

@@ -40,8 +40,9 @@ class Table {
     if (count_++ == 0) append_titles(r.layers, r.dim);
     require_width(r);
     const Space& s = r.space;
+    const std::string representation = representation_of(s);
     for (const std::string* text :
-         {&r.name, &r.label, &r.path, &s.base, &s.base_name, &s.tokenizer, &s.parameter("probes"), &s.representation,
+         {&r.name, &r.label, &r.path, &s.base, &s.base_name, &s.tokenizer, &s.parameter("probes"), &representation,
           &s.parameter("layer"), &s.parameter("position"), &r.variant_hash, &r.program_version, &r.device, &r.precision,
           &r.created}) {
       append_cell(text_, *text, separator_);

@@ -180,6 +180,7 @@ Source read_source(const std::filesystem::path& file) {
     throw Error(ErrorCode::kUnsupported, "inner products without the contents that they are of",
                 {.path = file.string(), .field = "probe_info"});
   if (!ours) return out;
+  out.space = {.base_name = out.space.base_name};
   read_space(info["comparable"], out.space);
   if (info["probe_count"].is_number_integer()) out.probe_count = info["probe_count"].get<std::int64_t>();
   out.rows = std::move(rows);

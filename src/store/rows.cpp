@@ -222,8 +222,8 @@ Block MeasurementWriter::block_of(const Record& record, std::int64_t space) {
     const auto found = record.products.find(others_.text(0));
     if (found == record.products.end())
       throw Error(ErrorCode::kNotFound,
-                  "the inner product with a stored variant of this space is not known (it came from elsewhere, or its "
-                  "files have changed): embed both in one run",
+                  "the inner product with a stored variant of this space is not known (its files are gone or have "
+                  "changed, or it came from elsewhere): embed both in one run, or `deltascape rm` it",
                   {.path = record.name, .field = others_.text(1)});
     out.insert(*found);
   }

@@ -65,7 +65,7 @@ std::string representation_of(const Space& space) {
   std::string out = space.representation;
   const std::set<std::string> elsewhere = {"layer", "position", "probes", "similarity"};
   const auto is_hash = [](const std::string& value) {
-    return value.size() >= 32 && value.find_first_not_of("0123456789abcdefv-") == std::string::npos;
+    return value.size() >= 16 && value.find_first_not_of("0123456789abcdefv-") == std::string::npos;
   };
   for (const auto& [name, value] : space.parameters)
     if (!elsewhere.contains(name) && !is_hash(value)) out.append(",").append(name).append("=").append(value);

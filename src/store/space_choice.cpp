@@ -105,6 +105,12 @@ std::vector<ChosenSpace> at_layer(const std::vector<StoredSpace>& spaces, const 
     if (s.layers == 1 || choice->kind == LayerChoice::Kind::kBeforeNorm) continue;
     if (const std::optional<std::int64_t> row = choice->row(s.layers - 1)) out.push_back({s, row});
   }
+  if (std::ranges::all_of(spaces, [](const StoredSpace& s) { return s.space.parameter("layer").empty(); }))
+    throw Error(ErrorCode::kUsage, "this representation has no layers: leave " + option("layer") + " out",
+                {.path = "",
+                 .field = option("representation"),
+                 .expected = "",
+                 .found = representation_of(spaces.front().space)});
   if (out.empty())
     throw Error(
         ErrorCode::kUsage, "no record is of this layer; `embed " + option("layer") + " all` keeps every one",

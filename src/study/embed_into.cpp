@@ -25,6 +25,15 @@ void require_one_named_base(const std::vector<ModelRef>& models, const std::stri
   }
 }
 
+// Where a stored variant lies: its path, or another that its content has had; empty where it is at none of them, and
+// perhaps among those that are embedded now. What is still missing then the store refuses by name.
+std::string place_of(const store::Record& record) {
+  if (!record.path.starts_with('/') || io::exists(record.path)) return record.path;
+  for (const std::string& alias : record.aliases)
+    if (alias.starts_with('/') && io::exists(alias)) return alias;
+  return {};
+}
+
 // Where a representation gives inner products: what the store holds in the same spaces, to be measured beside.
 std::vector<ModelRef> beside(const EmbedTargets& targets, const EmbedOptions& options) {
   std::vector<ModelRef> out;
@@ -36,7 +45,8 @@ std::vector<ModelRef> beside(const EmbedTargets& targets, const EmbedOptions& op
     if (represent::spelled(stored.space) != wanted) continue;
     if (!options.base.empty() && provenance(options).hash() != stored.hash) continue;
     for (const store::Record& r : store->records({.spaces = {stored.id}}, store::Numbers::kNone))
-      out.push_back({.path = r.path, .name = r.name, .beside = true});
+      if (const std::string path = place_of(r); !path.empty())
+        out.push_back({.path = path, .name = r.name, .beside = true});
   }
   return out;
 }

@@ -191,6 +191,9 @@ RelativeReport measure_relative(store::Store& store, const RelativeOptions& opti
   if (options.anchors_file.empty()) refuse("anchors need a store to be kept in", {.field = "anchors"});
   const std::vector<study::Anchor> anchors = study::anchors_of(options);
   if (anchors.size() < 2) refuse("a direction takes two anchors at least: give more tasks");
+  if (options.centred && anchors.size() < 3)
+    refuse("without their mean's direction two anchors are opposites and say one thing: give three tasks or more, or " +
+           option("no_centre"));
   depth_of(options.choice.layer);  // throws
   std::vector<Part> parts = parts_of(store, options);
   for (Part& part : parts) part.anchors = study::kept_anchors(anchors, options.anchors_file, part.like);

@@ -168,6 +168,7 @@ TEST_F(ProductSpace, MovesToAnotherStoreAndThroughAnNpz) {
   const auto third = create("third.db");
   import_into(*third, file("e.npz"));
   expect_products(third->records());
+  EXPECT_EQ(third->spaces().front().hash, store->spaces().front().hash) << "the same space, with no parameter added";
   // One from elsewhere has no products with those that are here.
   const auto own = create("own.db");
   own->put(measured(0, {0}));
