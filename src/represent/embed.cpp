@@ -184,6 +184,20 @@ void check_options(const EmbedOptions& o) {
   if (o.threads < 0) throw Error(ErrorCode::kUsage, "a negative number of threads", {.field = option("threads")});
 }
 
+// Options that were chosen and change nothing here are said.
+void tell_unread(const EmbedOptions& options, Progress& progress) {
+  const EmbedOptions usual;
+  const represent::Representation& row = *represent::representation_named(options.representation).row;
+  for (const auto& [field, chosen] :
+       {std::pair{"layer", options.layer != usual.layer}, std::pair{"position", options.position != usual.position},
+        std::pair{"probes_file", !options.probes_file.empty()},
+        std::pair{"continuations_file", !options.continuations_file.empty()},
+        std::pair{"encoder", options.encoder != usual.encoder},
+        std::pair{"outputs_file", !options.outputs_file.empty()}})
+    if (chosen && std::ranges::find(row.reads, std::string_view(field)) == row.reads.end())
+      progress.note(option(field) + " is not read by " + row.name + " and changes nothing");
+}
+
 }  // namespace
 
 std::vector<RepresentationInfo> representations() {
@@ -199,6 +213,7 @@ std::vector<RepresentationInfo> representations() {
 EmbedReport embed(const std::vector<ModelRef>& models, const EmbedOptions& options, const Sink& sink,
                   Progress& progress) {
   check_options(options);
+  tell_unread(options, progress);
   const model::ThreadCount threads(options.threads);
   const engine::ExactProducts exact;
   EmbedReport report;

@@ -27,6 +27,7 @@ struct Representation {
   const char* about;   // one line, for --help
   const char* source;  // paper and section
   std::vector<Parameter> parameters;
+  std::vector<const char*> reads;  // fields of EmbedOptions that are of single representations, and count here
   // One of the two. `base` outlives what they give.
   std::unique_ptr<VectorReading> (*vectors)(const Base& base, const Parameters& parameters) = nullptr;
   std::unique_ptr<ProductReading> (*products)(const Base& base, const Parameters& parameters) = nullptr;
