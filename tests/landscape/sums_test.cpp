@@ -133,7 +133,7 @@ TEST(Decompose, IntervalsEqualNumpys) {
   ASSERT_EQ(off.parts.size(), 3u);
   EXPECT_GT(off.common_share, 0.05);
   for (std::size_t n = 0; n < few.size(); ++n) {
-    const Part& part = by_name(off).at(few[n].name);
+    const Part part = by_name(off).at(few[n].name);
     EXPECT_NEAR(part.weight, column(beside, "values")[n], 1e-5);
     EXPECT_NEAR(part.low.value(), std::max(0.0, column(beside, "low")[n]), 1e-4);
     EXPECT_NEAR(part.high.value(), column(beside, "high")[n], 1e-4);
