@@ -7,8 +7,8 @@
 #include "core/hash.h"
 #include "deltascape/error.h"
 #include "io/file.h"
-#include "io/gguf.h"
 #include "represent/probes.h"
+#include "text/open.h"
 
 namespace deltascape::represent {
 namespace {
@@ -35,7 +35,7 @@ std::string named(const std::vector<std::string>& names) {
 std::optional<std::string> tokenizer_files(const fs::path& model) {
   if (!io::is_directory(model)) {
     try {
-      return open_tokenizer(model)->identity();
+      return text::open_tokenizer(model)->identity();
     } catch (const Error& e) {
       if (e.code() == ErrorCode::kNotFound) return {};  // an adapter
       throw;
@@ -52,17 +52,13 @@ std::optional<std::string> tokenizer_files(const fs::path& model) {
   return hasher.hex();
 }
 
-std::unique_ptr<text::Tokenizer> open_tokenizer(const fs::path& model) {
-  return io::is_directory(model) ? text::load_tokenizer(model) : text::load_tokenizer(*io::GgufFile::open(model));
-}
-
 OwnProbes::OwnProbes(fs::path base, std::vector<std::string> probes, std::vector<std::vector<std::int64_t>> ids)
     : base_(std::move(base)), probes_(std::move(probes)), ids_(std::move(ids)) {}
 
 OwnProbes::Tokenizer OwnProbes::compared(const fs::path& variant) const {
   Tokenizer out;
   try {
-    out.differs = probe_ids(*open_tokenizer(variant), probes_) != ids_;
+    out.differs = probe_ids(*text::open_tokenizer(variant), probes_) != ids_;
   } catch (const Error& e) {
     out.error = e.what();
   }

@@ -15,7 +15,6 @@ namespace deltascape::represent {
 // Hash of the files in a model's folder that make a tokenizer; nothing where the folder brings none. Equal hashes are
 // equal tokenizers, others may be: what a file says beside the tokens counts too. Of a GGUF its tokenizer's identity.
 std::optional<std::string> tokenizer_files(const std::filesystem::path& model);
-std::unique_ptr<text::Tokenizer> open_tokenizer(const std::filesystem::path& model);
 
 // Embeddings are of the base's tokens, whatever a variant brings along. This says which variants would read the probes
 // as other tokens.

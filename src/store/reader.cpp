@@ -58,19 +58,10 @@ void require_room(const Embeddings& embeddings, std::int64_t layers, const std::
 
 }  // namespace
 
-Reader::Reader(Database& database, std::int64_t version)
-    : database_(database), version_(version), spaces_(database, version) {
-  if (version == 1) return;  // which had none
-  Statement spaces(database_, "SELECT DISTINCT m.space FROM gram g JOIN measurement m ON m.id = g.measurement");
-  while (spaces.step()) of_products_.insert(spaces.integer(0));
-}
-
-bool Reader::fill_products(std::int64_t space, Record& record) const {
-  if (!of_products_.contains(space)) return false;
+void Reader::fill_products(std::int64_t space, Record& record) const {
   auto known = products_.find(space);
   if (known == products_.end()) known = products_.try_emplace(space, database_, *spaces_.by_id(space)).first;
   known->second.fill(record);
-  return true;
 }
 
 void Reader::each_record(const Conditions& conditions, Numbers numbers,
@@ -81,7 +72,7 @@ void Reader::each_record(const Conditions& conditions, Numbers numbers,
   while (rows.step()) {
     Record record = read_record(rows, spaces_, numbers, database_.file());
     aliases.attach(record, variant_in(rows));
-    if (numbers != Numbers::kNone) fill_products(space_in(rows), record);
+    if (const auto space = product_space_in(rows); space && numbers != Numbers::kNone) fill_products(*space, record);
     use(rows, std::move(record));
   }
 }
@@ -128,7 +119,7 @@ Reader::Facts Reader::facts(const Conditions& conditions) const {
   Facts out;
   each_record(conditions, Numbers::kNone, [&](const Statement& row, Record record) {
     out.place[measurement_in(row)] = out.records.size();
-    out.spaces.push_back(space_in(row));
+    out.product_spaces.push_back(product_space_in(row));
     out.records.push_back(std::move(record));
   });
   return out;
@@ -150,9 +141,11 @@ std::vector<Record> Reader::records(const Query& query, Numbers numbers) const {
   each_row(conditions, "vector", "n.mean", [&](std::int64_t id, const Statement& row) {
     read_mean(row.blob(1), facts.records[facts.place.at(id)], database_.file());
   });
-  for (std::size_t i = 0; i < facts.records.size(); ++i)
-    if (Record& record = facts.records[i]; record.mean.empty() && !fill_products(facts.spaces[i], record))
-      read_mean({}, record, database_.file());  // no row: damaged
+  for (std::size_t i = 0; i < facts.records.size(); ++i) {
+    Record& record = facts.records[i];
+    if (facts.product_spaces[i]) fill_products(*facts.product_spaces[i], record);
+    else if (record.mean.empty()) read_mean({}, record, database_.file());  // no row: damaged
+  }
   if (numbers == Numbers::kAll)
     each_row(conditions, "detail", "n.per_probe, n.standard_error", [&](std::int64_t id, const Statement& row) {
       read_detail(row.blob(1), row.blob(2), facts.records[facts.place.at(id)], database_.file());
@@ -166,9 +159,9 @@ Embeddings Reader::embeddings(const Query& query, std::optional<std::int64_t> ro
   Embeddings out{.facts = std::move(facts.records), .vectors = {}, .dim = 0};
   if (out.facts.empty()) return out;
   require_comparable(out.facts);
-  if (of_products_.contains(facts.spaces.front())) {
+  if (const auto space = facts.product_spaces.front()) {
     for (Record& record : out.facts) {
-      fill_products(facts.spaces.front(), record);
+      fill_products(*space, record);
       out.dim = record.dim;
       out.vectors.insert(out.vectors.end(), record.mean.begin(), record.mean.end());
       record.mean.clear();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <optional>
 #include <unordered_map>
 
 #include "store/conditions.h"
@@ -14,7 +14,8 @@ namespace deltascape::store {
 class Reader {
  public:
   // version: of the schema.
-  Reader(Database& database, std::int64_t version);
+  Reader(Database& database, std::int64_t version)
+      : database_(database), version_(version), spaces_(database, version) {}
 
   void read(const Query& query, Numbers numbers, const std::function<void(Record)>& use) const;
   // In the order of read(). Numbers are read in the order of the file, from front to back.
@@ -27,13 +28,13 @@ class Reader {
 
  private:
   struct Facts {
-    std::vector<Record> records;                          // in name order
-    std::unordered_map<std::int64_t, std::size_t> place;  // in `records`, by measurement
-    std::vector<std::int64_t> spaces;                     // of each, by id
+    std::vector<Record> records;                              // in name order
+    std::unordered_map<std::int64_t, std::size_t> place;      // in `records`, by measurement
+    std::vector<std::optional<std::int64_t>> product_spaces;  // of each, as product_space_in()
   };
   Facts facts(const Conditions& conditions) const;
-  // Whether the measurement is one of inner products; then its numbers, from those of all of its space.
-  bool fill_products(std::int64_t space, Record& record) const;
+  // The numbers of a measurement of inner products, from those of all of its space.
+  void fill_products(std::int64_t space, Record& record) const;
   // Calls `use` with the row of each measurement and its record, in the order of read().
   void each_record(const Conditions& conditions, Numbers numbers,
                    const std::function<void(const Statement&, Record)>& use) const;
@@ -44,7 +45,6 @@ class Reader {
   Database& database_;
   std::int64_t version_;
   SpaceTable spaces_;
-  std::set<std::int64_t> of_products_;                      // spaces of inner products
   mutable std::map<std::int64_t, SpaceProducts> products_;  // of those that were asked for
 };
 

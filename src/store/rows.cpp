@@ -127,6 +127,9 @@ std::string select_records(Numbers numbers) {
 std::int64_t measurement_in(const Statement& row) { return row.integer(0); }
 std::int64_t variant_in(const Statement& row) { return row.integer(1); }
 std::int64_t space_in(const Statement& row) { return row.integer(2); }
+std::optional<std::int64_t> product_space_in(const Statement& row) {
+  return row.text(3) == kProductKind ? std::optional(space_in(row)) : std::nullopt;
+}
 
 Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbers, const std::filesystem::path& file) {
   Record r;

@@ -18,6 +18,8 @@ Record read_record(const Statement& row, const SpaceTable& spaces, Numbers numbe
 std::int64_t measurement_in(const Statement& row);
 std::int64_t variant_in(const Statement& row);
 std::int64_t space_in(const Statement& row);
+// The space, where the measurement is one of inner products.
+std::optional<std::int64_t> product_space_in(const Statement& row);
 
 // Sizes that agree, numbers that are finite. Throws Error(kInternal / kNumeric) naming record and field.
 void check_record(const Record& record);

@@ -8,6 +8,7 @@
 #include "io/json.h"
 #include "represent/probes.h"
 #include "temporary_folder.h"
+#include "text/open.h"
 
 namespace deltascape::represent {
 namespace {
@@ -50,7 +51,7 @@ class OwnTokenizer : public testing::FolderTest {
   }
   OwnProbes probes(std::vector<std::string> texts) const {
     const fs::path base = write("base", small_tokenizer().dump());
-    auto ids = probe_ids(*open_tokenizer(base), texts);
+    auto ids = probe_ids(*text::open_tokenizer(base), texts);
     return OwnProbes(base, std::move(texts), std::move(ids));
   }
 };
