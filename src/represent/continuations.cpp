@@ -1,12 +1,11 @@
 #include "represent/continuations.h"
 
 #include <cstdlib>
-#include <sstream>
 
 #include "core/hash.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/utf8.h"
+#include "io/lines.h"
 #include "represent/answers.h"
 
 namespace deltascape::represent {
@@ -42,14 +41,8 @@ Continuation read_line(const std::string& line, const fs::path& where, std::size
 
 std::vector<Continuation> read_continuations(const fs::path& file, std::size_t probes) {
   std::vector<Continuation> out;
-  const std::string content = io::read_text(file, kMaxFile);
-  std::istringstream in{std::string(io::without_byte_order_mark(content))};
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    out.push_back(read_line(line, file.string() + ":" + std::to_string(number), probes));
-  }
+  for (const io::Line& line : io::read_lines(file, kMaxFile))
+    out.push_back(read_line(line.text, file.string() + ":" + std::to_string(line.number), probes));
   if (out.empty())
     throw Error(ErrorCode::kBadFile, "no continuation in this file", {.path = file.string(), .expected = kForm});
   return out;

@@ -1,10 +1,9 @@
 #include "represent/probes.h"
 
-#include <sstream>
-
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/lines.h"
 #include "io/utf8.h"
 
 namespace deltascape::represent {
@@ -98,20 +97,14 @@ std::string unescape(const std::string& line) {
 
 std::vector<std::string> from_lines(const fs::path& file, bool json_lines) {
   std::vector<std::string> out;
-  const std::string content = io::read_text(file, kMaxFile);
-  std::istringstream in{std::string(io::without_byte_order_mark(content))};
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    if (line.ends_with('\r')) line.pop_back();
-    if (line.find_first_not_of(" \t") == std::string::npos) continue;
-    require_utf8(line, file.string() + ":" + std::to_string(number));
+  for (const io::Line& line : io::read_lines(file, kMaxFile)) {
+    const fs::path where = file.string() + ":" + std::to_string(line.number);
+    require_utf8(line.text, where.string());
     if (!json_lines) {
-      out.push_back(unescape(line));
+      out.push_back(unescape(line.text));
       continue;
     }
-    const fs::path where = file.string() + ":" + std::to_string(number);
-    const io::Json json = io::parse_json(line, where);
+    const io::Json json = io::parse_json(line.text, where);
     if (!json.is_string() && !(json.is_object() && json.contains("text")))
       throw Error(ErrorCode::kBadFile, "no probe on this line",
                   {.path = where.string(), .field = "text", .expected = R"({"text": "a probe"})"});

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -18,7 +17,7 @@
 #include "io/file.h"
 #include "io/gguf.h"
 #include "io/json.h"
-#include "io/utf8.h"
+#include "io/lines.h"
 #include "store/names.h"
 
 namespace deltascape::store {
@@ -143,15 +142,11 @@ class Expander {
     if (depth >= kMaxListDepth)
       throw Error(ErrorCode::kUsage, "lists name each other more than " + std::to_string(kMaxListDepth) + " deep",
                   {.path = file});
-    const std::string content = io::read_text(file, kMaxListBytes);
-    std::istringstream lines{std::string(io::without_byte_order_mark(content))};
     const bool json = lower_ascii(fs::path(file).extension().string()) == ".jsonl";
-    int number = 0;
-    for (std::string line; std::getline(lines, line);) {
-      ++number;
-      const std::string text(trimmed(line, " \t\r"));
-      if (text.empty() || text.front() == '#') continue;
-      if (json) add_row(text, label, file + ": line " + std::to_string(number), depth + 1);
+    for (const io::Line& line : io::read_lines(file, kMaxListBytes)) {
+      const std::string text(trimmed(line.text, " \t\r"));
+      if (text.front() == '#') continue;
+      if (json) add_row(text, label, file + ": line " + std::to_string(line.number), depth + 1);
       else add(text, label, depth + 1);
     }
   }
