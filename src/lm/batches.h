@@ -1,12 +1,19 @@
-// How many sequences run together, and how memory is shared between weights and passes, for jobs that keep a model's
-// weights and ask it again and again.
+// Asking models that are kept in memory again and again: how likely they find completions, what they answer. Many
+// sequences run together, and memory is shared between weights and passes.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "core/random.h"
 #include "lm/adapter_operators.h"
+#include "lm/likelihood.h"
+#include "text/detokenizer.h"
 
 namespace deltascape::engine {
 
@@ -19,27 +26,27 @@ struct Shares {
   Shares(std::size_t memory, const model::Checkpoint& base, at::ScalarType dtype);
 };
 
-// What a pass of so many rows takes, of which the longest sequence has `longest`: a block's streams, and its scores.
-std::size_t pass_bytes(const model::ModelSpec& spec, std::int64_t rows, std::int64_t longest, at::ScalarType dtype);
+// A model that is asked: its weights and what a variant does to it, how many sequences run together at most, and how
+// many bytes a pass may take beside the weights. All outlive the call; `advance` is told of sequences that are done.
+struct Asked {
+  Weights& weights;
+  const VariantOperators& variant;
+  std::int64_t together;
+  std::size_t bytes;
+  const std::function<void(std::int64_t)>& advance;
+};
 
-// Rows that the variant puts before each sequence's own.
-std::int64_t rows_before(const VariantOperators& variant);
+// The sum of each completion's losses (completion_losses()), [examples].
+std::vector<double> example_losses(const Asked& asked, std::span<const Example> examples);
 
-// Sequences that go through the model together, `most` at most: length(i) of one, fits(rows, longest, count) says what
-// may, run(first, count) runs them.
-template <class Length, class Fits, class Run>
-void in_batches(std::size_t count, std::int64_t most, Length&& length, Fits&& fits, Run&& run) {
-  for (std::size_t first = 0; first < count;) {
-    std::size_t end = first;
-    std::int64_t rows = 0, longest = 0;
-    while (end < count && static_cast<std::int64_t>(end - first) < most) {
-      const std::int64_t n = length(end), more = std::max(longest, n);
-      if (end > first && !fits(rows + n, more, static_cast<std::int64_t>(end - first) + 1)) break;
-      rows += n, longest = more, ++end;
-    }
-    run(first, end - first);
-    first = end;
-  }
-}
+struct AnswerOptions {
+  std::int64_t tokens = 16;                         // at most so many a prompt
+  std::optional<std::int64_t> end;                  // the token that ends an answer, and is no part of it
+  std::span<const Random> random{};                 // one for each prompt, as GenerateOptions::random; empty: greedy
+  std::function<bool(const std::string&)> ended{};  // whether an answer ends with what it says so far; empty: never
+};
+// What the model says after each prompt, as text.
+std::vector<std::string> answers(const Asked& asked, std::span<const std::vector<std::int64_t>> prompts,
+                                 const text::Detokenizer& detokenizer, const AnswerOptions& options);
 
 }  // namespace deltascape::engine

@@ -1,11 +1,8 @@
 #include "represent/meaning.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <cmath>
 
 #include "io/file.h"
-#include "lm/likelihood.h"
 #include "represent/continuations.h"
 
 namespace deltascape::represent {
@@ -106,35 +103,22 @@ store::Space Meaning::space() const {
 }
 
 at::Tensor Meaning::values(Weights& weights, const VariantOperators& variant, Progress& progress) const {
-  const at::NoGradGuard no_grad;
-  const std::int64_t before = engine::rows_before(variant);
   at::Tensor out = at::ones({static_cast<std::int64_t>(texts_.size())}, at::kDouble);
   double* value = out.data_ptr<double>();
+  const std::function<void(std::int64_t)> done = [&](std::int64_t steps) { advance(progress, steps); };
+  const engine::Asked asked{weights, variant, kTogether, models_.pass_bytes(), done};
   // Texts of one probe together: what stands before them is computed once.
   for (std::size_t begin = 0; begin < examples_.size();) {
     std::size_t end = begin;
     while (end < examples_.size() && texts_[places_[end]].probe == texts_[places_[begin]].probe) ++end;
-    const auto run = [&](std::size_t first, std::size_t count) {
-      const auto part = std::span(examples_).subspan(begin + first, count);
-      const at::Tensor losses = engine::completion_losses(
-          weights, variant.operators, part, {.prefix = variant.prefix, .virtual_rows = variant.virtual_rows});
-      const at::Tensor sums = engine::by_example(losses.to(at::kDouble), part).contiguous();
-      for (std::size_t k = 0; k < count; ++k) {
-        const std::size_t place = places_[begin + first + k];
-        const double loss = sums.const_data_ptr<double>()[k];
-        if (!std::isfinite(loss))
-          throw Error(ErrorCode::kNumeric, "the loss on a continuation is NaN or Inf",
-                      {.path = file_.string(), .field = "text " + std::to_string(place)});
-        value[place] = std::exp(-loss / static_cast<double>(texts_[place].text.size()));
-      }
-      advance(progress, static_cast<std::int64_t>(count));
-    };
-    engine::in_batches(
-        end - begin, kTogether, [&](std::size_t i) { return before + examples_[begin + i].tokens(); },
-        [&](std::int64_t rows, std::int64_t longest, std::int64_t) {
-          return engine::pass_bytes(weights.spec(), rows, longest, weights.dtype()) <= models_.pass_bytes();
-        },
-        run);
+    const std::vector<double> losses = engine::example_losses(asked, std::span(examples_).subspan(begin, end - begin));
+    for (std::size_t k = begin; k < end; ++k) {
+      const double loss = losses[k - begin];
+      if (!std::isfinite(loss))
+        throw Error(ErrorCode::kNumeric, "the loss on a continuation is NaN or Inf",
+                    {.path = file_.string(), .field = "text " + std::to_string(places_[k])});
+      value[places_[k]] = std::exp(-loss / static_cast<double>(texts_[places_[k]].text.size()));
+    }
     begin = end;
   }
   return out;
@@ -148,7 +132,7 @@ std::vector<Measured> Meaning::measure(std::span<const Member> members, Progress
   std::vector<Measured> out(members.size());
   const auto errors = ask_each(members, [&](std::size_t i) {
     at::Tensor own = of_base_;
-    if (members[i].variant->adapter != nullptr || members[i].variant->full != nullptr)
+    if (!members[i].is_base())
       models_.ask_member(members[i], [&](Weights& w, const VariantOperators& v) { own = values(w, v, progress); });
     out[i].samples = (own - of_base_).view({1, 1, -1});
   });

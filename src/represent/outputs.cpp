@@ -64,7 +64,7 @@ std::vector<Measured> Outputs::measure(std::span<const Member> members, Progress
   std::vector<Measured> out(members.size());
   const auto errors = ask_each(members, [&](std::size_t i) {
     Texts said = base_said_;
-    if (members[i].variant->adapter != nullptr || members[i].variant->full != nullptr)
+    if (!members[i].is_base())
       models_.ask_member(members[i],
                          [&](auto& weights, const auto& variant) { said = said_by(weights, variant, progress); });
     // Equal answers are equal vectors, whatever stands beside them.

@@ -37,10 +37,11 @@ struct Base {
 
 // A variant of the base, distinct from the others by content. What it points to outlives the call that it is given to.
 struct Member {
-  const engine::Variant* variant = nullptr;  // neither adapter nor full: the base's own copy
-  std::string name;                          // for messages
-  std::string hash;                          // of its content
+  const engine::Variant* variant = nullptr;
+  std::string name;  // for messages
+  std::string hash;  // of its content
   std::filesystem::path path;
+  bool is_base() const { return variant->adapter == nullptr && variant->full == nullptr; }  // its own copy
 };
 
 // One variant as a vector, or several (rows, the layers).

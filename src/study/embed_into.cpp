@@ -41,9 +41,11 @@ std::vector<ModelRef> beside(const EmbedTargets& targets, const EmbedOptions& op
   if (chosen.row->products == nullptr || targets.store_file.empty() || !io::exists(targets.store_file)) return out;
   const std::string wanted = represent::spelled({.representation = chosen.row->name, .parameters = chosen.parameters});
   const auto store = store::Store::open(targets.store_file, store::Store::Mode::kRead);
+  std::optional<std::string> own;  // the space that the base would embed in, once it is asked for
   for (const store::StoredSpace& stored : store->spaces()) {
     if (represent::spelled(stored.space) != wanted) continue;
-    if (!options.base.empty() && provenance(options).hash() != stored.hash) continue;
+    if (!options.base.empty() && !own) own = provenance(options).hash();
+    if (own && *own != stored.hash) continue;
     for (const store::Record& r : store->records({.spaces = {stored.id}}, store::Numbers::kNone))
       if (const std::string path = place_of(r); !path.empty())
         out.push_back({.path = path, .name = r.name, .beside = true});

@@ -1,7 +1,5 @@
 #include "study/evaluator.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -9,9 +7,7 @@
 
 #include "core/text.h"
 #include "deltascape/error.h"
-#include "io/file.h"
-#include "lm/batches.h"
-#include "lm/generate.h"
+#include "text/open.h"
 
 namespace deltascape::study {
 namespace {
@@ -41,8 +37,7 @@ Evaluator::Evaluator(const EvaluateOptions& options, const EvaluationData& data,
       bytes_(bytes) {
   for (const auto& row : data.examples) examples_.insert(examples_.end(), row.begin(), row.end());
   if (metric_ != Metric::kExact) return;
-  detokenizer_ = io::is_directory(tokenizer) ? text::load_detokenizer(tokenizer)
-                                             : text::load_detokenizer(*io::GgufFile::open(tokenizer));
+  detokenizer_ = text::open_detokenizer(tokenizer);
 }
 
 std::int64_t Evaluator::steps() const { return static_cast<std::int64_t>(examples_.size()); }
@@ -53,64 +48,25 @@ std::string Evaluator::until_stop(const std::string& said) const {
   return said.substr(0, end);
 }
 
-std::vector<std::string> Evaluator::answers(Weights& weights, const VariantOperators& variant,
-                                            const Advance& advance) const {
-  engine::GenerateOptions how{
-      .tokens = options_.tokens, .prefix = variant.prefix, .virtual_rows = variant.virtual_rows, .logits = false};
-  if (data_.end) how.stops.push_back(*data_.end);
+std::vector<std::string> Evaluator::answers(const engine::Asked& asked) const {
+  engine::AnswerOptions how{.tokens = options_.tokens, .end = data_.end};
   if (!options_.stops.empty())
-    how.ended = [this](std::span<const std::int64_t> ids) {
-      const std::string said = (*detokenizer_)(ids);
+    how.ended = [this](const std::string& said) {
       return std::ranges::any_of(options_.stops, [&](const std::string& s) { return said.find(s) != said.npos; });
     };
-  const std::int64_t before = engine::rows_before(variant);
-  std::vector<std::string> out;
-  engine::in_batches(
-      examples_.size(), options_.batch,
-      [&](std::size_t i) { return before + static_cast<std::int64_t>(examples_[i].prompt.size()); },
-      [&](std::int64_t rows, std::int64_t longest, std::int64_t count) {
-        const std::size_t seen = engine::generated_bytes(weights.spec(), longest + options_.tokens, weights.dtype());
-        return engine::pass_bytes(weights.spec(), rows, longest, weights.dtype()) +
-                   static_cast<std::size_t>(count) * seen <=
-               bytes_;
-      },
-      [&](std::size_t first, std::size_t count) {
-        std::vector<std::vector<std::int64_t>> prompts;
-        for (std::size_t i = first; i < first + count; ++i) prompts.push_back(examples_[i].prompt);
-        for (auto& ids : engine::generate(weights, variant.operators, prompts, how).ids) {
-          if (data_.end && !ids.empty() && ids.back() == *data_.end) ids.pop_back();
-          out.push_back(until_stop((*detokenizer_)(ids)));
-        }
-        advance(static_cast<std::int64_t>(count));
-      });
-  return out;
-}
-
-std::vector<double> Evaluator::losses(Weights& weights, const VariantOperators& variant, const Advance& advance) const {
-  const at::NoGradGuard no_grad;
-  const std::int64_t before = engine::rows_before(variant);
-  std::vector<double> out;
-  engine::in_batches(
-      examples_.size(), options_.batch, [&](std::size_t i) { return before + examples_[i].tokens(); },
-      [&](std::int64_t rows, std::int64_t longest, std::int64_t) {
-        return engine::pass_bytes(weights.spec(), rows, longest, weights.dtype()) <= bytes_;
-      },
-      [&](std::size_t first, std::size_t count) {
-        const auto part = std::span(examples_).subspan(first, count);
-        const at::Tensor tokens = engine::completion_losses(
-            weights, variant.operators, part, {.prefix = variant.prefix, .virtual_rows = variant.virtual_rows});
-        const at::Tensor sums = engine::by_example(tokens.to(at::kDouble), part).contiguous();  // [count]
-        out.insert(out.end(), sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + count);
-        advance(static_cast<std::int64_t>(count));
-      });
+  std::vector<std::vector<std::int64_t>> prompts;
+  for (const Example& e : examples_) prompts.push_back(e.prompt);
+  std::vector<std::string> out = engine::answers(asked, prompts, *detokenizer_, how);
+  for (std::string& said : out) said = until_stop(said);
   return out;
 }
 
 std::vector<Prediction> Evaluator::operator()(Weights& weights, const VariantOperators& variant,
-                                              const Advance& advance) const {
+                                              const std::function<void(std::int64_t)>& advance) const {
   const bool exact = metric_ == Metric::kExact;
-  const std::vector<std::string> said = exact ? answers(weights, variant, advance) : std::vector<std::string>();
-  const std::vector<double> loss = exact ? std::vector<double>() : losses(weights, variant, advance);
+  const engine::Asked asked{weights, variant, options_.batch, bytes_, advance};
+  const std::vector<std::string> said = exact ? answers(asked) : std::vector<std::string>();
+  const std::vector<double> loss = exact ? std::vector<double>() : engine::example_losses(asked, examples_);
   std::vector<Prediction> out;
   std::size_t at = 0;
   for (std::size_t r = 0; r < data_.rows.size(); ++r) {

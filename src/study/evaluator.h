@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "lm/adapter_operators.h"
+#include "lm/batches.h"
 #include "study/evaluate_data.h"
 #include "study/metrics.h"
 #include "text/detokenizer.h"
@@ -26,11 +26,7 @@ class Evaluator {
   Evaluation summary(const std::vector<Prediction>& predictions) const;
 
  private:
-  using Advance = std::function<void(std::int64_t)>;
-  std::vector<std::string> answers(engine::Weights& weights, const engine::VariantOperators& variant,
-                                   const Advance& advance) const;
-  std::vector<double> losses(engine::Weights& weights, const engine::VariantOperators& variant,
-                             const Advance& advance) const;
+  std::vector<std::string> answers(const engine::Asked& asked) const;
   std::string until_stop(const std::string& said) const;
 
   const EvaluateOptions& options_;

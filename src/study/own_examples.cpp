@@ -4,6 +4,7 @@
 
 #include "deltascape/error.h"
 #include "represent/own_tokenizer.h"
+#include "text/open.h"
 
 namespace deltascape::study {
 
@@ -39,7 +40,7 @@ OwnExamples::OwnExamples(const EvaluateOptions& options, const EvaluationData& o
 std::unique_ptr<OwnExamples::Own> OwnExamples::read(const fs::path& variant) const {
   auto out = std::make_unique<Own>();
   try {
-    const auto tokenizer = represent::open_tokenizer(variant);
+    const auto tokenizer = text::open_tokenizer(variant);
     out->data = read_with(options_, base_, of_base_, variant, *tokenizer);
     const bool exact = metric_named(options_.metric) == Metric::kExact;
     // What an answer says may be a token that no prompt holds.
