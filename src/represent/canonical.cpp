@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "model/thread_count.h"
-#include "represent/weight_parameters.h"
 #include "represent/weight_products.h"
 
 namespace deltascape::represent {
@@ -65,10 +64,9 @@ WeightDelta by_krylov(const at::Tensor& d, std::int64_t rank) {
   return between(basis, core.t(), right, rank, std::numeric_limits<float>::epsilon());
 }
 
-class Canonical : public ProductReading {
+class Canonical : public WeightReading {
  public:
-  Canonical(const Base& base, const Parameters& parameters) : base_(base), parameters_(parameters) {}
-  store::Space space() const override { return weights_space(base_, "canonical", parameters_); }
+  using WeightReading::WeightReading;
 
   Products measure(std::span<const Member> members, std::size_t fresh, Progress& progress) override {
     WeightDeltas deltas(*base_.model, members);
@@ -76,13 +74,8 @@ class Canonical : public ProductReading {
     const auto part = [&](std::size_t member, const CountedTensor& tensor) {
       return leading_directions(deltas.of(member, tensor), tensor.rows, tensor.columns, rank);
     };
-    return sum_products(counted_tensors(*base_.model, counts_all(parameters_)), part, members.size(), fresh,
-                        Pairing::kSubspaces, weights_memory(base_), progress);
+    return sum_products(tensors(), part, members.size(), fresh, Pairing::kSubspaces, weights_memory(base_), progress);
   }
-
- private:
-  const Base& base_;
-  Parameters parameters_;
 };
 
 }  // namespace
@@ -104,7 +97,7 @@ WeightDelta leading_directions(const WeightDelta& delta, std::int64_t rows, std:
 std::string canonical_rank(const std::string& value) { return whole_number("rank", value, 4096); }
 
 std::unique_ptr<ProductReading> canonical(const Base& base, const Parameters& parameters) {
-  return std::make_unique<Canonical>(base, parameters);
+  return std::make_unique<Canonical>(base, "canonical", parameters);
 }
 
 }  // namespace deltascape::represent

@@ -18,6 +18,7 @@
 #include "represent/own_tokenizer.h"
 #include "represent/record_maker.h"
 #include "represent/representation.h"
+#include "text/open.h"
 
 namespace deltascape {
 namespace {
@@ -151,11 +152,9 @@ void Job::measure_products(const std::vector<Opened>& opened, const Sink& sink, 
     if (o.ref->beside) continue;
     std::map<std::string, double> row;
     const auto values = products.values.accessor<double, 2>();
-    for (const Member& other : variants.members) {
-      const std::size_t column = variants.place.at(other.hash);
-      if (!products.errors[column])
-        row[other.hash] = values[static_cast<std::int64_t>(place)][static_cast<std::int64_t>(column)];
-    }
+    for (std::size_t k = 0; k < variants.members.size(); ++k)
+      if (!products.errors[k])
+        row[variants.members[k].hash] = values[static_cast<std::int64_t>(place)][static_cast<std::int64_t>(k)];
     tell(o, represent::make_record(std::move(row), o.hash), sink, report);
   }
 }
@@ -240,8 +239,7 @@ store::Space provenance(const EmbedOptions& options) {
 
 std::vector<std::vector<std::int32_t>> tokenize(const std::string& base, const std::vector<std::string>& texts) {
   const fs::path path = io::single_gguf(adapter::fetch_model(base, silent_progress()));
-  const auto tokenizer =
-      io::is_directory(path) ? text::load_tokenizer(path) : text::load_tokenizer(*io::GgufFile::open(path));
+  const auto tokenizer = text::open_tokenizer(path);
   std::vector<std::vector<std::int32_t>> out;
   out.reserve(texts.size());
   for (const std::string& text : texts) out.push_back(tokenizer->encode(text));

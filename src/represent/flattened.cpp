@@ -2,28 +2,21 @@
 
 #include <algorithm>
 
-#include "represent/weight_parameters.h"
 #include "represent/weight_products.h"
 
 namespace deltascape::represent {
 namespace {
 
-class FlattenedDelta : public ProductReading {
+class FlattenedDelta : public WeightReading {
  public:
-  FlattenedDelta(const Base& base, const Parameters& parameters) : base_(base), parameters_(parameters) {}
-  store::Space space() const override { return weights_space(base_, "flattened", parameters_); }
+  using WeightReading::WeightReading;
 
   Products measure(std::span<const Member> members, std::size_t fresh, Progress& progress) override {
     WeightDeltas deltas(*base_.model, members);
     return sum_products(
-        counted_tensors(*base_.model, counts_all(parameters_)),
-        [&](std::size_t member, const CountedTensor& tensor) { return deltas.of(member, tensor); }, members.size(),
-        fresh, Pairing::kEntries, weights_memory(base_), progress);
+        tensors(), [&](std::size_t member, const CountedTensor& tensor) { return deltas.of(member, tensor); },
+        members.size(), fresh, Pairing::kEntries, weights_memory(base_), progress);
   }
-
- private:
-  const Base& base_;
-  Parameters parameters_;
 };
 
 // Where an adapter has pairs, and of which shapes.
@@ -49,10 +42,9 @@ Layout layout_of(const adapter::Adapter& adapter, const model::ModelSpec& spec, 
 }
 
 // A and B as they are in the files: alpha / r is no part of them.
-class FlattenedFactors : public ProductReading {
+class FlattenedFactors : public WeightReading {
  public:
-  FlattenedFactors(const Base& base, const Parameters& parameters) : base_(base), parameters_(parameters) {}
-  store::Space space() const override { return weights_space(base_, "flattened", parameters_); }
+  using WeightReading::WeightReading;
 
   Products measure(std::span<const Member> members, std::size_t fresh, Progress& progress) override {
     std::vector<std::optional<Error>> errors(members.size());
@@ -111,9 +103,6 @@ class FlattenedFactors : public ProductReading {
     out.kept = 8 * values.numel();
     return out;
   }
-
-  const Base& base_;
-  Parameters parameters_;
 };
 
 }  // namespace
@@ -121,8 +110,8 @@ class FlattenedFactors : public ProductReading {
 std::string flattened_form(const std::string& value) { return one_of("form", value, {"delta", "factors"}); }
 
 std::unique_ptr<ProductReading> flattened(const Base& base, const Parameters& parameters) {
-  if (parameters.at("form") == "factors") return std::make_unique<FlattenedFactors>(base, parameters);
-  return std::make_unique<FlattenedDelta>(base, parameters);
+  if (parameters.at("form") == "factors") return std::make_unique<FlattenedFactors>(base, "flattened", parameters);
+  return std::make_unique<FlattenedDelta>(base, "flattened", parameters);
 }
 
 }  // namespace deltascape::represent

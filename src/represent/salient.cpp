@@ -10,7 +10,6 @@
 
 #include "exec/simd.h"
 #include "exec/translated.h"
-#include "represent/weight_parameters.h"
 #include "represent/weight_products.h"
 
 namespace deltascape::represent {
@@ -92,13 +91,13 @@ Mask mask_of(const WeightDelta& delta, const CountedTensor& t, std::int64_t firs
   return out;
 }
 
-class Salient : public ProductReading {
+class Salient : public WeightReading {
  public:
   Salient(const Base& base, const Parameters& parameters)
-      : base_(base), parameters_(parameters), tensors_(counted_tensors(*base.model, counts_all(parameters))) {}
+      : WeightReading(base, "salient", parameters), tensors_(tensors()) {}
 
   store::Space space() const override {
-    store::Space out = weights_space(base_, "salient", parameters_);
+    store::Space out = WeightReading::space();
     out.parameters["similarity"] = "jaccard";
     return out;
   }
@@ -112,9 +111,7 @@ class Salient : public ProductReading {
                     Products& out) const;
   std::int64_t wanted() const;
 
-  const Base& base_;
-  Parameters parameters_;
-  std::vector<CountedTensor> tensors_;
+  const std::vector<CountedTensor> tensors_;
 };
 
 std::int64_t Salient::wanted() const {

@@ -225,8 +225,8 @@ std::size_t weights_memory(const Base& base) {
   return base.options.memory ? base.options.memory : available_memory() / 2;
 }
 
-store::Space weights_space(const Base& base, const std::string& name, std::map<std::string, std::string> parameters) {
-  store::Space out = base.space(name, std::move(parameters));
+store::Space WeightReading::space() const {
+  store::Space out = base_.space(name_, parameters_);
   out.parameters.erase("probes");
   return out;
 }

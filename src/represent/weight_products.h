@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "represent/weight_deltas.h"
+#include "represent/weight_parameters.h"
 
 namespace deltascape::represent {
 
@@ -22,7 +23,23 @@ Products sum_products(std::span<const CountedTensor> tensors, const PartOf& part
 
 // Bytes that reading weights may take; on the processor whatever the device.
 std::size_t weights_memory(const Base& base);
-// The space of a representation of weights, which reads no probes.
-store::Space weights_space(const Base& base, const std::string& name, std::map<std::string, std::string> parameters);
+
+// What representations of weights have in common.
+class WeightReading : public ProductReading {
+ public:
+  // `base` outlives it; `name` is the table's.
+  WeightReading(const Base& base, const char* name, const Parameters& parameters)
+      : base_(base), parameters_(parameters), name_(name) {}
+  store::Space space() const override;  // of no probes
+
+ protected:
+  std::vector<CountedTensor> tensors() const { return counted_tensors(*base_.model, counts_all(parameters_)); }
+
+  const Base& base_;
+  const Parameters parameters_;
+
+ private:
+  const char* name_;
+};
 
 }  // namespace deltascape::represent
