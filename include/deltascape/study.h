@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "deltascape/embed.h"
 #include "deltascape/progress.h"
 #include "deltascape/ranking.h"
 #include "deltascape/record.h"
@@ -19,11 +21,40 @@ struct StudyDomain {
   std::string name, file;  // file: JSONL as train() reads it
 };
 
+// A training that differs from the study's own.
+struct StudyTraining {
+  std::string name;
+  TrainOptions training;
+  std::int64_t examples = 0;  // the first so many; 0: all there are
+};
+
+// What a study asks of its pool beside the tables by layer; each that is asked is a StudyTable, or two.
+struct StudyQuestions {
+  std::string layer = "last";  // of EmbedOptions: where `variations`, `additivity`, `probes` and `bases` look
+  // Finetunes of each domain's first split by other settings: does the pool still find their domain? Of loss dpo the
+  // example's completion is chosen and the one of the split's next example rejected.
+  std::vector<StudyTraining> variations;
+  // The tasks trained by other settings or on fewer examples: do they still find their domain?
+  std::vector<StudyTraining> few_shot;
+  // A finetune on two domains' first splits together, beside the sum of the finetunes on each, for all pairs.
+  std::vector<StudyTraining> additivity;
+  struct File {
+    std::string name, path;
+  };
+  std::vector<File> probes;     // as EmbedOptions::probes_file, beside the study's own
+  bool leave_one_out = false;   // the study's own probes without one of them
+  std::vector<File> bases;      // models of the base's shape in whose place the pool is embedded
+  std::vector<int> pool_sizes;  // variants, evenly of the domains, drawn from the pool
+  bool layers = false;          // what the deltas of each layer consist of
+};
+
 // Of a domain's examples the last tasks · held_out are for tasks alone. Of the others split s takes the s-th, and every
 // splits-th after it.
 struct StudyOptions {
   std::string base;
-  std::string out;  // a folder: adapters, examples, embeddings, tables and plots; a study goes on where it was left
+  std::string out;  // a folder: embeddings, tables and plots
+  std::string
+      adapters;  // a folder: adapters and examples, which studies may share; empty: `out`. A study goes on there
   std::vector<StudyDomain> domains;
   int splits = 3;              // adapters a domain
   std::int64_t examples = 0;   // a split; 0: all there are
@@ -35,15 +66,18 @@ struct StudyOptions {
   std::vector<std::string> positions = {"last"};  // of EmbedOptions, one space each
   // Compared on the same pool and tasks, as EmbedOptions::representation; activations after the final norm.
   std::vector<std::string> representations;
-  std::string probes_file;         // of EmbedOptions
-  std::string precision = "auto";  // of EmbedOptions
-  std::size_t memory = 0;          // of EmbedOptions
-  int threads = 0;                 // of EmbedOptions
+  StudyQuestions questions;
+  std::string encoder = EmbedOptions().encoder;  // of EmbedOptions
+  std::string probes_file;                       // of EmbedOptions
+  std::string precision = "auto";                // of EmbedOptions
+  std::size_t memory = 0;                        // of EmbedOptions
+  int threads = 0;                               // of EmbedOptions
 };
 
 // A JSON object with these names, but `probes` for probes_file and without memory and threads; `training` and
-// `few_shot` are objects of TrainOptions' names, `domains` is one of name: file. Relative paths start at the file's
-// folder. Throws Error naming file and key.
+// `few_shot` are objects of TrainOptions' names, `domains` is one of name: file. In `questions` lists of files are
+// objects of name: file, and lists of trainings objects of name: {"training": {what differs}, "examples"}. Relative
+// paths start at the file's folder. Throws Error naming file and key.
 StudyOptions read_study(const std::string& file);
 
 // How a task did: over all tasks shares and a mean.
@@ -84,8 +118,19 @@ struct StudyRepresentation {
   std::optional<double> seconds;  // to measure pool and tasks; empty where they were kept from an earlier call
 };
 
+// The answer to a question.
+struct StudyTable {
+  using Cell = std::variant<std::monostate, std::string, std::int64_t, double>;  // the first: nothing to say
+  std::string name;         // a word: of its CSV, its plot and its key in JSON
+  std::string title, text;  // text: what the columns are
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> drawn;  // columns that are drawn over the first
+};
+
 struct StudyReport {
   std::string configuration;  // JSON: every option as it was used
+  std::vector<StudyTable> tables;
   std::vector<StudyRepresentation> representations;
   std::vector<StudySpace> spaces;
   std::size_t trained = 0, kept = 0;  // adapters made by this call, and found made

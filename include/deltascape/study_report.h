@@ -15,12 +15,13 @@ struct Document {
 };
 
 // report.html, one file that shows its plots wherever it lies; report.md, which links to them; report.json, layers.csv,
-// tasks.csv, plots/*.svg; one map a layer and space.
+// tasks.csv, representations.csv, a NAME.csv each table of a question; plots/*.svg; one map a layer and space.
 std::vector<Document> study_documents(const StudyReport& report);
 // Writes them below the folder. Returns their names.
 std::vector<std::string> write_study(const StudyReport& report, const std::filesystem::path& folder);
 
-// report.json's content: {configuration, spaces: [{position, layers, tasks}]}.
+// report.json's content: {configuration, trained, kept, representations, tables: {NAME: rows}, spaces: [{position,
+// layers, tasks}]}.
 std::string study_json(const StudyReport& report);
 
 }  // namespace deltascape::report

@@ -28,6 +28,45 @@ StudyOptions options_of(const StudyVerb& verb) {
   return options;
 }
 
+void print_representations(const StudyReport& report, const Console& console) {
+  using report::Align;
+  report::Table table({{"representation", Align::kLeft},
+                       {"silhouette", Align::kRight},
+                       {"top-1", Align::kRight},
+                       {"top-3", Align::kRight},
+                       {"seconds", Align::kRight}});
+  for (const StudyRepresentation& r : report.representations) {
+    const bool tasks = !r.tasks.empty();
+    table.add({r.name, r.error.empty() ? ratio(r.silhouette) : r.error, tasks ? number(r.retrieval.top1, 3) : "-",
+               tasks ? number(r.retrieval.top3, 3) : "-", r.seconds ? number(*r.seconds, 1) : "-"});
+  }
+  console.print_table(table);
+}
+
+std::string text_of(const StudyTable::Cell& cell) {
+  if (const auto* words = std::get_if<std::string>(&cell)) return *words;
+  if (const auto* whole = std::get_if<std::int64_t>(&cell)) return std::to_string(*whole);
+  const auto* real = std::get_if<double>(&cell);
+  return real == nullptr ? "-" : number(*real, 3);
+}
+
+void print_question(const StudyTable& question, const Console& console) {
+  using report::Align;
+  std::vector<report::Column> columns;
+  for (std::size_t i = 0; i < question.columns.size(); ++i) {
+    const bool words = !question.rows.empty() && std::holds_alternative<std::string>(question.rows.front()[i]);
+    columns.push_back({question.columns[i], words ? Align::kLeft : Align::kRight});
+  }
+  report::Table table(columns);
+  for (const auto& row : question.rows) {
+    std::vector<std::string> cells;
+    for (const StudyTable::Cell& cell : row) cells.push_back(text_of(cell));
+    table.add(std::move(cells));
+  }
+  console.print_line(question.title + ":");
+  console.print_table(table);
+}
+
 void print_report(const StudyReport& report, const Console& console) {
   using report::Align;
   report::Table table({{"position", Align::kLeft},
@@ -47,6 +86,8 @@ void print_report(const StudyReport& report, const Console& console) {
                  share(layer.calibrated.has_value(), calibrated.top3)});
     }
   console.print_table(table);
+  if (!report.representations.empty()) print_representations(report, console);
+  for (const StudyTable& question : report.tables) print_question(question, console);
 }
 
 int run_study_verb(const StudyVerb& verb, const Console& console) {

@@ -42,6 +42,9 @@ class Plot {
         if (value) low_ = std::min(low_, *value), high_ = std::max(high_, *value);
     }
     if (high_ <= low_) high_ = low_ + 1;
+    from_ = plot.at.empty() ? 0 : plot.at.front();
+    to_ = plot.at.empty() ? static_cast<double>(std::max<std::size_t>(count_, 2) - 1) : plot.at.back();
+    if (to_ <= from_) to_ = from_ + 1;
   }
 
   std::string svg() const {
@@ -54,9 +57,8 @@ class Plot {
   }
 
  private:
-  double x(double value) const {
-    return kLeft + (kRight - kLeft) * value / static_cast<double>(std::max<std::size_t>(count_, 2) - 1);
-  }
+  double x(double value) const { return kLeft + (kRight - kLeft) * (value - from_) / (to_ - from_); }
+  double place(std::size_t i) const { return plot_.at.empty() ? static_cast<double>(i) : plot_.at[i]; }
   double y(double value) const { return kBottom - (kBottom - kTop) * (value - low_) / (high_ - low_); }
 
   std::string axes() const {
@@ -66,9 +68,8 @@ class Plot {
       out += rule(kLeft, y(v), kRight, y(v), std::fabs(v) < y_step / 2 ? "#8A8F98" : "#E3E6EA");
       out += svg_text(kLeft - 8, y(v) + 4, tick_label(v, y_step), std::string(kInk) + " text-anchor=\"end\"");
     }
-    const double last = static_cast<double>(std::max<std::size_t>(count_, 2) - 1);
-    const double x_step = std::max(1.0, nice_step(last, 10));
-    for (double v = 0; v <= last; v += x_step) {
+    const double x_step = std::max(1.0, nice_step(to_ - from_, 10));
+    for (double v = std::ceil(from_ / x_step - 1e-9) * x_step; v <= to_; v += x_step) {
       out += rule(x(v), kBottom, x(v), kBottom + 5, "#8A8F98");
       out += svg_text(x(v), kBottom + 20, tick_label(v, x_step), std::string(kInk) + " text-anchor=\"middle\"");
     }
@@ -89,7 +90,7 @@ class Plot {
       bool joined = false;
       for (std::size_t i = 0; i < plot_.lines[l].values.size(); ++i) {
         const auto& value = plot_.lines[l].values[i];
-        if (value) path += (joined ? "L" : "M") + svg_number(x(static_cast<double>(i))) + " " + svg_number(y(*value));
+        if (value) path += (joined ? "L" : "M") + svg_number(x(place(i))) + " " + svg_number(y(*value));
         joined = value.has_value();
       }
       if (!path.empty())
@@ -110,7 +111,7 @@ class Plot {
   }
 
   const LinePlot& plot_;
-  double low_, high_;
+  double low_, high_, from_, to_;  // of y, of x
   std::size_t count_ = 0;
 };
 

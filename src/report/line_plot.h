@@ -1,4 +1,4 @@
-// Owns plots of lines over whole numbers, such as a measure by layer, as SVG.
+// Owns plots of lines over numbers, such as a measure by layer, as SVG.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,13 @@ namespace deltascape::report {
 
 struct Line {
   std::string name;
-  std::vector<std::optional<double>> values;  // at x = 0, 1, …; a gap where there is none
+  std::vector<std::optional<double>> values;  // a gap where there is none
 };
 
 struct LinePlot {
   std::string title, subtitle;
   std::string x_title, y_title;
+  std::vector<double> at;    // x of the lines' values, ascending; empty: 0, 1, …
   double low = 0, high = 1;  // of y; values beyond widen it
   std::vector<Line> lines;
 };

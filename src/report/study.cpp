@@ -10,6 +10,7 @@
 #include "io/file.h"
 #include "report/line_plot.h"
 #include "report/study_page.h"
+#include "report/study_table.h"
 #include "report/text.h"
 
 namespace deltascape::report {
@@ -170,6 +171,7 @@ Page page_of(const StudyReport& report) {
     page.pictures.push_back({"Few-shot margin by layer", "plots/margin.svg"});
   }
   if (!report.representations.empty()) page.sections.push_back(representation_section(report));
+  for (const StudyTable& table : report.tables) page.sections.push_back(question_section(table));
   for (const StudySpace& space : report.spaces) page.sections.push_back(section_of(space));
   return page;
 }
@@ -279,10 +281,13 @@ std::string study_json(const StudyReport& report) {
     for (const StudyTask& task : space.tasks) tasks.push_back(task_json(task));
     spaces.push_back({{"position", space.position}, {"layers", std::move(layers)}, {"tasks", std::move(tasks)}});
   }
+  Json tables = Json::object();
+  for (const StudyTable& table : report.tables) tables[table.name] = json_of(table);
   const Json out = {{"configuration", Json::parse(report.configuration)},
                     {"trained", report.trained},
                     {"kept", report.kept},
                     {"representations", std::move(representations)},
+                    {"tables", std::move(tables)},
                     {"spaces", std::move(spaces)}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -294,6 +299,8 @@ std::vector<Document> study_documents(const StudyReport& report) {
     plots.push_back({"plots/retrieval.svg", retrieval_plot(report)});
     plots.push_back({"plots/margin.svg", margin_plot(report)});
   }
+  for (const StudyTable& table : report.tables)
+    if (auto plot = plot_of(table)) plots.push_back(std::move(*plot));
   for (const StudySpace& space : report.spaces) add_maps(space, plots);
   const Page page = page_of(report);
   std::vector<Document> out = {{"report.md", page_markdown(page)},
@@ -302,6 +309,7 @@ std::vector<Document> study_documents(const StudyReport& report) {
                                {"layers.csv", layers_csv(report)}};
   if (tasks) out.push_back({"tasks.csv", tasks_csv(report)});
   if (!report.representations.empty()) out.push_back({"representations.csv", representations_csv(report)});
+  for (const StudyTable& table : report.tables) out.push_back({table.name + ".csv", csv_of(table)});
   out.insert(out.end(), plots.begin(), plots.end());
   return out;
 }

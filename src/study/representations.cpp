@@ -16,10 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the store holds in the space, by path.
-std::map<std::string, store::Record> stored(const fs::path& file, const std::string& space) {
+// What the store holds in the space of such an embedding, by path. Nothing where that space is not known before it is
+// measured, as of continuations that are yet to be sampled; what else is wrong, measuring says.
+std::map<std::string, store::Record> stored(const fs::path& file, const EmbedOptions& embedding) {
   std::map<std::string, store::Record> out;
   if (!io::exists(file)) return out;
+  std::string space;
+  try {
+    space = provenance(embedding).hash();
+  } catch (const Error&) {
+    return out;
+  }
   const auto store = store::Store::open(file, store::Store::Mode::kRead);
   for (const store::StoredSpace& one : store->spaces())
     if (one.hash == space)
@@ -49,10 +56,9 @@ std::vector<store::Record> records_of(const std::map<std::string, store::Record>
 StudyRepresentation measure_representation(const std::vector<ModelRef>& pool, const std::vector<ModelRef>& runs,
                                            const EmbedOptions& embedding, const fs::path& store, Progress& progress) {
   StudyRepresentation out{.name = embedding.representation};
-  const std::string space = provenance(embedding).hash();
   std::vector<ModelRef> all = pool;
   all.insert(all.end(), runs.begin(), runs.end());
-  std::vector<store::Record> records = records_of(stored(store, space), all);
+  std::vector<store::Record> records = records_of(stored(store, embedding), all);
   if (records.empty()) {
     const auto start = std::chrono::steady_clock::now();
     const EmbeddedInto made = embed_into({.store_file = store.string()}, all, embedding, progress);
@@ -61,7 +67,7 @@ StudyRepresentation measure_representation(const std::vector<ModelRef>& pool, co
       out.error = made.report.failed.front().error;
       return out;
     }
-    records = records_of(stored(store, space), all);
+    records = records_of(stored(store, embedding), all);
     if (records.empty()) throw Error(ErrorCode::kInternal, "a variant is missing that was measured", {.path = store});
   }
   const auto first_run = records.begin() + std::ssize(pool);

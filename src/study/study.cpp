@@ -1,6 +1,7 @@
 // Owns the run of a study (include/deltascape/study.h): data, adapters, embeddings, measures.
 #include "deltascape/study.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -8,13 +9,16 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "landscape/silhouette.h"
+#include "represent/representation.h"
 #include "store/store.h"
 #include "study/controls.h"
 #include "study/few_shot.h"
+#include "study/question.h"
 #include "study/representations.h"
 #include "study/retrieval.h"
 #include "study/study_data.h"
 #include "study/study_file.h"
+#include "study/trainer.h"
 #include "train/options.h"
 
 namespace deltascape {
@@ -22,10 +26,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
+[[noreturn]] void refuse(const std::string& field, const std::string& message) {
+  throw Error(ErrorCode::kUsage, message, {.field = field});
+}
+
+void check_questions(const StudyOptions& options) {
+  const StudyQuestions& questions = options.questions;
+  for (const auto* list : {&questions.variations, &questions.few_shot, &questions.additivity})
+    for (const StudyTraining& one : *list)
+      if (one.name.empty() || one.name.find('/') != std::string::npos)
+        refuse("questions", "a training's name is a folder's, as \"rank 32\"");
+  if (questions.layer == "all") refuse("questions.layer", "questions are asked at one layer");
+  if (!questions.few_shot.empty() && options.tasks == 0) refuse("questions.few_shot", "the study has no tasks");
+  const int most = static_cast<int>(options.domains.size()) * options.splits;
+  for (const int size : questions.pool_sizes)
+    if (size < static_cast<int>(options.domains.size()) || size > most)
+      refuse("questions.pool_sizes",
+             "a pool has a variant of each domain at least, and no more than the study's " + std::to_string(most));
+}
+
 void check(const StudyOptions& options) {
-  const auto refuse = [](const std::string& field, const std::string& message) {
-    throw Error(ErrorCode::kUsage, message, {.field = field});
-  };
   if (options.base.empty()) refuse("base", "a study has one base");
   if (options.out.empty()) refuse("out", "a study needs a folder to work in");
   if (options.domains.size() < 2) refuse("domains", "a study compares at least two domains");
@@ -35,7 +55,11 @@ void check(const StudyOptions& options) {
   if (options.splits < 1 || options.tasks < 0 || options.held_out < 1 || options.examples < 0)
     refuse("splits, tasks, held_out, examples", "counts are not negative, and splits and held_out at least 1");
   if (options.positions.empty()) refuse("positions", "nothing to embed");
-  for (TrainOptions training : {options.training, options.few_shot}) {
+  check_questions(options);
+  std::vector<TrainOptions> all = {options.training, options.few_shot};
+  for (const auto* list : {&options.questions.variations, &options.questions.few_shot, &options.questions.additivity})
+    for (const StudyTraining& one : *list) all.push_back(one.training);
+  for (TrainOptions& training : all) {
     training.base = options.base;
     training.data = training.out = options.out;  // of each adapter its own
     training::check_options(training);
@@ -45,19 +69,24 @@ void check(const StudyOptions& options) {
 class Study {
  public:
   Study(const StudyOptions& options, Progress& progress) : options_(options), progress_(progress), out_(options.out) {
+    if (options_.adapters.empty()) options_.adapters = options_.out;
     const auto configuration = study::configuration(options, provenance(embedding_at(options.positions.front())).base);
-    for (const char* folder : {"", "examples", "pool", "tasks", "controls"}) fs::create_directories(out_ / folder);
+    fs::create_directories(out_);
+    fs::create_directories(examples());
     keep_configuration(configuration);
     report_.configuration = configuration.dump(2);
-    parts_ = study::write_parts(options, out_ / "examples");
+    parts_ = study::write_parts(options, examples());
   }
 
   StudyReport run() {
-    train_pool();
-    runs_ = train_runs(parts_.tasks);
-    if (options_.calibrate && options_.tasks > 0) controls_ = train_controls();
+    study::Trainer train(options_, planned(), report_, progress_);
+    train_pool(train);
+    train_runs(train);
     for (const std::string& position : options_.positions) report_.spaces.push_back(measure(position));
     for (const std::string& name : options_.representations) report_.representations.push_back(represented(name));
+    const study::Studied studied{options_, parts_, pool_, runs_, train, progress_};
+    for (const study::Question* question : study::asked(options_))
+      for (StudyTable& table : question->answer(studied)) report_.tables.push_back(std::move(table));
     return std::move(report_);
   }
 
@@ -72,63 +101,41 @@ class Study {
             .threads = options_.threads};
   }
 
-  // Beside the output, and what a study that goes on is held to.
+  fs::path examples() const { return fs::path(options_.adapters) / "examples"; }
+
+  // Beside the adapters, and what a study that goes on there is held to.
   void keep_configuration(const nlohmann::ordered_json& configuration) const {
-    const fs::path file = out_ / "configuration.json";
+    const fs::path file = fs::path(options_.adapters) / "configuration.json";
     if (io::exists(file)) {
       const std::string key = study::differing_key(io::read_json(file), io::Json(configuration));
       if (!key.empty())
-        throw Error(ErrorCode::kUsage, "the adapters there were made with another value: give another \"out\"",
+        throw Error(ErrorCode::kUsage,
+                    "the adapters there were made with another value: give another \"adapters\" or \"out\"",
                     {.path = file.string(), .field = key});
     }
     io::write_file_atomically(file, configuration.dump(2) + "\n");
   }
 
-  TrainOptions on_base(TrainOptions training) const {
-    training.base = options_.base;
-    training.threads = options_.threads;
-    training.memory = options_.memory;
-    training.max_examples = 0;  // a part is all of its file
-    return training;
+  // How many adapters the study has.
+  std::size_t planned() const {
+    std::size_t out = parts_.splits.size() + parts_.tasks.size() + (calibrated() ? study::controls().size() : 0);
+    for (const study::Question* question : study::asked(options_))
+      if (question->trainings) out += question->trainings(options_);
+    return out;
   }
+  bool calibrated() const { return options_.calibrate && options_.tasks > 0; }
 
-  void train_or_keep(const TrainOptions& training, const std::string& name) {
-    const std::size_t controls = options_.calibrate && options_.tasks > 0 ? study::controls().size() : 0;
-    const std::string place =
-        study::place_of(report_.trained + report_.kept, parts_.splits.size() + parts_.tasks.size() + controls);
-    ++(study::train_once(training, name + place, progress_) ? report_.trained : report_.kept);
-  }
-
-  void train_pool() {
+  void train_pool(study::Trainer& train) {
     std::uint64_t seed = options_.training.seed;
-    for (const study::Part& part : parts_.splits) {
-      TrainOptions training = on_base(options_.training);
-      training.data = part.file;
-      training.out = (out_ / "pool" / part.name).string();
-      training.seed = seed++;
-      train_or_keep(training, part.name);
-      pool_.push_back({.path = training.out, .label = part.domain, .name = part.name});
-    }
+    for (const study::Part& part : parts_.splits)
+      pool_.push_back(train(options_.training, {part.name, part.domain, part.file, "pool", seed++}).model);
   }
-
-  std::vector<ModelRef> train_runs(const std::vector<study::Part>& parts) {
-    std::vector<ModelRef> out;
-    for (const study::Part& part : parts) out.push_back(train_run(part.name, part.domain, part.file, "tasks"));
-    return out;
-  }
-  std::vector<ModelRef> train_controls() {
-    std::vector<ModelRef> out;
-    for (const TaskExamples& control : study::write_controls(out_ / "examples"))
-      out.push_back(train_run(control.name, "", control.file, "controls"));
-    return out;
-  }
-  ModelRef train_run(const std::string& name, const std::string& domain, const std::string& file,
-                     const std::string& folder) {
-    TrainOptions training = on_base(options_.few_shot);
-    training.data = file;
-    training.out = (out_ / folder / name).string();
-    train_or_keep(training, name);
-    return {.path = training.out, .label = domain, .name = name};
+  void train_runs(study::Trainer& train) {
+    for (const study::Part& part : parts_.tasks)
+      runs_.push_back(train(options_.few_shot, {part.name, part.domain, part.file, "tasks", {}}).model);
+    if (!calibrated()) return;
+    for (const TaskExamples& control : study::write_controls(examples()))
+      controls_.push_back(train(options_.few_shot, {control.name, "", control.file, "controls", {}}).model);
   }
 
   StudySpace measure(const std::string& position) {
@@ -149,6 +156,8 @@ class Study {
     EmbedOptions embedding = embedding_at("last");
     embedding.layer = "last";
     embedding.representation = name;
+    const auto& reads = represent::representation_named(name).row->reads;
+    if (std::ranges::find(reads, std::string_view("encoder")) != reads.end()) embedding.encoder = options_.encoder;
     return study::measure_representation(pool_, runs_, embedding, out_ / "representations.db", progress_);
   }
 
@@ -168,7 +177,7 @@ class Study {
     return out;
   }
 
-  const StudyOptions& options_;
+  StudyOptions options_;
   Progress& progress_;
   const fs::path out_;
   StudyReport report_;

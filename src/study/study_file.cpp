@@ -6,6 +6,7 @@
 
 #include "deltascape/error.h"
 #include "io/file.h"
+#include "study/questions_file.h"
 #include "train/settings.h"
 
 namespace deltascape {
@@ -14,8 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // What decides no trained adapter, or is compared by content: the examples, and the base's identity.
-constexpr std::string_view kFree[] = {"base",   "out",      "domains", "calibrate", "positions", "representations",
-                                      "probes", "precision"};
+constexpr std::string_view kFree[] = {"base",      "out",       "adapters",        "domains",
+                                      "calibrate", "positions", "representations", "questions",
+                                      "encoder",   "probes",    "precision"};
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& key, const std::string& message,
                          const std::string& found) {
@@ -82,12 +84,14 @@ std::vector<std::string> representations(const io::JsonFields& fields) {
 StudyOptions read_study(const std::string& file) {
   const io::Json json = io::read_json(file);
   const io::JsonFields fields(json, file);
-  fields.require_known({"base", "out", "domains", "splits", "examples", "tasks", "held_out", "training", "few_shot",
-                        "calibrate", "positions", "representations", "probes", "precision"});
+  fields.require_known({"base", "out", "adapters", "domains", "splits", "examples", "tasks", "held_out", "training",
+                        "few_shot", "calibrate", "positions", "representations", "questions", "encoder", "probes",
+                        "precision"});
   StudyOptions out;
   if (!fields.has("base")) fields.fail("base", "a directory, a .gguf file or a hub id");
   out.base = model(file, *fields.string("base"));
   out.out = beside(file, fields.string("out").value_or("study"));
+  if (const auto adapters = fields.string("adapters")) out.adapters = beside(file, *adapters);
   out.domains = domains(fields);
   read_count(fields, "splits", out.splits, 1);
   read_count(fields, "examples", out.examples, 0);
@@ -98,6 +102,8 @@ StudyOptions read_study(const std::string& file) {
   out.calibrate = fields.boolean("calibrate").value_or(out.calibrate);
   out.positions = positions(fields);
   out.representations = representations(fields);
+  if (const auto asked = fields.object("questions")) study::read_questions(*asked, out);
+  if (const auto encoder = fields.string("encoder")) out.encoder = model(file, *encoder);
   if (const auto probes = fields.string("probes")) out.probes_file = beside(file, *probes);
   out.precision = fields.string("precision").value_or(out.precision);
   return out;
@@ -111,6 +117,7 @@ nlohmann::ordered_json configuration(const StudyOptions& options, const std::str
   return {{"base", options.base},
           {"base_identity", base_identity},
           {"out", options.out},
+          {"adapters", options.adapters},
           {"domains", std::move(domains)},
           {"splits", options.splits},
           {"examples", options.examples},
@@ -121,6 +128,8 @@ nlohmann::ordered_json configuration(const StudyOptions& options, const std::str
           {"calibrate", options.calibrate},
           {"positions", options.positions},
           {"representations", options.representations},
+          {"questions", questions_json(options.questions)},
+          {"encoder", options.encoder},
           {"probes", options.probes_file},
           {"precision", options.precision}};
 }

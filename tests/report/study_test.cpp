@@ -103,6 +103,31 @@ TEST(StudyDocuments, TheReportShowsItsPlots) {
   EXPECT_THAT(page, Not(HasSubstr("http")));
 }
 
+TEST(StudyDocuments, AQuestionIsATableAPlotAndRows) {
+  StudyReport report = sample();
+  report.tables = {{.name = "pool_sizes",
+                    .title = "Pools",
+                    .text = "What the columns are.",
+                    .columns = {"variants", "silhouette", "note"},
+                    .rows = {{std::int64_t{10}, 0.25, std::string("a, b")}, {std::int64_t{40}, {}, std::string()}},
+                    .drawn = {"silhouette"}},
+                   {.name = "words",
+                    .title = "W",
+                    .text = {},
+                    .columns = {"settings", "right"},
+                    .rows = {{std::string("rank 2"), 1.0}},
+                    .drawn = {"right"}}};
+  EXPECT_EQ(content(report, "pool_sizes.csv"), "variants,silhouette,note\n10,0.250000,\"a, b\"\n40,,\n");
+  const json tables = json::parse(content(report, "report.json"))["tables"];
+  EXPECT_EQ(tables["pool_sizes"][0], json({{"variants", 10}, {"silhouette", 0.25}, {"note", "a, b"}}));
+  EXPECT_TRUE(tables["pool_sizes"][1]["silhouette"].is_null());
+  const std::string markdown = content(report, "report.md");
+  EXPECT_THAT(markdown, HasSubstr("## Pools\n\nWhat the columns are.\n\n![Pools](plots/pool_sizes.svg)"));
+  EXPECT_THAT(markdown, HasSubstr("| 10 | 0.250 | a, b |\n| 40 |  |  |"));
+  EXPECT_THAT(markdown, Not(HasSubstr("plots/words.svg")));
+  EXPECT_THAT(content(report, "plots/pool_sizes.svg"), HasSubstr(">40</text>"));  // x is the first column
+}
+
 TEST(StudyDocuments, WithoutTasksThereIsNoRetrieval) {
   StudyReport report = sample();
   report.spaces[0].tasks.clear();

@@ -57,6 +57,40 @@ TEST_F(StudyFile, SaysWhatItDoesAndLeavesTheRest) {
   EXPECT_TRUE(options.calibrate);
 }
 
+TEST_F(StudyFile, QuestionsStartFromTheStudysSettings) {
+  write_examples("a.jsonl", 3);
+  write("probes.txt", "One.\n");
+  const StudyOptions options = read_study(write("study.json", R"({"base": "b", "domains": {"a": "a.jsonl"},
+    "adapters": "shared", "training": {"rank": 3}, "few_shot": {"epochs": 7}, "questions": {"layer": "0.67",
+    "variations": {"longer": {"training": {"epochs": 2}, "examples": 5}}, "few_shot": {"5": {"examples": 5}},
+    "additivity": {"ia3": {"training": {"method": "ia3"}}}, "probes": {"mine": "probes.txt"}, "leave_one_out": true,
+    "bases": {"org's": "org/other"}, "pool_sizes": [2, 4], "layers": true}})"));
+  const StudyQuestions& asked = options.questions;
+  EXPECT_EQ(options.adapters, (folder_ / "shared").string());
+  EXPECT_EQ(asked.layer, "0.67");
+  EXPECT_EQ(asked.variations.at(0).name, "longer");
+  EXPECT_EQ(asked.variations.at(0).training.rank, 3);
+  EXPECT_EQ(asked.variations.at(0).training.epochs, 2);
+  EXPECT_EQ(asked.variations.at(0).examples, 5);
+  EXPECT_EQ(asked.few_shot.at(0).training.epochs, 7);
+  EXPECT_EQ(asked.additivity.at(0).training.method, "ia3");
+  EXPECT_EQ(asked.probes.at(0).path, (folder_ / "probes.txt").string());
+  EXPECT_EQ(asked.bases.at(0).path, "org/other");
+  EXPECT_EQ(asked.pool_sizes, (std::vector<int>{2, 4}));
+  EXPECT_TRUE(asked.leave_one_out && asked.layers);
+  const auto message = [&](const std::string& questions) {
+    return message_of([&] {
+      read_study(write("study.json", R"({"base": "b", "domains": {"a": "a.jsonl"}, "questions": )" + questions + "}"));
+    });
+  };
+  EXPECT_THAT(message(R"({"layer": "last", "why": 1})"), HasSubstr("study.json: questions.why"));
+  EXPECT_THAT(message(R"({"variations": {"x": {"trainings": {}}}})"), HasSubstr("questions.variations.x.trainings"));
+  EXPECT_THAT(message(R"({"variations": {"x": {"training": {"lr": 1}}}})"),
+              HasSubstr("questions.variations.x.training.lr"));
+  EXPECT_THAT(message(R"({"probes": {"x": "gone.txt"}})"), HasSubstr("questions.probes.x"));
+  EXPECT_THAT(message(R"({"pool_sizes": [0]})"), HasSubstr("questions.pool_sizes"));
+}
+
 TEST_F(StudyFile, AFolderBesideItIsTheBase) {
   write_examples("a.jsonl", 3);
   fs::create_directory(folder_ / "base");

@@ -36,9 +36,9 @@ class Study : public TinyPool {
 TEST_F(Study, ComparesRepresentations) {
   StudyOptions asked = options();
   asked.calibrate = false;
-  asked.representations = {"activations"};
+  asked.representations = {"activations", "meaning"};
   const StudyReport report = run_study(asked);
-  ASSERT_EQ(report.representations.size(), 1U);
+  ASSERT_EQ(report.representations.size(), 2U);
   const StudyRepresentation& last = report.representations.front();
   EXPECT_EQ(last.error, "");
   EXPECT_TRUE(last.seconds);
@@ -49,8 +49,11 @@ TEST_F(Study, ComparesRepresentations) {
   EXPECT_EQ(last.retrieval.top1, layer.plain.top1);
   EXPECT_EQ(last.tasks.size(), 3U);
 
+  EXPECT_EQ(report.representations[1].error, "");  // its continuations are sampled on the way
+  EXPECT_TRUE(report.representations[1].silhouette);
+
   const StudyReport again = run_study(asked);
-  EXPECT_FALSE(again.representations.front().seconds) << "kept";
+  for (const StudyRepresentation& one : again.representations) EXPECT_FALSE(one.seconds) << one.name << ": not kept";
   EXPECT_EQ(again.representations.front().silhouette, last.silhouette);
 }
 

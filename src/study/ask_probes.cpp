@@ -1,0 +1,69 @@
+// How much do the probes decide? (arXiv 2509.04442 §4, its ablations of prompts)
+#include "deltascape/error.h"
+#include "landscape/similarity.h"
+#include "study/question.h"
+
+namespace deltascape::study {
+namespace {
+
+std::optional<double> mean_cosine(const std::vector<store::Record>& a, const std::vector<store::Record>& b) {
+  std::vector<std::optional<double>> out;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    out.push_back(landscape::cosine(landscape::embedding(a[i]), landscape::embedding(b[i])));
+  return mean_of_known(out);
+}
+
+// The same variants as if this probe had not been asked.
+std::vector<store::Record> without(std::vector<store::Record> records, std::int64_t probe) {
+  for (store::Record& record : records) {
+    const auto dim = static_cast<std::size_t>(record.dim);
+    const auto at = record.per_probe.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(probe) * dim);
+    record.per_probe.erase(at, at + static_cast<std::ptrdiff_t>(dim));
+    --record.probe_count;
+    for (std::size_t i = 0; i < dim; ++i) {
+      double sum = 0;
+      for (std::size_t k = i; k < record.per_probe.size(); k += dim) sum += record.per_probe[k];
+      record.mean[i] = static_cast<float>(sum / static_cast<double>(record.probe_count));
+    }
+  }
+  return records;
+}
+
+}  // namespace
+
+std::vector<StudyTable> ask_probes(const Studied& studied) {
+  StudyTable out{.name = "probes",
+                 .title = "Other probes",
+                 .text =
+                     "The pool and its tasks by other probes. Nearest: the share of finetunes whose nearest other "
+                     "is of their domain; cosine: of a finetune's embedding with the one by the study's own probes, "
+                     "mean over pool and tasks.",
+                 .columns = {"probes", "count"},
+                 .rows = {},
+                 .drawn = {}};
+  out.columns.insert(out.columns.end(), std::begin(kSeparation), std::end(kSeparation));
+  out.columns.emplace_back("cosine");
+  std::vector<ModelRef> models = studied.pool;
+  models.insert(models.end(), studied.runs.begin(), studied.runs.end());
+  const std::vector<store::Record> own = studied.embed(models, studied.embedding());
+  const auto add = [&](const std::string& name, const std::vector<store::Record>& records) {
+    const auto runs = records.begin() + std::ssize(studied.pool);
+    std::vector<StudyTable::Cell> row = {name, records.front().probe_count};
+    append(separation({records.begin(), runs}, {runs, records.end()}), row);
+    row.push_back(cell(mean_cosine(records, own)));
+    out.rows.push_back(std::move(row));
+  };
+  add("the study's own", own);
+  const std::int64_t count = own.front().probe_count;
+  if (studied.options.questions.leave_one_out && count > 1)
+    for (std::int64_t probe = 0; probe < count; ++probe)
+      add("without probe " + std::to_string(probe + 1), without(own, probe));
+  for (const auto& [name, file] : studied.options.questions.probes) {
+    EmbedOptions how = studied.embedding();
+    how.probes_file = file;
+    add(name, studied.embed(models, how));
+  }
+  return {std::move(out)};
+}
+
+}  // namespace deltascape::study

@@ -1,0 +1,13 @@
+// A study's questions as JSON.
+#pragma once
+
+#include "deltascape/study.h"
+#include "io/json.h"
+
+namespace deltascape::study {
+
+// Sets options.questions; trainings start from options.training and options.few_shot. Throws Error naming file and key.
+void read_questions(const io::JsonFields& fields, StudyOptions& options);
+nlohmann::ordered_json questions_json(const StudyQuestions& questions);
+
+}  // namespace deltascape::study
