@@ -28,6 +28,19 @@ struct StudyTraining {
   std::int64_t examples = 0;  // the first so many; 0: all there are
 };
 
+// A benchmark of retrieval: the pool with kin and controls of each domain's first adapter; the study's tasks are the
+// queries.
+struct StudyBenchmark {
+  std::vector<StudyTraining> members;     // trained on that adapter's examples by other settings
+  std::vector<std::int64_t> checkpoints;  // states of its run after so many steps: the rate is constant then
+  bool continued = false;                 // it, trained further on the next domain
+  bool merged = false;                    // its mean with the domain's second adapter
+  bool copies = false;                    // other bytes of the same weights
+  bool random = false;                    // weights by chance, as large in each module: without a domain
+  std::vector<std::string> representations = {"activations"};
+  bool regret = false;  // evaluates every variant on every task's examples
+};
+
 // What a study asks of its pool beside the tables by layer; each that is asked is a StudyTable, or two.
 struct StudyQuestions {
   std::string layer = "last";  // of EmbedOptions: where `variations`, `additivity`, `probes` and `bases` look
@@ -45,7 +58,8 @@ struct StudyQuestions {
   bool leave_one_out = false;   // the study's own probes without one of them
   std::vector<File> bases;      // models of the base's shape in whose place the pool is embedded
   std::vector<int> pool_sizes;  // variants, evenly of the domains, drawn from the pool
-  bool layers = false;          // what the deltas of each layer consist of
+  std::optional<StudyBenchmark> benchmark;
+  bool layers = false;  // what the deltas of each layer consist of
 };
 
 // Of a domain's examples the last tasks · held_out are for tasks alone. Of the others split s takes the s-th, and every

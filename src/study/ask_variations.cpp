@@ -7,11 +7,6 @@
 namespace deltascape::study {
 namespace {
 
-// A seed that no adapter of the pool has.
-std::uint64_t seed_of(const StudyOptions& options, std::size_t domain) {
-  return options.training.seed + 1'000'000 + domain;
-}
-
 // Of each domain the first split.
 std::vector<std::size_t> first_splits(const StudyOptions& options) {
   std::vector<std::size_t> out;
@@ -30,7 +25,7 @@ std::vector<ModelRef> train(const Studied& studied, const StudyTraining& variati
                                                   .file = preferences ? write_preferences(part, variation.examples)
                                                                       : write_first(part, variation.examples),
                                                   .folder = folder_of("variations", variation),
-                                                  .seed = seed_of(studied.options, out.size())})
+                                                  .seed = fresh_seed(studied.options, out.size())})
                       .model);
     out.back().name = variation.name + "/" + part.domain;
   }

@@ -1,10 +1,12 @@
 #include "study/question.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/hash.h"
 #include "deltascape/cluster.h"
 #include "landscape/similarity.h"
+#include "represent/representation.h"
 #include "study/few_shot.h"
 #include "study/retrieval.h"
 #include "train/settings.h"
@@ -24,6 +26,8 @@ constexpr std::array kQuestions = {
              ask_probes},
     Question{"bases", [](const StudyQuestions& q) { return !q.bases.empty(); }, nullptr, ask_bases},
     Question{"pool_sizes", [](const StudyQuestions& q) { return !q.pool_sizes.empty(); }, nullptr, ask_pool_sizes},
+    Question{"benchmark", [](const StudyQuestions& q) { return q.benchmark.has_value(); }, benchmark_trainings,
+             ask_benchmark},
     Question{"layers", [](const StudyQuestions& q) { return q.layers; }, nullptr, ask_layers},
 };
 
@@ -65,6 +69,17 @@ EmbedOptions Studied::embedding() const {
           .threads = options.threads};
 }
 
+EmbedOptions Studied::embedding_as(const std::string& representation) const {
+  EmbedOptions out = embedding();
+  out.representation = representation;
+  const auto& reads = represent::representation_named(representation).row->reads;
+  const auto is_read = [&](std::string_view field) { return std::ranges::find(reads, field) != reads.end(); };
+  if (!is_read("layer")) out.layer = EmbedOptions().layer;
+  if (!is_read("probes_file")) out.probes_file.clear();
+  if (is_read("encoder")) out.encoder = options.encoder;
+  return out;
+}
+
 std::vector<store::Record> Studied::embed(const std::vector<ModelRef>& models, const EmbedOptions& how) const {
   return embed_all(models, how, progress);
 }
@@ -97,6 +112,10 @@ fs::path folder_of(const char* question, const StudyTraining& training) {
                                    .update(std::to_string(training.examples))
                                    .hex();
   return fs::path("questions") / question / (training.name + "-" + settings.substr(0, 8));
+}
+
+std::uint64_t fresh_seed(const StudyOptions& options, std::size_t domain) {
+  return options.training.seed + 1'000'000 + domain;
 }
 
 std::optional<double> mean_of_known(std::span<const std::optional<double>> values) {

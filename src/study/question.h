@@ -23,6 +23,8 @@ struct Studied {
 
   // The study's own way to embed, at the questions' layer and the last token.
   EmbedOptions embedding() const;
+  // In a representation, with what it reads of the study's options.
+  EmbedOptions embedding_as(const std::string& representation) const;
   std::vector<store::Record> embed(const std::vector<ModelRef>& models, const EmbedOptions& how) const;
 };
 
@@ -40,6 +42,7 @@ std::vector<const Question*> asked(const StudyOptions& options);
 std::size_t variation_trainings(const StudyOptions& options);
 std::size_t few_shot_trainings(const StudyOptions& options);
 std::size_t additivity_trainings(const StudyOptions& options);
+std::size_t benchmark_trainings(const StudyOptions& options);
 
 std::vector<StudyTable> ask_variations(const Studied& studied);
 std::vector<StudyTable> ask_few_shot(const Studied& studied);
@@ -48,6 +51,7 @@ std::vector<StudyTable> ask_probes(const Studied& studied);
 std::vector<StudyTable> ask_bases(const Studied& studied);
 std::vector<StudyTable> ask_pool_sizes(const Studied& studied);
 std::vector<StudyTable> ask_layers(const Studied& studied);
+std::vector<StudyTable> ask_benchmark(const Studied& studied);
 
 // ---- what several of them share ----
 
@@ -66,6 +70,9 @@ StudyTable::Cell cell(std::optional<double> value);
 
 // The folder below the study's where adapters of these settings lie: other settings have another.
 std::filesystem::path folder_of(const char* question, const StudyTraining& training);
+
+// Of a training on a domain: one that no adapter of the pool has.
+std::uint64_t fresh_seed(const StudyOptions& options, std::size_t domain);
 
 // The mean of what is there; empty without any.
 std::optional<double> mean_of_known(std::span<const std::optional<double>> values);

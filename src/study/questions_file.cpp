@@ -39,15 +39,31 @@ std::vector<StudyQuestions::File> files(const io::JsonFields& fields, const char
   return out;
 }
 
-std::vector<int> sizes(const io::JsonFields& fields) {
-  std::vector<int> out;
-  const io::Json* list = fields.find("pool_sizes");
+template <class Integer>
+std::vector<Integer> counts(const io::JsonFields& fields, const char* key) {
+  std::vector<Integer> out;
+  const io::Json* list = fields.find(key);
   if (list == nullptr) return out;
-  if (!list->is_array()) fields.fail("pool_sizes", "a list of whole numbers");
+  if (!list->is_array()) fields.fail(key, "a list of whole numbers");
   for (const io::Json& item : *list) {
-    if (!item.is_number_integer() || item < 1 || item > 1'000'000) fields.fail("pool_sizes", "a list of whole numbers");
-    out.push_back(item.get<int>());
+    if (!item.is_number_integer() || item < 1 || item > 1'000'000) fields.fail(key, "a list of whole numbers");
+    out.push_back(item.get<Integer>());
   }
+  return out;
+}
+
+StudyBenchmark benchmark(const io::JsonFields& fields, const TrainOptions& usual) {
+  fields.require_known(
+      {"members", "checkpoints", "continued", "merged", "copies", "random", "representations", "regret"});
+  StudyBenchmark out;
+  out.members = trainings(fields, "members", usual);
+  out.checkpoints = counts<std::int64_t>(fields, "checkpoints");
+  out.continued = fields.boolean("continued").value_or(false);
+  out.merged = fields.boolean("merged").value_or(false);
+  out.copies = fields.boolean("copies").value_or(false);
+  out.random = fields.boolean("random").value_or(false);
+  if (fields.has("representations")) out.representations = representation_names(fields);
+  out.regret = fields.boolean("regret").value_or(false);
   return out;
 }
 
@@ -57,6 +73,17 @@ Ordered json_of(const std::vector<StudyTraining>& trainings) {
     out[one.name] = {{"training", training::settings_json(one.training)}, {"examples", one.examples}};
   return out;
 }
+Ordered json_of(const std::optional<StudyBenchmark>& benchmark) {
+  if (!benchmark) return nullptr;
+  return {{"members", json_of(benchmark->members)},
+          {"checkpoints", benchmark->checkpoints},
+          {"continued", benchmark->continued},
+          {"merged", benchmark->merged},
+          {"copies", benchmark->copies},
+          {"random", benchmark->random},
+          {"representations", benchmark->representations},
+          {"regret", benchmark->regret}};
+}
 Ordered json_of(const std::vector<StudyQuestions::File>& files) {
   Ordered out = Ordered::object();
   for (const auto& [name, path] : files) out[name] = path;
@@ -65,9 +92,21 @@ Ordered json_of(const std::vector<StudyQuestions::File>& files) {
 
 }  // namespace
 
+std::vector<std::string> representation_names(const io::JsonFields& fields) {
+  std::vector<std::string> out;
+  const io::Json* list = fields.find("representations");
+  if (list == nullptr) return out;
+  if (!list->is_array()) fields.fail("representations", "a list of names, as `embed` takes them");
+  for (const io::Json& item : *list) {
+    if (!item.is_string()) fields.fail("representations", "a list of names, as `embed` takes them");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
 void read_questions(const io::JsonFields& fields, StudyOptions& options) {
-  fields.require_known(
-      {"layer", "variations", "few_shot", "additivity", "probes", "leave_one_out", "bases", "pool_sizes", "layers"});
+  fields.require_known({"layer", "variations", "few_shot", "additivity", "probes", "leave_one_out", "bases",
+                        "pool_sizes", "benchmark", "layers"});
   StudyQuestions& out = options.questions;
   out.layer = fields.string("layer").value_or(out.layer);
   out.variations = trainings(fields, "variations", options.training);
@@ -76,7 +115,8 @@ void read_questions(const io::JsonFields& fields, StudyOptions& options) {
   out.probes = files(fields, "probes", false);
   out.leave_one_out = fields.boolean("leave_one_out").value_or(false);
   out.bases = files(fields, "bases", true);
-  out.pool_sizes = sizes(fields);
+  out.pool_sizes = counts<int>(fields, "pool_sizes");
+  if (const auto asked = fields.object("benchmark")) out.benchmark = benchmark(*asked, options.training);
   out.layers = fields.boolean("layers").value_or(false);
 }
 
@@ -89,6 +129,7 @@ Ordered questions_json(const StudyQuestions& questions) {
           {"leave_one_out", questions.leave_one_out},
           {"bases", json_of(questions.bases)},
           {"pool_sizes", questions.pool_sizes},
+          {"benchmark", json_of(questions.benchmark)},
           {"layers", questions.layers}};
 }
 

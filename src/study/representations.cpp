@@ -53,27 +53,36 @@ std::vector<store::Record> records_of(const std::map<std::string, store::Record>
 
 }  // namespace
 
+MeasuredModels measure_models(const std::vector<ModelRef>& models, const EmbedOptions& embedding, const fs::path& store,
+                              Progress& progress) {
+  MeasuredModels out{.records = records_of(stored(store, embedding), models), .seconds = {}, .error = {}};
+  if (!out.records.empty()) return out;
+  const auto start = std::chrono::steady_clock::now();
+  const EmbeddedInto made = embed_into({.store_file = store.string()}, models, embedding, progress);
+  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!made.report.failed.empty()) {
+    out.error = made.report.failed.front().error;
+    return out;
+  }
+  out.records = records_of(stored(store, embedding), models);
+  if (out.records.empty()) throw Error(ErrorCode::kInternal, "a variant is missing that was measured", {.path = store});
+  return out;
+}
+
 StudyRepresentation measure_representation(const std::vector<ModelRef>& pool, const std::vector<ModelRef>& runs,
                                            const EmbedOptions& embedding, const fs::path& store, Progress& progress) {
   StudyRepresentation out{.name = embedding.representation};
   std::vector<ModelRef> all = pool;
   all.insert(all.end(), runs.begin(), runs.end());
-  std::vector<store::Record> records = records_of(stored(store, embedding), all);
-  if (records.empty()) {
-    const auto start = std::chrono::steady_clock::now();
-    const EmbeddedInto made = embed_into({.store_file = store.string()}, all, embedding, progress);
-    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (!made.report.failed.empty()) {
-      out.error = made.report.failed.front().error;
-      return out;
-    }
-    records = records_of(stored(store, embedding), all);
-    if (records.empty()) throw Error(ErrorCode::kInternal, "a variant is missing that was measured", {.path = store});
-  }
-  const auto first_run = records.begin() + std::ssize(pool);
-  const std::vector<store::Record> members(records.begin(), first_run), tasks(first_run, records.end());
+  MeasuredModels measured = measure_models(all, embedding, store, progress);
+  out.seconds = measured.seconds;
+  out.error = measured.error;
+  if (!out.error.empty()) return out;
+  const auto first_run = measured.records.begin() + std::ssize(pool);
+  const std::vector<store::Record> members(measured.records.begin(), first_run),
+      tasks(first_run, measured.records.end());
   if (const auto silhouette = landscape::silhouette(members)) out.silhouette = silhouette->average;
-  out.retrieval = retrieve(members, tasks, {}, records.front().layers - 1, out.tasks);
+  out.retrieval = retrieve(members, tasks, {}, members.front().layers - 1, out.tasks);
   return out;
 }
 

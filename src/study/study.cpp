@@ -1,7 +1,6 @@
 // Owns the run of a study (include/deltascape/study.h): data, adapters, embeddings, measures.
 #include "deltascape/study.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -9,7 +8,6 @@
 #include "deltascape/error.h"
 #include "io/file.h"
 #include "landscape/silhouette.h"
-#include "represent/representation.h"
 #include "store/store.h"
 #include "study/controls.h"
 #include "study/few_shot.h"
@@ -30,14 +28,35 @@ namespace fs = std::filesystem;
   throw Error(ErrorCode::kUsage, message, {.field = field});
 }
 
+std::vector<StudyTraining> every_training(const StudyQuestions& questions) {
+  std::vector<StudyTraining> out = questions.variations;
+  out.insert(out.end(), questions.few_shot.begin(), questions.few_shot.end());
+  out.insert(out.end(), questions.additivity.begin(), questions.additivity.end());
+  if (questions.benchmark)
+    out.insert(out.end(), questions.benchmark->members.begin(), questions.benchmark->members.end());
+  return out;
+}
+
+void check_benchmark(const StudyOptions& options) {
+  const StudyBenchmark& asked = *options.questions.benchmark;
+  if (options.tasks == 0) refuse("questions.benchmark", "a benchmark needs tasks: they are its queries");
+  if (asked.regret && options.tasks < 2)
+    refuse("questions.benchmark.regret", "a query is evaluated on its domain's other tasks: give two tasks or more");
+  if (!asked.checkpoints.empty() && (options.training.schedule != "constant" || options.training.warmup != 0))
+    refuse("questions.benchmark.checkpoints",
+           "a shorter run is a state of the longer one only with \"schedule\": \"constant\" and no warmup");
+  for (const std::int64_t steps : asked.checkpoints)
+    if (steps < 1) refuse("questions.benchmark.checkpoints", "a run has one step at least");
+}
+
 void check_questions(const StudyOptions& options) {
   const StudyQuestions& questions = options.questions;
-  for (const auto* list : {&questions.variations, &questions.few_shot, &questions.additivity})
-    for (const StudyTraining& one : *list)
-      if (one.name.empty() || one.name.find('/') != std::string::npos)
-        refuse("questions", "a training's name is a folder's, as \"rank 32\"");
+  for (const StudyTraining& one : every_training(questions))
+    if (one.name.empty() || one.name.find('/') != std::string::npos)
+      refuse("questions", "a training's name is a folder's, as \"rank 32\"");
   if (questions.layer == "all") refuse("questions.layer", "questions are asked at one layer");
   if (!questions.few_shot.empty() && options.tasks == 0) refuse("questions.few_shot", "the study has no tasks");
+  if (questions.benchmark) check_benchmark(options);
   const int most = static_cast<int>(options.domains.size()) * options.splits;
   for (const int size : questions.pool_sizes)
     if (size < static_cast<int>(options.domains.size()) || size > most)
@@ -57,8 +76,7 @@ void check(const StudyOptions& options) {
   if (options.positions.empty()) refuse("positions", "nothing to embed");
   check_questions(options);
   std::vector<TrainOptions> all = {options.training, options.few_shot};
-  for (const auto* list : {&options.questions.variations, &options.questions.few_shot, &options.questions.additivity})
-    for (const StudyTraining& one : *list) all.push_back(one.training);
+  for (const StudyTraining& one : every_training(options.questions)) all.push_back(one.training);
   for (TrainOptions& training : all) {
     training.base = options.base;
     training.data = training.out = options.out;  // of each adapter its own
@@ -83,8 +101,13 @@ class Study {
     train_pool(train);
     train_runs(train);
     for (const std::string& position : options_.positions) report_.spaces.push_back(measure(position));
-    for (const std::string& name : options_.representations) report_.representations.push_back(represented(name));
     const study::Studied studied{options_, parts_, pool_, runs_, train, progress_};
+    for (const std::string& name : options_.representations) {
+      EmbedOptions embedding = studied.embedding_as(name);
+      embedding.layer = "last";
+      report_.representations.push_back(
+          study::measure_representation(pool_, runs_, embedding, out_ / "representations.db", progress_));
+    }
     for (const study::Question* question : study::asked(options_))
       for (StudyTable& table : question->answer(studied)) report_.tables.push_back(std::move(table));
     return std::move(report_);
@@ -150,15 +173,6 @@ class Study {
     for (std::int64_t layer = 0; layer < records.front().layers; ++layer)
       space.layers.push_back(measure_layer(space, runs, control_runs, layer));
     return space;
-  }
-
-  StudyRepresentation represented(const std::string& name) {
-    EmbedOptions embedding = embedding_at("last");
-    embedding.layer = "last";
-    embedding.representation = name;
-    const auto& reads = represent::representation_named(name).row->reads;
-    if (std::ranges::find(reads, std::string_view("encoder")) != reads.end()) embedding.encoder = options_.encoder;
-    return study::measure_representation(pool_, runs_, embedding, out_ / "representations.db", progress_);
   }
 
   void keep_embeddings(const StudySpace& space) const {

@@ -67,18 +67,6 @@ std::vector<std::string> positions(const io::JsonFields& fields) {
   return out;
 }
 
-std::vector<std::string> representations(const io::JsonFields& fields) {
-  std::vector<std::string> out;
-  const io::Json* list = fields.find("representations");
-  if (list == nullptr) return out;
-  if (!list->is_array()) fields.fail("representations", "a list of names, as `embed` takes them");
-  for (const io::Json& item : *list) {
-    if (!item.is_string()) fields.fail("representations", "a list of names, as `embed` takes them");
-    out.push_back(item.get<std::string>());
-  }
-  return out;
-}
-
 }  // namespace
 
 StudyOptions read_study(const std::string& file) {
@@ -101,7 +89,7 @@ StudyOptions read_study(const std::string& file) {
   if (const auto few_shot = fields.object("few_shot")) training::read_settings(*few_shot, out.few_shot);
   out.calibrate = fields.boolean("calibrate").value_or(out.calibrate);
   out.positions = positions(fields);
-  out.representations = representations(fields);
+  out.representations = study::representation_names(fields);
   if (const auto asked = fields.object("questions")) study::read_questions(*asked, out);
   if (const auto encoder = fields.string("encoder")) out.encoder = model(file, *encoder);
   if (const auto probes = fields.string("probes")) out.probes_file = beside(file, *probes);

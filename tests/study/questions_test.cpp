@@ -5,10 +5,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "adapter/adapter.h"
 #include "deltascape/error.h"
 #include "deltascape/study_report.h"
 #include "message_of.h"
 #include "study/head_reading.h"
+#include "study/made_adapters.h"
+#include "study/retrieval_figures.h"
 #include "study/study_data.h"
 #include "study/tiny_pool.h"
 #include "train/rows.h"
@@ -219,6 +222,75 @@ TEST_F(Questions, WhatCannotBeAskedIsRefusedBeforeItCosts) {
                 o.questions.few_shot = {{.name = "few", .training = quick()}};
               }),
               HasSubstr("no tasks"));
+}
+
+TEST_F(Questions, TheBenchmarkKnowsDomainsKinAndControls) {
+  StudyOptions asked = options();
+  asked.tasks = 2;
+  asked.held_out = 5;
+  asked.training.schedule = "constant";
+  asked.training.warmup = 0;
+  StudyBenchmark benchmark{.members = {{.name = "rank 2", .training = asked.training}},
+                           .checkpoints = {2},
+                           .continued = true,
+                           .merged = true,
+                           .copies = true,
+                           .random = true,
+                           .representations = {"activations", "flattened"},
+                           .regret = true};
+  benchmark.members[0].training.rank = 2;
+  asked.questions.benchmark = benchmark;
+  const StudyReport report = run_study(asked);
+  EXPECT_EQ(report.trained, 6U + 6U + 3U * 3U);
+  const StudyTable& found = table(report, "benchmark");
+  ASSERT_EQ(found.rows.size(), 3U);  // two representations, and chance
+  EXPECT_EQ(words(found, 0, "representation"), "activations");
+  EXPECT_EQ(number(found, 0, "recall@1"), 1);
+  EXPECT_GT(number(found, 0, "recall@5"), 0.6);
+  EXPECT_GE(number(found, 0, "regret"), 0);
+  EXPECT_LT(number(found, 0, "regret"), number(found, 2, "regret"));
+  EXPECT_EQ(words(found, 2, "representation"), "a variant by chance");
+  // In weights kin are near, whatever they were trained on; 0.5 is chance.
+  EXPECT_GT(number(found, 1, "kin AUC"), 0.8);
+  EXPECT_EQ(found.rows[0][column(found, "bytes")], Cell(std::int64_t{4 * 64}));
+  EXPECT_EQ(found.rows[1][column(found, "bytes")], Cell(std::int64_t{8 * (6 + 3 * 6)}));
+  EXPECT_EQ(run_study(asked).trained, 0U);
+
+  asked.training.schedule = "linear";
+  EXPECT_THAT(message_of([&] { run_study(asked); }), HasSubstr("questions.benchmark.checkpoints"));
+}
+
+// Beside the adapters themselves, on what they make of a module.
+TEST_F(Questions, MadeAdaptersAreWhatTheySay) {
+  const auto base_model = model::Checkpoint::open(base());
+  const std::vector<ModelRef> pool = train_pool();
+  const auto delta = [&](const fs::path& path) {
+    const auto opened = adapter::Adapter::open(path, *base_model);
+    const adapter::LowRank pair = opened->lora(opened->lora_sites().front());
+    return at::mm(pair.b.to(at::kDouble), pair.a.to(at::kDouble)) * pair.scale;
+  };
+  const at::Tensor one = delta(pool[0].path), other = delta(pool[2].path);
+  write_random_like(pool[0].path, *base_model, 1, folder_ / "random");
+  const at::Tensor random = delta(folder_ / "random");
+  EXPECT_NEAR((random.norm() / one.norm()).item<double>(), 1, 1e-5);  // written in float32
+  EXPECT_LT(std::abs((random * one).sum().item<double>()), 0.5 * (one * one).sum().item<double>());
+  write_mean_of(pool[0].path, pool[2].path, *base_model, folder_ / "mean");
+  EXPECT_LT((delta(folder_ / "mean") - (one + other) / 2).norm().item<double>(), 1e-6 * one.norm().item<double>());
+  write_resaved(pool[0].path, *base_model, folder_ / "copy");
+  EXPECT_LT((delta(folder_ / "copy") - one).norm().item<double>(), 2e-3 * one.norm().item<double>());  // float16
+}
+
+TEST(RetrievalFigures, AreTheirDefinitions) {
+  const std::vector<Candidate> candidates = {{0.9, true}, {0.1, true}, {0.5, false}, {{}, true}, {0.4, true}};
+  EXPECT_EQ(recall_at(candidates, 1), 1);
+  EXPECT_EQ(recall_at(candidates, 2), 0.5);
+  EXPECT_EQ(recall_at(candidates, 5), 0.75);  // three of four: one has no score
+  EXPECT_FALSE(recall_at(std::vector<Candidate>{{0.5, false}}, 1));
+  // sklearn.metrics.roc_auc_score([1, 0, 1, 0, 1, 0], [0.9, 0.9, 0.4, 0.3, 0.2, 0.1]) is 0.6111…: 5.5 of 9 pairs
+  const std::vector<Candidate> pairs = {{0.9, true},  {0.9, false}, {0.4, true},
+                                        {0.3, false}, {0.2, true},  {0.1, false}};
+  EXPECT_NEAR(auc(pairs).value(), 5.5 / 9, 1e-12);
+  EXPECT_FALSE(auc(std::vector<Candidate>{{0.5, true}}));
 }
 
 // The completion that is rejected is the next example's which differs.
