@@ -126,7 +126,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.head_dim = a.keys.head_dim.empty() ? share : number(a.keys.head_dim, a.head_dim ? a.head_dim : share);
   s.layers.resize(static_cast<std::size_t>(number(a.keys.layers, 0, kMaxLayers)));
   read_layers(c, s);
-  if (a.attention == AttentionKind::kLatent) read_latent(c, s);
+  if (a.mixer == MixerKind::kLatent) read_latent(c, s);
   if (a.position == PositionKind::kRotary) s.ropes = read_ropes(c, a, s.latent.kv_rank ? s.latent.rotary : s.head_dim);
   if (s.latent.kv_rank)
     s.ropes[0].offset = static_cast<int>(s.latent.plain), s.ropes[0].interleaved = s.ropes[0].complex = true;
