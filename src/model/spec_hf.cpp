@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "deltascape/error.h"
+#include "model/missing_parts.h"
 #include "model/spec_hf.h"
 
 namespace deltascape::model {
@@ -102,6 +103,9 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   const std::string type = c.string("model_type").value_or("");
   ModelSpec s;
   s.architecture = type.empty() ? wrapped : find_architecture(type);
+  if (const std::string_view parts = missing_parts(type); !parts.empty())
+    throw Error(ErrorCode::kUnsupported, "this model family is not supported: it has " + std::string(parts),
+                {.path = file.string(), .field = "model_type", .found = type});
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not supported",
                 {.path = file.string(),
