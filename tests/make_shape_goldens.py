@@ -29,7 +29,7 @@ from safetensors.torch import save_file  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from goldens import tiny as tinies  # noqa: E402
+from goldens import oracle, tiny as tinies  # noqa: E402
 from goldens.exact import Exact  # noqa: E402
 from goldens.shapes import EMBEDDED, SHAPES, randomise  # noqa: E402
 
@@ -44,7 +44,7 @@ LEARNING_RATE = 0.02
 def stamp():
     digest = hashlib.sha256()
     here = Path(__file__).resolve().parent
-    for source in [Path(__file__), *(here / "goldens" / f"{n}.py" for n in ("exact", "families", "shapes", "tiny"))]:
+    for source in [Path(__file__), *(here / "goldens" / f"{n}.py" for n in ("exact", "families", "oracle", "shapes", "tiny"))]:
         digest.update(source.read_bytes())
     digest.update(repr([m.__version__ for m in (torch, transformers, peft, np)]).encode())
     return digest.hexdigest()
@@ -63,7 +63,7 @@ def make_base(shape, folder):
 
 def load(shape, folder):
     # Without fused kernels: they know no float64.
-    experts = {"experts_implementation": "eager"} if shape.family in ("mixtral", "deepseek_v2", "qwen2_moe", "granitemoe") else {}
+    experts = {"experts_implementation": "eager"} if shape.family in oracle.EXPERTS else {}
     attention = "sdpa" if shape.family == "falcon" else "eager"  # Falcon's eager path adds ALiBi twice
     return loader(shape).from_pretrained(folder, dtype=torch.float64, attn_implementation=attention, **experts).eval()
 
@@ -175,7 +175,11 @@ def make_lora(shape, folder, ids):
 
 # What adapters of these families touch: linears of every stack, fused and latent ones too.
 TARGETS = {"t5": ["q", "v", "wo"], "t5_gated": ["k", "o", "wi_0", "wi_1"], "bloom": ["query_key_value", "dense_4h_to_h"],
-           "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]}
+           "deepseek_v2": ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"],
+           "gpt_oss": ["q_proj", "v_proj", "o_proj"], "llama4": ["q_proj", "o_proj", "gate_proj", "down_proj"],
+           "granite_hybrid": ["in_proj", "out_proj", "q_proj", "shared_mlp.input_linear"], "granite_hybrid_moe": ["in_proj", "v_proj"],
+           "qwen3_5": ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj", "v_proj", "down_proj"],
+           "qwen3_next": ["in_proj_qkvz", "in_proj_ba", "out_proj", "q_proj"]}
 
 
 def make_adapter(shape, folder, ids):

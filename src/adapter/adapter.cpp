@@ -140,8 +140,7 @@ void Adapter::require_targets(const model::ModelSpec& spec) {
 
 // Under the name in the file, or the one that transformers gives the module today.
 bool Adapter::targeted(const Key& key, const std::optional<Site>& site, const model::ModelSpec& spec) const {
-  const bool linear =
-      site && site->module != Module::kHead && !model::is_table(site->module) && spec.shape(site->module).size() == 2;
+  const bool linear = site && site->module != Module::kHead && spec.is_linear(site->module);
   if (config_.targeting.names(key.module_path, linear)) return true;
   if (!site) return false;
   const auto named = [&](const Site& s) {

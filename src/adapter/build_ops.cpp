@@ -19,7 +19,8 @@ at::Tensor own_weight(const Source& s, const Parts& p, Site site, at::ScalarType
   const at::Tensor stored = model::decode_tensor(s.file, *p[Role::kWeight], dtype);
   const model::ModelSpec& spec = s.base.spec();
   if (spec.transposed(site.module)) return stored.t().contiguous();
-  return spec.shape(site.module).size() == 1 ? stored.flatten() : stored;
+  const bool flat = spec.shape(site.module).size() == 1 || model::is_parameter(site.module);
+  return flat ? stored.reshape(spec.shape(site.module)) : stored;
 }
 
 // The weight that the adapter stands on, a copy that may be changed: [out, in].

@@ -219,6 +219,7 @@ void Checker::run() const {
   replaced();
   if (const io::TensorInfo* t = of_linear()) {
     if (weight_.size() != 2) fail(ErrorCode::kUnsupported, "a norm takes no operator of a linear", *t);
+    if (model::is_parameter(site_.module)) fail(ErrorCode::kUnsupported, "not supported on a convolution", *t);
     if (model::is_table(site_.module))
       fail(ErrorCode::kUnsupported, "not supported on the token embedding and other tables", *t);
     if (model::of_expert(site_.module) &&
@@ -228,7 +229,7 @@ void Checker::run() const {
   for (const Role role : {Role::kEmbedA, Role::kEmbedB, Role::kTokens})
     if (has(role) && site_.module != Module::kEmbed && (role != Role::kTokens || site_.module != Module::kHead))
       fail(ErrorCode::kUnsupported, "only a token embedding takes this", *p_[role]);
-  if (weight_.size() != 2) return;  // a norm: the rest is of matrices
+  if (weight_.size() != 2 || model::is_parameter(site_.module)) return;  // the rest is of matrices
   if (site_.module == Module::kHead) expect(Role::kTokens, {static_cast<std::int64_t>(c_.head_tokens), weight_[1]});
   // PEFT changes one of the names that the table goes by, and not what the stacks read.
   if (site_.module == Module::kEmbed && c_.spec.encodes_first())

@@ -1,5 +1,7 @@
 #include "adapter/targets.h"
 
+#include "deltascape/error.h"
+
 namespace deltascape::adapter {
 
 using model::Site;
@@ -22,6 +24,9 @@ std::optional<FusedTarget> fused_target(const io::TensorFile& file, const io::Te
   FusedTarget out;
   for (const model::FusedName& fused : spec.architecture->fused) {
     if (fused.hf.find(".experts.") == std::string_view::npos) continue;
+    if (fused.columns)
+      throw Error(ErrorCode::kUnsupported, "LoRA on this family's experts is not supported",
+                  {.path = file.path().string(), .field = t.name});
     const auto dot = fused.hf.rfind('.');
     const std::vector<std::int64_t> shape = spec.shape(fused.module);
     if (a->shape[1] != shape[1] || b->shape[0] != fused.parts * shape[0]) continue;

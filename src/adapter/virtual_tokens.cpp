@@ -30,8 +30,9 @@ VirtualTokens virtual_tokens(const PeftConfig& config, const io::TensorFile& fil
     expect_shape(file, t, {count, spec.embed_width});
     return {.rows = count};
   }
-  if (spec.architecture->attention == model::AttentionKind::kLatent)
+  if (spec.architecture->mixer == model::MixerKind::kLatent)
     unsupported("a prefix has no meaning for latent attention, whose keys are made in every pass");
+  if (spec.recurrent.heads > 0) unsupported("a prefix of keys has no meaning for layers that keep a state");
   expect_shape(file, t, {count, 2 * spec.layer_count() * spec.kv_heads * spec.head_dim});
   return {.keys = count};
 }

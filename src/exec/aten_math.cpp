@@ -41,6 +41,7 @@ at::Tensor score_bias(const model::ModelSpec& spec, const model::LayerSpec& laye
     const at::Tensor i = at::arange(first, first + n).unsqueeze(1), j = at::arange(m).unsqueeze(0);
     at::Tensor hidden = j > i;
     if (layer.window > 0) hidden = hidden | (j <= i - layer.window);
+    if (layer.chunk > 0) hidden = hidden | (j.div(layer.chunk, "floor") != i.div(layer.chunk, "floor"));
     bias = at::zeros({n, m}, at::TensorOptions(dtype)).masked_fill(hidden, -std::numeric_limits<double>::infinity());
   }
   if (spec.position != model::PositionKind::kAlibi) return bias;
@@ -48,14 +49,21 @@ at::Tensor score_bias(const model::ModelSpec& spec, const model::LayerSpec& laye
   return bias.defined() ? bias + slopes : slopes;
 }
 
+at::Tensor attention_weights(const at::Tensor& scores, const at::Tensor& sinks) {
+  if (!sinks.defined()) return at::softmax(scores, -1);
+  std::vector<std::int64_t> each = scores.sizes().vec();
+  each.back() = 1;
+  return at::softmax(at::cat({scores, sinks.expand(each)}, -1), -1).narrow(-1, 0, scores.size(-1));
+}
+
 at::Tensor attend(const model::ModelSpec& spec, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                  const at::Tensor& bias) {
+                  const at::Tensor& bias, const at::Tensor& sinks) {
   const std::int64_t share = q.size(-3) / k.size(-3);  // query heads a KV head
   const auto repeat = [&](const at::Tensor& x) { return share == 1 ? x : x.repeat_interleave(share, -3); };
   at::Tensor scores = at::matmul(q, repeat(k).transpose(-2, -1)) * spec.attention_scale;  // [..., heads, n, m]
   if (spec.attention_softcap > 0) scores = at::tanh(scores / spec.attention_softcap) * spec.attention_softcap;
   if (bias.defined()) scores = scores + bias;
-  return at::matmul(at::softmax(scores, -1), repeat(v)).transpose(-3, -2).flatten(-2);
+  return at::matmul(attention_weights(scores, sinks), repeat(v)).transpose(-3, -2).flatten(-2);
 }
 
 }  // namespace deltascape::engine

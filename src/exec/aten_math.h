@@ -20,9 +20,13 @@ at::Tensor normalised(const model::ModelSpec& spec, model::Module module, const 
 at::Tensor score_bias(const model::ModelSpec& spec, const model::LayerSpec& layer, std::int64_t first, std::int64_t n,
                       std::int64_t m, at::ScalarType dtype);
 
+// The softmax of scores [..., heads, n, keys], of which a head's sink takes a part: sinks broadcast against [...,
+// heads, n, 1]; undefined: none.
+at::Tensor attention_weights(const at::Tensor& scores, const at::Tensor& sinks);
+
 // q [..., heads, n, head_dim], k [..., kv_heads, m, head_dim], v [..., kv_heads, m, value_dim]; `bias` on the scores,
-// which may be undefined -> [..., n, heads·value_dim].
+// and `sinks` beside them, both of which may be undefined -> [..., n, heads·value_dim].
 at::Tensor attend(const model::ModelSpec& spec, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                  const at::Tensor& bias);
+                  const at::Tensor& bias, const at::Tensor& sinks = {});
 
 }  // namespace deltascape::engine

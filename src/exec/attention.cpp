@@ -17,7 +17,7 @@ struct Attention::Positions {
   const Angles* angles = nullptr;
   bool biased = false;
   bool causal = true;
-  std::int64_t window = 0;
+  std::int64_t window = 0, chunk = 0;
 };
 
 Attention::Attention(const model::ModelSpec& spec, const Layout& layout, std::int64_t variants, at::ScalarType dtype)
@@ -49,7 +49,8 @@ void Attention::set_relative(int layer, const at::Tensor& table, std::int64_t fi
 at::Tensor Attention::operator()(const model::LayerSpec& layer, const AttentionRows& rows) const {
   Positions p{.biased = bias_.defined(),
               .causal = spec_->stacks[static_cast<std::size_t>(layer.stack)].causal,
-              .window = layer.window};
+              .window = layer.window,
+              .chunk = layer.chunk};
   if (!angles_.empty() && layer.rope >= 0) {
     p.rope = &spec_->ropes[static_cast<std::size_t>(layer.rope)];
     p.angles = &angles_[static_cast<std::size_t>(layer.rope)];
@@ -76,6 +77,8 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
     const scalar_t* prefix_k = rows.prefix != nullptr ? rows.prefix->k.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* prefix_v = rows.prefix != nullptr ? rows.prefix->v.const_data_ptr<scalar_t>() : nullptr;
     const scalar_t* biases = positions.biased ? bias_.const_data_ptr<scalar_t>() : nullptr;
+    const at::Tensor own_sinks = rows.sinks.defined() ? rows.sinks.contiguous() : rows.sinks;
+    const scalar_t* sinks = own_sinks.defined() ? own_sinks.const_data_ptr<scalar_t>() : nullptr;
     scalar_t* to = out.data_ptr<scalar_t>();
     at::parallel_for(0, q.size(0) * probes * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<scalar_t> scratch;
@@ -94,9 +97,12 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
                                             .scale = spec_->attention_scale,
                                             .softcap = spec_->attention_softcap,
                                             .window = positions.window,
+                                            .chunk = positions.chunk,
                                             .causal = positions.causal};
         const std::int64_t row = one ? variant * probes + probe : token;
         const std::int64_t first = row * heads + head * shape.share;  // query head
+        const scalar_t* sink = sinks;
+        if (sinks != nullptr) sink += (own_sinks.size(0) == 1 ? 0 : variant * heads) + head * shape.share;
         const scalar_t* bias = nullptr;
         if (biases != nullptr) {
           const std::int64_t own = bias_.size(0) == 1 ? 0 : rows.first + variant;
@@ -117,7 +123,8 @@ at::Tensor Attention::run(const Positions& positions, const AttentionRows& rows)
                                                 .bias_step = by_distance ? 1 : 0,
                                                 .out = to + first * values,
                                                 .prefix_k = prefix_k ? prefix_k + head * dim : nullptr,
-                                                .prefix_v = prefix_v ? prefix_v + head * values : nullptr},
+                                                .prefix_v = prefix_v ? prefix_v + head * values : nullptr,
+                                                .sinks = sink},
                         scratch);
       }
     });

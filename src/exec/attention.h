@@ -18,6 +18,7 @@ struct AttentionRows {
   at::Tensor q, k, v;
   std::int64_t first = 0;                   // which of the stream's variants is the first one here
   const adapter::Prefix* prefix = nullptr;  // what the layout says stands before each probe's own keys and values
+  at::Tensor sinks;                         // [variants or 1, heads]: scores that no key takes; undefined: none
 };
 
 // What attention over a layout needs and its layers share: angles and biases.

@@ -1,6 +1,7 @@
 #include "exec/attention_kernel.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "exec/simd.h"
@@ -55,22 +56,23 @@ DELTASCAPE_INLINE void scores_of(const Scratch<T>& s, std::int64_t dim, std::int
   }
 }
 
-// Softmax over the keys in [low, high) of one query; the others of [from, to) become 0. Returns the sum.
+// Softmax over the keys in [low, high) of one query; the others of [from, to) become 0. Returns the sum, to which a
+// sink adds its part.
 template <class T>
 DELTASCAPE_INLINE T softmax(T* scores, std::int64_t from, std::int64_t to, std::int64_t low, std::int64_t high,
-                            T softcap, const T* bias) {
+                            T softcap, const T* bias, const T* sink) {
   if (softcap > 0)
     for (std::int64_t j = low; j < high; ++j) scores[j] = softcap * std::tanh(scores[j] / softcap);
   if (bias != nullptr)
     for (std::int64_t j = low; j < high; ++j) scores[j] += bias[j];
-  T most = scores[low];
+  T most = sink != nullptr && *sink > scores[low] ? *sink : scores[low];
   for (std::int64_t j = low; j < high; ++j) most = scores[j] > most ? scores[j] : most;
   for (std::int64_t j = from; j < to; j += kLanes<T>) store(scores + j, simd::exponential(load(scores + j) - most));
   for (std::int64_t j = from; j < low; ++j) scores[j] = 0;
   for (std::int64_t j = high; j < to; ++j) scores[j] = 0;
   Vector<T> sum = {};
   for (std::int64_t j = from; j < to; j += kLanes<T>) sum += load(scores + j);
-  return simd::sum<T>(sum);
+  return sink != nullptr ? simd::sum<T>(sum) + std::exp(*sink - most) : simd::sum<T>(sum);
 }
 
 template <class T>
@@ -104,7 +106,9 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
     for (std::int64_t i = first; i < keys; i += kQueries) {
       const std::int64_t last = i + kQueries < keys ? i + kQueries : keys;  // one behind the block's last query
       const auto lowest = [&](std::int64_t query) DELTASCAPE_INLINED {
-        return shape.window > 0 && query - shape.window + 1 > 0 ? query - shape.window + 1 : 0;
+        const std::int64_t windowed = shape.window > 0 && query - shape.window + 1 > 0 ? query - shape.window + 1 : 0;
+        const std::int64_t own = shape.chunk > 0 ? query / shape.chunk * shape.chunk : 0;  // the chunk's first key
+        return windowed > own ? windowed : own;
       };
       const std::int64_t from = lowest(i) / kLanes<T> * kLanes<T>;
       const std::int64_t seen = shape.causal ? last : keys;  // one behind the block's last key
@@ -120,7 +124,8 @@ DELTASCAPE_INLINE void attend_all(const AttentionShape& shape, std::int64_t firs
       for (std::int64_t r = 0; r < kQueries; ++r) {
         const std::int64_t query = i + r < last ? i + r : last - 1;
         sums[r] = softmax(s.scores + r * s.padded, from, to, lowest(query), shape.causal ? query + 1 : keys,
-                          static_cast<T>(shape.softcap), bias != nullptr ? bias - query * head.bias_step : nullptr);
+                          static_cast<T>(shape.softcap), bias != nullptr ? bias - query * head.bias_step : nullptr,
+                          head.sinks != nullptr ? head.sinks + h : nullptr);
       }
       weigh(s, from, seen);
       for (std::int64_t query = i; query < last; ++query) {

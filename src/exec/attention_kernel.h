@@ -19,6 +19,7 @@ struct AttentionShape {
   double scale = 1;          // of scores
   double softcap = 0;        // scores become cap · tanh(score / cap); 0: none
   std::int64_t window = 0;   // a query sees keys j > i − window; 0: all before it
+  std::int64_t chunk = 0;    // and those of its own chunk of so many alone; 0: of all
   bool causal = true;        // and none behind it
 };
 
@@ -33,6 +34,7 @@ struct Head {
   std::int64_t bias_stride = 0, bias_step = 0;
   T* out;                                            // a row for each of q's, `values` a head
   const T *prefix_k = nullptr, *prefix_v = nullptr;  // which do not rotate, with the strides of k and v
+  const T* sinks = nullptr;                          // a score beside those of the keys for each query head; null: none
 };
 
 // Queries are those of the keys from `first` to the last; q and out begin at `first`'s row. `scratch` grows as needed.

@@ -37,9 +37,9 @@ at::Tensor times(const at::Tensor& x, const at::Tensor& weight) {
 
 // A module whose input is this norm's output, of those that the layer has.
 Module reader_of(Module norm, const Record& base) {
-  for (const Module m : {Module::kK, Module::kQkv, Module::kKvDown})
+  for (const Module m : {Module::kK, Module::kQkv, Module::kKvDown, Module::kMixerIn})
     if (norm == Module::kAttnNorm && base[model::index(m)].x.defined()) return m;
-  for (const Module m : {Module::kGateUp, Module::kFc, Module::kRouter})
+  for (const Module m : {Module::kGateUp, Module::kFc, Module::kRouter, Module::kSharedGateUp})
     if (norm == Module::kMlpNorm && base[model::index(m)].x.defined()) return m;
   return Module::kGate;
 }

@@ -22,7 +22,7 @@ DeviceAttention::DeviceAttention(const model::ModelSpec& spec, const Layout& lay
     }
   }
   for (const model::LayerSpec& layer : spec.layers) {
-    const auto [place, added] = bias_.try_emplace(layer.window);
+    const auto [place, added] = bias_.try_emplace({layer.window, layer.chunk});
     for (std::int64_t p = 0; p < probes && added; ++p) {
       const std::int64_t length = layout.length(p);
       const at::Tensor bias = score_bias(spec, layer, prefix, length, prefix + length, dtype);
@@ -40,6 +40,8 @@ at::Tensor DeviceAttention::operator()(const model::LayerSpec& layer, const Atte
     const at::Tensor before = by_head(prefix.to(own.device()).unsqueeze(0), dim);
     return at::cat({before.expand({own.size(0), -1, -1, -1}), own}, 1);
   };
+  const at::Tensor sinks =
+      rows.sinks.defined() ? rows.sinks.unsqueeze(2).unsqueeze(3) : rows.sinks;  // [variants, heads, 1, 1]
   std::vector<at::Tensor> out;
   for (std::size_t p = 0; p < layout_.probes.size(); ++p) {
     const auto probe = static_cast<std::int64_t>(p);
@@ -57,9 +59,9 @@ at::Tensor DeviceAttention::operator()(const model::LayerSpec& layer, const Atte
     }
     if (rows.prefix != nullptr)
       ks = behind(rows.prefix->k, ks, spec_.head_dim), vs = behind(rows.prefix->v, vs, spec_.value_dim);
-    at::Tensor bias = bias_.at(layer.window)[p];  // [..., length or 1, keys]
+    at::Tensor bias = bias_.at({layer.window, layer.chunk})[p];  // [..., length or 1, keys]
     if (bias.defined() && bias.size(-2) > 1) bias = bias.narrow(-2, length - asking, asking);
-    out.push_back(attend(spec_, qs.transpose(1, 2), ks.transpose(1, 2), vs.transpose(1, 2), bias));
+    out.push_back(attend(spec_, qs.transpose(1, 2), ks.transpose(1, 2), vs.transpose(1, 2), bias, sinks));
   }
   return at::cat(out, 1);
 }

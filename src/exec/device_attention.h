@@ -22,8 +22,8 @@ class DeviceAttention {
  private:
   const model::ModelSpec& spec_;
   const Layout& layout_;
-  std::vector<std::vector<Angles>> angles_;               // by rope and probe, [rows, dim/2]
-  std::map<std::int64_t, std::vector<at::Tensor>> bias_;  // by window and probe, on the scores
+  std::vector<std::vector<Angles>> angles_;                      // by rope and probe, [rows, dim/2]
+  std::map<std::pair<int, int>, std::vector<at::Tensor>> bias_;  // by window and chunk, then probe, on the scores
 };
 
 }  // namespace deltascape::engine

@@ -82,9 +82,14 @@ at::Tensor DeviceOps::norm(Module module, const at::Tensor& x) { return norm_by_
 
 at::Tensor DeviceOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                                 const at::Tensor& v) {
-  AttentionRows rows{by_variant(q), by_variant(k), by_variant(v)};
+  AttentionRows rows{by_variant(q), by_variant(k), by_variant(v), 0, nullptr, {}};
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
+  if (layer.sinks) rows.sinks = parameter(Module::kSinks, model::Param::kWeight);
   return (*run_.on_device)(layer, rows).flatten(0, 1);
+}
+
+at::Tensor DeviceOps::positions() {
+  return needed_positions(run_, run_.weights.norm[index(Module::kAttnNorm)].device());
 }
 
 at::Tensor DeviceOps::needed(const at::Tensor& x) {

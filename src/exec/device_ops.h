@@ -20,6 +20,13 @@ class DeviceOps final : public model::BlockOps {
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual.add_(y); }
   at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
+  at::Tensor parameter(model::Module module, model::Param param) override {
+    return parameter_by_variant(run_, module, param);
+  }
+  at::Tensor sequences(const at::Tensor& x, const model::SequenceStep& step) override {
+    return by_sequence(run_, x, step);
+  }
+  at::Tensor positions() override;
 
  private:
   std::int64_t variants() const { return static_cast<std::int64_t>(run_.variants.size()); }

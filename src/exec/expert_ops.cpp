@@ -84,7 +84,7 @@ at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Te
     const std::int64_t* row = rows.const_data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < rows.size(0); ++i) ++counts[static_cast<std::size_t>(row[i] / each)];
     ExpertOps ops(run, block, e.expert, std::move(counts));
-    y.index_add_(0, e.rows, mlp(ops, x.index_select(0, e.rows)).mul_(e.weights));
+    y.index_add_(0, e.rows, e.given(mlp(ops, e.read(x))));
   }
   return y;
 }

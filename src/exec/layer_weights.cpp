@@ -30,7 +30,8 @@ LayerWeights gathered(const model::ModelSpec& spec, int layer, const std::functi
     const Site site{model::module_at(m), layer};
     if (!spec.has(site) || model::of_expert(site.module)) continue;
     if (site.module == Module::kRelativeBias) out.relative = read(site, Param::kWeight);
-    else if (spec.shape(site.module).size() == 1) out.norm[m] = norm_weight(spec, read(site, Param::kWeight));
+    else if (model::is_parameter(site.module)) out.norm[m] = read(site, Param::kWeight);
+    else if (spec.is_norm(site.module)) out.norm[m] = norm_weight(spec, read(site, Param::kWeight));
     else linear(site, out);
     if (spec.has_bias(site.module)) out.bias[m] = read(site, Param::kBias);
   }

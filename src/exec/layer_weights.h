@@ -14,7 +14,7 @@ struct LayerWeights {
   model::PerModule<PackedWeight> linear;
   model::PerModule<PackedWeight> linear16;  // the same in bfloat16, for delta propagation; else empty
   model::PerModule<at::Tensor> bias;
-  model::PerModule<at::Tensor> norm;  // as it multiplies: Gemma's one is added
+  model::PerModule<at::Tensor> norm;  // as it multiplies: Gemma's one is added; parameters as they are
   at::Tensor relative;                // table of relative positions, [buckets, heads], where the layer has one
   bool shows_file = false;            // some of linear16 are the checkpoint's own bytes: keep them in memory
 };

@@ -129,6 +129,58 @@ at::Tensor norm_by_variant(const LayerRun& run, Module module, const at::Tensor&
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
+at::Tensor parameter_by_variant(const LayerRun& run, Module module, model::Param param) {
+  const bool bias = param == model::Param::kBias;
+  const at::Tensor& shared = (bias ? run.weights.bias : run.weights.norm)[model::index(module)];
+  const auto brings_own = [&](const LayerOps& v) { return bias ? v.replaces_bias(module) : v.replaces_weight(module); };
+  if (std::ranges::none_of(run.variants, brings_own)) return shared.unsqueeze(0);
+  std::vector<at::Tensor> each;
+  for (const LayerOps& v : run.variants) {
+    const at::Tensor own = bias ? v.bias(module) : v.weight(module);
+    each.push_back(own.defined() ? own.to(shared.device()) : shared);
+  }
+  return at::stack(each);
+}
+
+// One sequence is one thread's: what it gives does not depend on its company.
+at::Tensor by_sequence(const LayerRun& run, const at::Tensor& x, const model::SequenceStep& step) {
+  const auto variants = std::ssize(run.variants), probes = std::ssize(run.layout.probes);
+  std::vector<at::Tensor> out(static_cast<std::size_t>(variants * probes));
+  const auto one = [&](std::int64_t i) {
+    const std::int64_t variant = i / probes, probe = i % probes;
+    const std::int64_t first = variant * run.layout.tokens + run.layout.starts[static_cast<std::size_t>(probe)];
+    model::RecurrentState state;
+    out[static_cast<std::size_t>(i)] = step(variant, x.narrow(0, first, run.layout.length(probe)), state);
+  };
+  if (!x.is_cpu()) {
+    for (std::int64_t i = 0; i < variants * probes; ++i) one(i);
+    return at::cat(out);
+  }
+  at::parallel_for(0, variants * probes, 1, [&](std::int64_t begin, std::int64_t end) {
+    const c10::InferenceMode inference;  // a thread's own affair
+    for (std::int64_t i = begin; i < end; ++i) one(i);
+  });
+  return at::cat(out);
+}
+
+at::Tensor needed_positions(const LayerRun& run, const at::Device& device) {
+  std::vector<at::Tensor> each;
+  for (std::int64_t p = 0; p < std::ssize(run.layout.probes); ++p)
+    each.push_back(at::arange(run.layout.length(p), at::kLong) + run.layout.before.keys);
+  at::Tensor one = at::cat(each).to(device);
+  if (run.tapped.defined()) one = one.index_select(0, run.tapped);
+  return one.unsqueeze(0).expand({std::ssize(run.variants), -1}).reshape({-1});
+}
+
+at::Tensor PlainOps::parameter(Module module, model::Param param) { return parameter_by_variant(run_, module, param); }
+
+at::Tensor PlainOps::sequences(const at::Tensor& x, const model::SequenceStep& step) {
+  const Timed timed(run_.breakdown, Work::kAttention);
+  return by_sequence(run_, x, step);
+}
+
+at::Tensor PlainOps::positions() { return needed_positions(run_, at::kCPU); }
+
 at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
   const Timed timed(run_.breakdown, Work::kElementwise);
   return norm_by_variant(run_, module, x, normed);
@@ -136,7 +188,7 @@ at::Tensor PlainOps::norm(Module module, const at::Tensor& x) {
 
 AttentionRows PlainOps::attention_rows(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
   const auto by_variant = [&](const at::Tensor& x) { return x.view({variants(), -1, x.size(1)}); };
-  return {by_variant(q), by_variant(k), by_variant(v), run_.first};
+  return {by_variant(q), by_variant(k), by_variant(v), run_.first, nullptr, {}};
 }
 
 at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
@@ -145,6 +197,7 @@ at::Tensor PlainOps::attention(const model::LayerSpec& layer, const at::Tensor& 
   AttentionRows rows = attention_rows(q, k, v);
   // A variant with a prefix runs in a stream of its own.
   if (const auto& prefix = run_.variants[0].prefix()) rows.prefix = &*prefix;
+  if (layer.sinks) rows.sinks = parameter(Module::kSinks, model::Param::kWeight);
   return run_.attention(layer, rows).view({q.size(0), -1});
 }
 

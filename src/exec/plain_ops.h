@@ -61,6 +61,9 @@ class PlainOps : public model::BlockOps {
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override;
   // In full precision in every execution: which rows an expert has differs from the base's twin (expert_ops.cpp).
   at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
+  at::Tensor parameter(model::Module module, model::Param param) override;
+  at::Tensor sequences(const at::Tensor& x, const model::SequenceStep& step) override;
+  at::Tensor positions() override;
 
  protected:
   std::int64_t variants() const { return static_cast<std::int64_t>(run_.variants.size()); }
@@ -102,6 +105,11 @@ class PlainOps::PackedSteps : public LinearSteps {
   PlainOps& ops_;
   model::Module module_;
 };
+
+// What BlockOps says of parameters and of rows in their sequences, for packed rows.
+at::Tensor parameter_by_variant(const LayerRun& run, model::Module module, model::Param param);
+at::Tensor by_sequence(const LayerRun& run, const at::Tensor& x, const model::SequenceStep& step);
+at::Tensor needed_positions(const LayerRun& run, const at::Device& device);
 
 // The experts of a layer, whose operations beside their linears are the block's.
 at::Tensor run_experts(const LayerRun& run, model::BlockOps& block, const at::Tensor& x, const model::Routing& routing,

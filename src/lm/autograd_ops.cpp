@@ -139,7 +139,9 @@ bool is_packed(const model::ModelSpec& spec, const model::LayerSpec& layer, std:
   const model::StackSpec& stack = spec.stacks[static_cast<std::size_t>(layer.stack)];
   return spec.attention_softcap == 0 && spec.position != model::PositionKind::kAlibi && !spec.counts_distances() &&
          spec.head_dim == spec.value_dim && spec.heads % spec.kv_heads == 0 &&
-         (layer.window == 0 || (stack.causal && longest <= layer.window));
+         (layer.window == 0 || (stack.causal && longest <= layer.window)) &&
+         (layer.chunk == 0 || (stack.causal && longest <= layer.chunk)) && !layer.sinks &&
+         !model::is_recurrent(layer.mixer);
 }
 
 }  // namespace
@@ -223,8 +225,41 @@ at::Tensor AutogradOps::one_by_one(const model::LayerSpec& layer, const at::Tens
       };
       ks = joined(known.k, ks), vs = joined(known.v, vs);
     }
-    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, all)));
+    out.push_back(attend(spec_, qs.transpose(0, 1), ks, vs, bias_on_scores(layer, seen, n, all), sinks(layer)));
     row += n;
+  }
+  return at::cat(out);
+}
+
+at::Tensor AutogradOps::parameter(Module module, Param param) {
+  const Site own = site(module);
+  const ModuleOps* ops = operator_at(operators_, own);
+  const at::Tensor& replaced = ops == nullptr ? at::Tensor() : param == Param::kBias ? ops->bias : ops->weight;
+  return (replaced.defined() ? replaced : weights_(own, param)).unsqueeze(0);
+}
+
+at::Tensor AutogradOps::sinks(const model::LayerSpec& layer) {
+  return layer.sinks ? parameter(Module::kSinks, Param::kWeight).view({-1, 1, 1}) : at::Tensor();
+}
+
+at::Tensor AutogradOps::sequences(const at::Tensor& x, const model::SequenceStep& step) {
+  if (batch_.shared > 0) throw Error(ErrorCode::kInternal, "sequences of this model share no rows");
+  std::vector<at::Tensor> out;
+  std::int64_t row = 0;
+  for (std::size_t s = 0; s < batch_.lengths.size(); row += batch_.lengths[s], ++s) {
+    model::RecurrentState none;
+    model::RecurrentState& state = batch_.cache ? batch_.cache->at(layer_).states[s] : none;
+    out.push_back(step(0, x.narrow(0, row, batch_.lengths[s]), state));
+  }
+  return at::cat(out);
+}
+
+at::Tensor AutogradOps::positions() {
+  std::vector<at::Tensor> out;
+  if (batch_.shared > 0) out.push_back(at::arange(batch_.shared, at::kLong));
+  for (std::size_t s = 0; s < batch_.lengths.size(); ++s) {
+    const std::int64_t first = batch_.shared + (batch_.cache ? batch_.cache->seen()[s] : 0);
+    out.push_back(at::arange(first, first + batch_.lengths[s], at::kLong));
   }
   return at::cat(out);
 }
@@ -259,7 +294,7 @@ at::Tensor AutogradOps::experts(const at::Tensor& x, const model::Routing& routi
   at::Tensor y = at::zeros_like(x);
   for (const model::ExpertRows& e : model::by_expert(routing)) {
     expert_ = e.expert;
-    y = y.index_add(0, e.rows, mlp(*this, x.index_select(0, e.rows)) * e.weights);
+    y = y.index_add(0, e.rows, e.given(mlp(*this, e.read(x))));
   }
   expert_ = -1;
   return y;

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <map>
 #include <vector>
 
@@ -53,6 +54,9 @@ class AutogradOps final : public model::BlockOps {
   at::Tensor gate(model::Activation activation, at::Tensor gate, const at::Tensor& up) override;
   at::Tensor add(at::Tensor residual, const at::Tensor& y) override { return residual + y; }
   at::Tensor experts(const at::Tensor& x, const model::Routing& routing, const model::ExpertMlp& mlp) override;
+  at::Tensor parameter(model::Module module, model::Param param) override;
+  at::Tensor sequences(const at::Tensor& x, const model::SequenceStep& step) override;
+  at::Tensor positions() override;
   at::Tensor memory() override;
   at::Tensor cross_attention(const model::LayerSpec& layer, const at::Tensor& q, const at::Tensor& k,
                              const at::Tensor& v) override;
@@ -82,7 +86,8 @@ class AutogradOps final : public model::BlockOps {
   int expert_ = -1;
   std::map<std::pair<int, std::int64_t>, Angles> angles_;  // by rope and length, of the weights' type
   std::map<int, Angles> step_angles_;                      // by rope
-  std::map<std::pair<int, int>, at::Tensor> step_biases_;  // by window, and layer where distances count
+  at::Tensor sinks(const model::LayerSpec& layer);         // of each head, [heads, 1, 1], or undefined
+  std::map<std::array<int, 3>, at::Tensor> step_biases_;   // by window and chunk, and layer where distances count
 };
 
 // Whether sequences of up to `longest` rows may share those they begin with (Batch::shared): attention is causal, runs

@@ -14,7 +14,8 @@ constexpr std::size_t kMostOfPasses = std::size_t{2} << 30;
 
 // What a pass of so many rows takes, of which the longest sequence has `longest`: a block's streams, and its scores.
 std::size_t pass_bytes(const model::ModelSpec& spec, std::int64_t rows, std::int64_t longest, at::ScalarType dtype) {
-  const std::int64_t wide = std::max(spec.intermediate, spec.routing.intermediate + spec.routing.shared_intermediate);
+  const std::int64_t wide = std::max({spec.intermediate, spec.routing.intermediate + spec.routing.shared_intermediate,
+                                      spec.recurrent.channels() + spec.recurrent.inner()});
   const std::int64_t row = 6 * spec.hidden + 3 * wide + (2 * spec.heads + 4 * spec.kv_heads) * spec.head_dim;
   return c10::elementSize(dtype) * static_cast<std::size_t>(rows * row + 3 * spec.heads * longest * longest);
 }

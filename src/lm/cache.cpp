@@ -7,6 +7,10 @@ Cache::Cache(const model::ModelSpec& spec, std::size_t sequences, std::int64_t r
   const auto count = static_cast<std::int64_t>(sequences);
   // Zeros: a row that is not there yet is multiplied by zero.
   for (int layer = spec.decoder_first(); layer < spec.layer_count(); ++layer) {
+    if (!spec.attends(layer)) {
+      at(layer).states.resize(sequences);
+      continue;
+    }
     at(layer).k = at::zeros({count, spec.kv_heads, rows, spec.head_dim}, options);
     at(layer).v = at::zeros({count, spec.kv_heads, rows, spec.value_dim}, options);
   }
@@ -52,6 +56,7 @@ void Cache::keep(const std::vector<std::size_t>& order) {
         };
         rows(i).copy_(rows(order[i]));
       }
+    if (!layer.states.empty()) gather(layer.states);
     if (!layer.cross_k.empty()) gather(layer.cross_k), gather(layer.cross_v);
   }
   gather(seen_);

@@ -6,15 +6,16 @@
 
 #include <vector>
 
-#include "model/spec.h"
+#include "model/block.h"
 
 namespace deltascape::engine {
 
 class Cache {
  public:
   struct Layer {
-    at::Tensor k, v;                           // [sequences, kv_heads, rows, head_dim], [..., value_dim]
-    std::vector<at::Tensor> cross_k, cross_v;  // each sequence's of the encoder's rows, [kv_heads, rows, dim]
+    at::Tensor k, v;                            // [sequences, kv_heads, rows, head_dim], [..., value_dim]
+    std::vector<model::RecurrentState> states;  // each sequence's, of a layer that has no keys
+    std::vector<at::Tensor> cross_k, cross_v;   // each sequence's of the encoder's rows, [kv_heads, rows, dim]
   };
 
   // Place for `rows` rows of each sequence in the decoder's layers, which passes without gradients fill.

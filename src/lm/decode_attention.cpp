@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "exec/aten_math.h"
 #include "lm/autograd_ops.h"
 
 namespace deltascape::engine {
@@ -27,7 +28,9 @@ at::Tensor AutogradOps::decoded(const model::LayerSpec& layer, const at::Tensor&
   if (spec_.attention_softcap > 0) scores = at::tanh(scores / spec_.attention_softcap) * spec_.attention_softcap;
   const at::Tensor& bias = step_bias(layer, keys);
   scores = bias.size(1) == 1 ? scores + bias : scores + bias.view({sequences, spec_.kv_heads, share, keys});
-  return at::matmul(at::softmax(scores, -1), all(values)).view({sequences, -1});
+  at::Tensor sink = sinks(layer);
+  if (sink.defined()) sink = sink.view({1, spec_.kv_heads, share, 1});
+  return at::matmul(attention_weights(scores, sink), all(values)).view({sequences, -1});
 }
 
 const Angles& AutogradOps::step_angles(int rope) {
@@ -42,7 +45,7 @@ const Angles& AutogradOps::step_angles(int rope) {
 }
 
 const at::Tensor& AutogradOps::step_bias(const model::LayerSpec& layer, std::int64_t keys) {
-  const std::pair key(layer.window, spec_.counts_distances() ? layer_ : -1);
+  const std::array key{layer.window, layer.chunk, spec_.counts_distances() ? layer_ : -1};
   if (const auto known = step_biases_.find(key); known != step_biases_.end()) return known->second;
   std::vector<at::Tensor> each;
   for (const std::int64_t seen : batch_.cache->seen()) {

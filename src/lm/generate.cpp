@@ -66,9 +66,12 @@ template std::int64_t drawn(std::span<const float>, double);
 template std::int64_t drawn(std::span<const double>, double);
 
 std::size_t generated_bytes(const model::ModelSpec& spec, std::int64_t rows, at::ScalarType dtype) {
-  const std::int64_t layers = spec.layer_count() - spec.decoder_first();
-  return c10::elementSize(dtype) *
-         static_cast<std::size_t>(layers * rows * spec.kv_heads * (spec.head_dim + spec.value_dim));
+  const model::RecurrentSpec& r = spec.recurrent;
+  std::int64_t elements = 0;
+  for (int layer = spec.decoder_first(); layer < spec.layer_count(); ++layer)
+    elements += spec.attends(layer) ? rows * spec.kv_heads * (spec.head_dim + spec.value_dim)
+                                    : r.inner() * r.key_dim + r.kernel * r.channels();
+  return c10::elementSize(dtype) * static_cast<std::size_t>(elements);
 }
 
 namespace {

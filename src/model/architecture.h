@@ -52,11 +52,15 @@ enum class QkNorm {
   kOwnHead,  // each head alone, with a weight of its own
   kWhole,    // all heads together (OLMo 2)
 };
-enum class AttentionKind {
-  kGrouped,  // MHA, GQA and MQA: q, k, v of their own
-  kFused,    // one linear for q, k and v (kQkv)
-  kLatent,   // MLA, DeepSeek-V2 (arXiv 2405.04434 §2.1)
+// What mixes a layer's tokens: attention, or a state that goes from token to token.
+enum class MixerKind {
+  kGrouped,   // MHA, GQA and MQA: q, k, v of their own
+  kFused,     // one linear for q, k and v (kQkv)
+  kLatent,    // MLA, DeepSeek-V2 (arXiv 2405.04434 §2.1)
+  kMamba2,    // arXiv 2405.21060
+  kDeltaNet,  // the gated delta rule (arXiv 2412.06464)
 };
+constexpr bool is_recurrent(MixerKind kind) { return kind == MixerKind::kMamba2 || kind == MixerKind::kDeltaNet; }
 // The order of kQkv's rows.
 enum class QkvLayout {
   kByGroup,  // the q of the heads that share one k and v, then these (BLOOM, GPT-NeoX: heads of their own; Falcon)
@@ -88,6 +92,9 @@ struct FusedName {
   std::string_view hf;
   std::string_view gguf;
   int part = 0, parts = 1;
+  bool columns = false;      // [experts, in, parts·out]: what others have as rows
+  bool interleaved = false;  // the parts' features take turns
+  Param param = Param::kWeight;
 };
 
 // The config keys that families name differently.
@@ -125,7 +132,7 @@ struct Architecture {
 
   StackKind stacks = StackKind::kDecoder;
   NormKind norm = NormKind::kRms;
-  AttentionKind attention = AttentionKind::kGrouped;
+  MixerKind mixer = MixerKind::kGrouped;  // of the layers with attention
   QkvLayout qkv = QkvLayout::kByGroup;
   PositionKind position = PositionKind::kRotary;
   MlpKind mlp = MlpKind::kGated;
@@ -166,7 +173,13 @@ struct Architecture {
   int gguf_window = 0;            // the window where a GGUF gives none; 0: no window then
   int gguf_share_scaled = 0;      // with so many layers, llama.cpp's attention scale is of hidden / heads
   bool gguf_normalised = false;   // llama.cpp's chosen experts weigh 1 together where the file does not say
+  bool chunked = false;           // layers that turn see their own chunk of tokens alone (Llama 4)
   bool shared_expert = false;     // every row takes one expert more, times a sigmoid (Qwen2-MoE)
+  bool shared_fused = false;      // that one has one linear for gate and up (Granite 4)
+  bool router_bias = false, expert_bias = false;
+  bool sinks = false;            // each head has a learned score that no key takes
+  bool gated_attention = false;  // q's linear gives a gate beside each head's q, for what attention gives (Qwen3-Next)
+  bool split_delta = false;      // a delta net has linears of their own for gate, beta and alpha (Qwen 3.5)
   Switch qkv_bias = Switch::kNever;
   Switch o_bias = Switch::kNever;
   Switch mlp_bias = Switch::kNever;

@@ -15,6 +15,15 @@ class BlockOps;
 // An expert's MLP, [rows, hidden] -> [rows, hidden], described over the operations it is given.
 using ExpertMlp = std::function<at::Tensor(BlockOps& ops, const at::Tensor& rows)>;
 
+// What a sequence leaves behind it for a recurrent mixer; undefined before its first row.
+struct RecurrentState {
+  at::Tensor conv;    // the last rows that the convolution read, [kernel - 1, channels]
+  at::Tensor memory;  // [heads, key_dim, head_dim]
+};
+// A sequence's rows through a recurrent mixer: [n, width] -> [n, …]. `variant`: whose rows they are, of those that
+// parameter() tells apart.
+using SequenceStep = std::function<at::Tensor(std::int64_t variant, const at::Tensor& rows, RecurrentState& state)>;
+
 // Tensors are [rows, features]; which rows stand beside each other (variants, probes, tokens) is the policy's affair.
 class BlockOps {
  public:
@@ -37,7 +46,16 @@ class BlockOps {
   // residual + y; may overwrite `residual`.
   virtual at::Tensor add(at::Tensor residual, const at::Tensor& y) = 0;
 
-  // A policy that runs no mixture of experts, or no encoder, leaves the operations below as they are: they throw.
+  // A policy that runs no mixture of experts, no recurrent mixer or no encoder leaves the operations below as they are:
+  // they throw.
+
+  // What is neither a linear's nor a norm's (is_parameter), by variant: [variants, …], or [1, …] where all have the
+  // same.
+  virtual at::Tensor parameter(Module module, Param param = Param::kWeight);
+  // Calls `step` for each sequence's rows of each variant: x [rows, width] -> [rows, …].
+  virtual at::Tensor sequences(const at::Tensor& x, const SequenceStep& step);
+  // The needed rows' positions in their sequences, [needed rows], int64.
+  virtual at::Tensor positions();
 
   // Calls `mlp` once for each expert that rows are routed to, with those rows and with operations whose kExpert…
   // linears are that expert's: x [rows, hidden] -> [rows, hidden], each row the weighted sum of its experts' results.

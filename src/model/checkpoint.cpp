@@ -153,7 +153,7 @@ namespace {
 bool same_norms(const ModelSpec& a, const ModelSpec& b) {
   for (std::size_t m = 0; m < kBlockModules; ++m) {
     const Module module = module_at(m);
-    if (a.has(module) != b.has(module) && a.shape(module).size() == 1) return false;
+    if (a.has(module) != b.has(module) && !a.is_linear(module) && !is_table(module)) return false;
   }
   return true;
 }
@@ -199,9 +199,18 @@ void Checkpoint::index_tensors() {
   }
 }
 
+namespace {
+
+std::string suffix_of(Module module, Param param) {
+  if (param == Param::kBias) return ".bias";
+  return is_bare(module) ? "" : ".weight";
+}
+
+}  // namespace
+
 // Under any of the names and published prefixes; `name` becomes what is missing otherwise.
 const io::TensorInfo* Checkpoint::find(Site site, Param param, std::string& name) const {
-  const std::string suffix = param == Param::kWeight ? ".weight" : ".bias";
+  const std::string suffix = suffix_of(site.module, param);
   const std::string old = param == Param::kWeight ? ".gamma" : ".beta";  // of LayerNorms, as TensorFlow named them
   const auto names = gguf_ != nullptr ? gguf_names(*spec_.architecture, site) : spec_.hf_names(site);
   for (const std::string& bare : names)
@@ -234,7 +243,10 @@ void Checkpoint::require(Site site, Param param) {
 
 void Checkpoint::require_shape(Site site, Param param, const io::TensorInfo& found) const {
   std::vector<std::int64_t> expected = spec_.stored_shape(site.module);
-  if (param == Param::kBias) expected.resize(1);
+  if (const FusedName* columns = columns_of(site, param)) {
+    expected = {expected[1], columns->parts * expected[0]};
+    if (param == Param::kBias) expected.erase(expected.begin());
+  } else if (param == Param::kBias) expected.resize(1);
   else if (gguf_ == nullptr && spec_.transposed(site.module)) std::swap(expected[0], expected[1]);
   else if (gguf_ != nullptr && site.module == Module::kSharedScore && found.shape.size() == 1)
     expected.erase(expected.begin());
@@ -262,7 +274,26 @@ const io::TensorInfo& Checkpoint::tensor(Site site, Param param) const {
   return *it->second;
 }
 
+const FusedName* Checkpoint::columns_of(Site site, Param param) const {
+  const auto here = [&](const FusedName& f) { return f.columns && f.module == site.module && f.param == param; };
+  const auto found = std::ranges::find_if(spec_.architecture->fused, here);
+  return gguf_ != nullptr || found == spec_.architecture->fused.end() ? nullptr : &*found;
+}
+
+namespace {
+
+// One part of several that a tensor's last dimension holds, as rows.
+at::Tensor part_of(const at::Tensor& all, const FusedName& columns) {
+  const std::int64_t width = all.size(-1) / columns.parts;
+  const at::Tensor part = columns.interleaved ? all.unflatten(-1, {width, columns.parts}).select(-1, columns.part)
+                                              : all.narrow(-1, columns.part * width, width);
+  return (part.dim() == 2 ? part.t() : part).contiguous();
+}
+
+}  // namespace
+
 Checkpoint::Convention Checkpoint::convention(Site site, Param param) const {
+  if (columns_of(site, param) != nullptr) return Convention::kColumns;
   if (param == Param::kWeight && tensor(site, param).shape.size() != spec_.shape(site.module).size())
     return Convention::kReshaped;
   if (gguf_ == nullptr)
@@ -278,6 +309,7 @@ at::Tensor Checkpoint::load(Site site, Param param, at::ScalarType dtype, const 
   switch (convention(site, param)) {
     case Convention::kSame: break;
     case Convention::kReshaped: return decode_tensor(*file_, t, dtype).view(spec_.shape(site.module));
+    case Convention::kColumns: return part_of(decode_tensor(*file_, t, dtype), *columns_of(site, param));
     case Convention::kTransposed: return decode_tensor(*file_, t, dtype).t().contiguous();
     case Convention::kReordered: return rows_from_gguf(spec_, site.module, decode_tensor(*file_, t, dtype));
     case Convention::kMinusOne:  // before it is rounded
@@ -349,7 +381,7 @@ std::string Checkpoint::hash(bool whole) const {
         windows[w] = bytes.subspan((bytes.size() - kWindow) / (kWindows - 1) * w, kWindow);
       pass.read_scattered(windows, update);
     }
-    out.add(spec_.hf_name(key.first) + (key.second == Param::kBias ? ".bias" : ".weight"), h.hex());
+    out.add(spec_.hf_name(key.first) + suffix_of(key.first.module, key.second), h.hex());
   }
   return out.text();
 }
@@ -359,19 +391,24 @@ std::string Checkpoint::content_hash() const { return hash(true); }
 
 std::uint64_t Checkpoint::parameters() const {
   std::uint64_t n = 0;
-  for (const auto& [key, t] : tensors_) n += t->elements;
+  for (const auto& [key, t] : tensors_) n += own_share(key, t->elements);
   return n;
 }
 
 std::uint64_t Checkpoint::bytes() const {
   std::uint64_t n = 0;
-  for (const auto& [key, t] : tensors_) n += file_->bytes(*t).size();
+  for (const auto& [key, t] : tensors_) n += own_share(key, file_->bytes(*t).size());
   return n;
+}
+
+std::uint64_t Checkpoint::own_share(const std::pair<Site, Param>& key, std::uint64_t whole) const {
+  const FusedName* columns = columns_of(key.first, key.second);
+  return columns != nullptr ? whole / static_cast<std::uint64_t>(columns->parts) : whole;
 }
 
 std::string Checkpoint::dtypes() const {
   std::map<std::string_view, std::uint64_t> sizes;
-  for (const auto& [key, t] : tensors_) sizes[io::info(t->dtype).name] += t->elements;
+  for (const auto& [key, t] : tensors_) sizes[io::info(t->dtype).name] += own_share(key, t->elements);
   std::vector<std::pair<std::uint64_t, std::string_view>> order;
   for (const auto& [name, n] : sizes) order.emplace_back(n, name);
   std::sort(order.rbegin(), order.rend());

@@ -76,7 +76,10 @@ class Checkpoint {
   void require(Site site, Param param);
   const io::TensorInfo& tensor(Site site, Param param) const;
   std::string hash(bool whole) const;
-  enum class Convention { kSame, kReshaped, kReordered, kMinusOne, kTransposed };
+  // The tensor of several modules whose columns hold this one's part, or null.
+  const FusedName* columns_of(Site site, Param param) const;
+  std::uint64_t own_share(const std::pair<Site, Param>& key, std::uint64_t whole) const;
+  enum class Convention { kSame, kReshaped, kReordered, kMinusOne, kTransposed, kColumns };
   Convention convention(Site site, Param param) const;
   std::span<const io::TensorInfo* const> block(int layer) const;
 

@@ -222,7 +222,7 @@ constexpr Architecture kFamilies[] = {
 std::span<const Architecture> architectures() {
   static const std::vector<Architecture> all = [] {
     std::vector<Architecture> out(std::begin(kFamilies), std::end(kFamilies));
-    for (const auto& some : {gated_families(), plain_families(), mixture_families()})
+    for (const auto& some : {gated_families(), plain_families(), mixture_families(), recurrent_families()})
       out.insert(out.end(), some.begin(), some.end());
     return out;
   }();

@@ -24,9 +24,16 @@ struct LeftOut {
 template <class Spec, class Value>
 LeftOut(Value Spec::*) -> LeftOut<Spec, Value>;
 
-constexpr std::tuple kLayer{Field{"window", &LayerSpec::window}, Field{"rope", &LayerSpec::rope},
-                            Field{"stack", &LayerSpec::stack}, Field{"query_scale", &LayerSpec::query_scale},
-                            Field{"mlp", &LayerSpec::mlp}};
+constexpr std::tuple kLayer{LeftOut{&LayerSpec::mixer},
+                            Field{"window", &LayerSpec::window},
+                            Field{"chunk", &LayerSpec::chunk},
+                            Field{"rope", &LayerSpec::rope},
+                            Field{"stack", &LayerSpec::stack},
+                            Field{"query_scale", &LayerSpec::query_scale},
+                            Field{"mlp", &LayerSpec::mlp},
+                            LeftOut{&LayerSpec::sinks},
+                            Field{"unit_qk", &LayerSpec::unit_qk},
+                            Field{"tempered", &LayerSpec::tempered}};
 constexpr std::tuple kStack{Field{"first", &StackSpec::first}, Field{"layers", &StackSpec::layers},
                             Field{"causal", &StackSpec::causal}, Field{"cross", &StackSpec::cross},
                             LeftOut{&StackSpec::final_norm}};
@@ -62,7 +69,20 @@ constexpr std::tuple kRouting{Field{"experts", &RoutingSpec::experts},
                               Field{"shared_score", &RoutingSpec::shared_score},
                               Field{"scale", &RoutingSpec::scale},
                               Field{"intermediate", &RoutingSpec::intermediate},
-                              Field{"shared_intermediate", &RoutingSpec::shared_intermediate}};
+                              Field{"shared_intermediate", &RoutingSpec::shared_intermediate},
+                              Field{"sigmoid", &RoutingSpec::sigmoid},
+                              Field{"on_input", &RoutingSpec::on_input},
+                              Field{"bound", &RoutingSpec::bound},
+                              Field{"gain", &RoutingSpec::gain}};
+constexpr std::tuple kTemperature{Field{"floor", &TemperatureSpec::floor}, Field{"scale", &TemperatureSpec::scale}};
+constexpr std::tuple kRecurrent{LeftOut{&RecurrentSpec::kind},
+                                Field{"heads", &RecurrentSpec::heads},
+                                Field{"head_dim", &RecurrentSpec::head_dim},
+                                Field{"key_heads", &RecurrentSpec::key_heads},
+                                Field{"key_dim", &RecurrentSpec::key_dim},
+                                Field{"kernel", &RecurrentSpec::kernel},
+                                LeftOut{&RecurrentSpec::conv_bias},
+                                LeftOut{&RecurrentSpec::projection_bias}};
 constexpr std::tuple kAlibi{Field{"rounded", &AlibiSpec::rounded}, Field{"scale", &AlibiSpec::scale}};
 constexpr std::tuple kRelative{Field{"buckets", &RelativeSpec::buckets},
                                Field{"max_distance", &RelativeSpec::max_distance}};
@@ -78,6 +98,8 @@ constexpr std::tuple kModel{LeftOut{&ModelSpec::architecture},
                             Field{"stacks", &ModelSpec::stacks},
                             Field{"ropes", &ModelSpec::ropes},
                             Field{"latent", &ModelSpec::latent},
+                            Field{"recurrent", &ModelSpec::recurrent},
+                            Field{"temperature", &ModelSpec::temperature},
                             Field{"routing", &ModelSpec::routing},
                             Field{"relative", &ModelSpec::relative},
                             Field{"activation", &ModelSpec::activation},
@@ -114,7 +136,8 @@ constexpr bool complete(const Table&) {
 }
 static_assert(complete<LayerSpec>(kLayer) && complete<StackSpec>(kStack) && complete<RopeSpec>(kRope) &&
               complete<LatentSpec>(kLatent) && complete<RoutingSpec>(kRouting) && complete<AlibiSpec>(kAlibi) &&
-              complete<RelativeSpec>(kRelative) && complete<ModelSpec>(kModel));
+              complete<RelativeSpec>(kRelative) && complete<TemperatureSpec>(kTemperature) &&
+              complete<RecurrentSpec>(kRecurrent) && complete<ModelSpec>(kModel));
 
 std::string text_of(double value) {
   char text[40];
@@ -172,6 +195,8 @@ std::string text_of(const LayerSpec& spec) { return fields_of(spec, kLayer); }
 std::string text_of(const StackSpec& spec) { return fields_of(spec, kStack); }
 std::string text_of(const LatentSpec& spec) { return fields_of(spec, kLatent); }
 std::string text_of(const RoutingSpec& spec) { return fields_of(spec, kRouting); }
+std::string text_of(const TemperatureSpec& spec) { return fields_of(spec, kTemperature); }
+std::string text_of(const RecurrentSpec& spec) { return fields_of(spec, kRecurrent); }
 std::string text_of(const AlibiSpec& spec) { return fields_of(spec, kAlibi); }
 std::string text_of(const RelativeSpec& spec) { return fields_of(spec, kRelative); }
 std::string text_of(const RopeSpec& spec) {

@@ -19,6 +19,13 @@ void read_mixtral(const io::JsonFields& c, ModelSpec& s);
 void read_qwen_moe(const io::JsonFields& c, ModelSpec& s);
 void read_olmoe(const io::JsonFields& c, ModelSpec& s);
 void read_deepseek(const io::JsonFields& c, ModelSpec& s);
+void read_gpt_oss(const io::JsonFields& c, ModelSpec& s);
+// Chunks, unweighted norms and temperatures of q and k too.
+void read_llama4(const io::JsonFields& c, ModelSpec& s);
+// Recurrent layers too.
+void read_granite_hybrid(const io::JsonFields& c, ModelSpec& s);
+void read_delta_net(const io::JsonFields& c, ModelSpec& s);
+void read_qwen3_next(const io::JsonFields& c, ModelSpec& s);
 
 void read_gguf_falcon(const GgufKeys& k, ModelSpec& s);
 void read_gguf_stablelm(const GgufKeys& k, ModelSpec& s);

@@ -75,17 +75,24 @@ void split_experts(const io::TensorFile& file, const ModelSpec& spec, const Fuse
                    Rearranged& out) {
   const io::TensorInfo* t = find_fused(file, gguf ? fused.gguf : fused.hf, layer, gguf);
   if (t == nullptr) return;
-  const std::vector<std::int64_t> shape = spec.shape(fused.module);  // of one expert
-  const std::vector<std::int64_t> expected = {spec.routing.experts, fused.parts * shape[0], shape[1]};
+  const std::vector<std::int64_t> own = spec.shape(fused.module);  // of one expert
+  const bool bias = fused.param == Param::kBias;
+  const std::int64_t parts = fused.parts;
+  std::vector<std::int64_t> whole = {parts * own[0], own[1]}, piece = own;
+  if (bias) whole = {parts * own[0], 1}, piece = {own[0], 1};
+  if (fused.columns) std::swap(whole[0], whole[1]), piece = whole;  // of columns all parts stay together
+  std::vector<std::int64_t> expected = {spec.routing.experts, whole[0], whole[1]};
+  if (bias) expected = {spec.routing.experts, parts * own[0]};
   if (t->shape != expected) wrong_shape(file, *t, expected);
   const io::DTypeInfo& type = io::info(t->dtype);
-  const auto rows = static_cast<std::uint64_t>(shape[0]), width = static_cast<std::uint64_t>(shape[1]);
-  const std::uint64_t row_bytes = width / type.block * type.block_bytes;
+  const auto rows = static_cast<std::uint64_t>(piece[0]), width = static_cast<std::uint64_t>(piece[1]);
+  const std::uint64_t row_bytes = width * type.block_bytes / type.block;
+  const std::vector<std::int64_t> shape = bias ? std::vector{piece[0] * piece[1]} : piece;
   for (int expert = 0; expert < spec.routing.experts; ++expert) {
     const Site site{fused.module, layer, expert};
     const std::string name = gguf ? gguf_names(*spec.architecture, site).front() : spec.hf_name(site);
-    const auto first = static_cast<std::uint64_t>(expert * expected[1] + fused.part * shape[0]);
-    out.add({name + ".weight", t->dtype, shape, rows * width},
+    const auto first = static_cast<std::uint64_t>(expert * whole[0] + (fused.columns ? 0 : fused.part * piece[0]));
+    out.add({name + (bias ? ".bias" : ".weight"), t->dtype, shape, rows * width},
             file.bytes(*t).subspan(first * row_bytes, rows * row_bytes));
   }
 }

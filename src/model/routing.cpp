@@ -16,11 +16,15 @@ at::Tensor keep_best_groups(const RoutingSpec& r, const at::Tensor& scores) {
 }  // namespace
 
 Routing route(const RoutingSpec& r, const at::Tensor& scores) {
+  if (r.sigmoid) {
+    const auto [best, chosen] = scores.topk(r.chosen, 1);
+    return {chosen, at::sigmoid(best) * r.scale, r.on_input};
+  }
   at::Tensor p = at::softmax(scores, 1);
   if (r.groups > 0) p = keep_best_groups(r, p);
   auto [weights, experts] = p.topk(r.chosen, 1);
   if (r.normalised) weights = weights / weights.sum(1, true);
-  return {experts, weights * r.scale};
+  return {experts, weights * r.scale, r.on_input};
 }
 
 std::vector<ExpertRows> by_expert(const Routing& routing) {
@@ -32,9 +36,14 @@ std::vector<ExpertRows> by_expert(const Routing& routing) {
     const std::vector<at::Tensor> where =
         (ids == expert).nonzero().to(routing.weights.device()).unbind(1);  // a row takes an expert once
     const at::Tensor weights = routing.weights.index({where[0], where[1]}).unsqueeze(1);
-    out.push_back({static_cast<int>(expert), where[0], weights});
+    out.push_back({static_cast<int>(expert), where[0], weights, routing.on_input});
   }
   return out;
+}
+
+at::Tensor ExpertRows::read(const at::Tensor& x) const {
+  const at::Tensor own = x.index_select(0, rows);
+  return on_input ? own * weights : own;
 }
 
 }  // namespace deltascape::model

@@ -17,6 +17,11 @@ void lay_out_stacks(ModelSpec& s, int encoder_layers) {
                       .cross = encoder});
   for (int i = 0; i < s.layer_count(); ++i)
     s.layers[static_cast<std::size_t>(i)].stack = encoder && i >= encoder_layers ? 1 : 0;
+  for (LayerSpec& l : s.layers) {
+    if (is_recurrent(l.mixer)) continue;
+    l.mixer = s.architecture->mixer;
+    l.sinks = s.architecture->sinks;
+  }
   if (s.value_dim == 0) s.value_dim = s.head_dim;
   if (s.embed_width == 0) s.embed_width = s.hidden;
   if (s.sum_norms()) s.final_norm = false;
@@ -33,10 +38,22 @@ double rope_attention_factor(const RopeSpec& r) {
   return r.mscale != 0 && r.mscale_all_dim != 0 ? mscale(r.mscale) / mscale(r.mscale_all_dim) : mscale(1);
 }
 
+namespace {
+
+// What a recurrent mixer's first linear gives.
+std::int64_t mixer_inputs(const ModelSpec& s) {
+  const RecurrentSpec& r = s.recurrent;
+  if (r.kind == MixerKind::kMamba2) return r.inner() + r.channels() + r.heads;
+  return s.architecture->split_delta ? r.channels() : r.channels() + r.inner();
+}
+
+}  // namespace
+
 std::vector<std::int64_t> ModelSpec::shape(Module m) const {
   const std::int64_t q = heads * head_dim, k = kv_heads * head_dim, v = kv_heads * value_dim, o = heads * value_dim;
   switch (m) {
-    case Module::kQ: return {q, latent.kv_rank && latent.q_rank ? latent.q_rank : hidden};
+    case Module::kQ:
+      return {architecture->gated_attention ? 2 * q : q, latent.kv_rank && latent.q_rank ? latent.q_rank : hidden};
     case Module::kCrossQ: return {q, hidden};
     case Module::kK:
     case Module::kCrossK: return {k, hidden};
@@ -63,6 +80,7 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kExpertDown: return {hidden, routing.intermediate};
     case Module::kSharedGate:
     case Module::kSharedUp: return {routing.shared_intermediate, hidden};
+    case Module::kSharedGateUp: return {2 * routing.shared_intermediate, hidden};
     case Module::kSharedDown: return {hidden, routing.shared_intermediate};
     case Module::kSharedScore: return {1, hidden};
     case Module::kPositions: return {positions, architecture->project_sum ? embed_width : hidden};
@@ -74,6 +92,17 @@ std::vector<std::int64_t> ModelSpec::shape(Module m) const {
     case Module::kProjectOut: return {embed_width, hidden};
     case Module::kQNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : q};
     case Module::kKNorm: return {architecture->qk_norm_kind == QkNorm::kByHead ? head_dim : k};
+    case Module::kSinks: return {heads};
+    case Module::kMixerIn: return {mixer_inputs(*this), hidden};
+    case Module::kMixerGate: return {recurrent.inner(), hidden};
+    case Module::kMixerBeta: return {architecture->split_delta ? recurrent.heads : 2 * recurrent.heads, hidden};
+    case Module::kMixerAlpha: return {recurrent.heads, hidden};
+    case Module::kMixerConv: return {recurrent.channels(), recurrent.kernel};
+    case Module::kMixerDecay:
+    case Module::kMixerStep:
+    case Module::kMixerSkip: return {recurrent.heads};
+    case Module::kMixerNorm: return {recurrent.kind == MixerKind::kMamba2 ? recurrent.inner() : recurrent.head_dim};
+    case Module::kMixerOut: return {hidden, recurrent.inner()};
     default: return {hidden};
   }
 }
@@ -82,6 +111,7 @@ std::vector<std::int64_t> ModelSpec::stored_shape(Module m) const {
   std::vector<std::int64_t> out = shape(m);
   if ((m == Module::kQNorm || m == Module::kKNorm) && architecture->qk_norm_kind == QkNorm::kOwnHead)
     out = {out[0] / head_dim, head_dim};
+  if (m == Module::kMixerConv) out = {out[0], 1, out[1]};
   return out;
 }
 
@@ -92,7 +122,7 @@ std::int64_t ModelSpec::norm_width(Module m) const {
 
 bool ModelSpec::has(Site site) const {
   const Architecture& a = *architecture;
-  if (norm == NormKind::kBare && shape(site.module).size() == 1) return false;
+  if (norm == NormKind::kBare && is_norm(site.module)) return false;
   switch (site.module) {
     case Module::kEmbedNorm: return a.embed_norm;
     case Module::kPositions: return positions > 0;
@@ -106,13 +136,16 @@ bool ModelSpec::has(Site site) const {
     default: break;
   }
   if (site.layer < 0 || site.layer >= layer_count()) return false;
-  const MlpKind mlp = layers[static_cast<std::size_t>(site.layer)].mlp;
+  const LayerSpec& layer = layers[static_cast<std::size_t>(site.layer)];
+  const MlpKind mlp = layer.mlp;
+  const MixerKind mixer = layer.mixer;
+  const bool delta = mixer == MixerKind::kDeltaNet, recurs = is_recurrent(mixer);
   const StackSpec& stack = stack_of(site.layer);
   switch (site.module) {
-    case Module::kQ: return a.attention == AttentionKind::kGrouped || (latent.kv_rank && !latent.q_rank);
+    case Module::kQ: return mixer == MixerKind::kGrouped || (mixer == MixerKind::kLatent && !latent.q_rank);
     case Module::kK:
-    case Module::kV: return a.attention == AttentionKind::kGrouped;
-    case Module::kQkv: return a.attention == AttentionKind::kFused;
+    case Module::kV: return mixer == MixerKind::kGrouped;
+    case Module::kQkv: return mixer == MixerKind::kFused;
     case Module::kQDown:
     case Module::kQDownNorm:
     case Module::kQUp: return latent.q_rank > 0;
@@ -120,7 +153,19 @@ bool ModelSpec::has(Site site) const {
     case Module::kKvDownNorm:
     case Module::kKvUp: return latent.kv_rank > 0;
     case Module::kQNorm:
-    case Module::kKNorm: return qk_norm;
+    case Module::kKNorm: return qk_norm && !recurs;
+    case Module::kO: return !recurs;
+    case Module::kSinks: return layer.sinks;
+    case Module::kMixerIn:
+    case Module::kMixerConv:
+    case Module::kMixerDecay:
+    case Module::kMixerStep:
+    case Module::kMixerNorm:
+    case Module::kMixerOut: return recurs;
+    case Module::kMixerSkip: return mixer == MixerKind::kMamba2;
+    case Module::kMixerBeta: return delta;
+    case Module::kMixerGate:
+    case Module::kMixerAlpha: return delta && a.split_delta;
     case Module::kRelativeBias: return counts_distances() && (a.relative_by_layer || site.layer == stack.first);
     case Module::kCrossNorm:
     case Module::kCrossQ:
@@ -139,9 +184,10 @@ bool ModelSpec::has(Site site) const {
     case Module::kRouter:
     case Module::kExpertGate:
     case Module::kExpertUp:
-    case Module::kExpertDown: return mlp == MlpKind::kExperts;
+    case Module::kExpertDown: return mlp == MlpKind::kExperts && routing.experts > 0;
     case Module::kSharedGate:
-    case Module::kSharedUp:
+    case Module::kSharedUp: return mlp == MlpKind::kExperts && routing.shared_intermediate > 0 && !a.shared_fused;
+    case Module::kSharedGateUp: return mlp == MlpKind::kExperts && routing.shared_intermediate > 0 && a.shared_fused;
     case Module::kSharedDown: return mlp == MlpKind::kExperts && routing.shared_intermediate > 0;
     case Module::kSharedScore: return mlp == MlpKind::kExperts && routing.shared_score;
     default: return true;
@@ -157,6 +203,7 @@ bool ModelSpec::has(Module m) const {
 
 bool ModelSpec::has_bias(Module m) const {
   if (m == Module::kRelativeBias) return false;
+  if (is_parameter(m)) return m == Module::kMixerConv && recurrent.conv_bias;
   if (m == Module::kQNorm || m == Module::kKNorm) return architecture->qk_norm_bias;
   if (shape(m).size() == 1) return norm == NormKind::kLayer && architecture->norm_bias;
   switch (m) {
@@ -174,20 +221,27 @@ bool ModelSpec::has_bias(Module m) const {
     case Module::kDown:
     case Module::kSharedGate:
     case Module::kSharedUp:
+    case Module::kSharedGateUp:
     case Module::kSharedDown: return mlp_bias;
+    case Module::kRouter: return architecture->router_bias;
+    case Module::kExpertGate:
+    case Module::kExpertUp:
+    case Module::kExpertDown: return architecture->expert_bias;
+    case Module::kMixerIn:
+    case Module::kMixerOut: return recurrent.projection_bias;
     case Module::kHead: return architecture->head_bias;
     case Module::kProjectIn: return architecture->project_sum;
     default: return false;
   }
 }
 
-bool ModelSpec::transposed(Module m) const { return architecture->transposed && in_block(m) && shape(m).size() == 2; }
+bool ModelSpec::transposed(Module m) const { return architecture->transposed && in_block(m) && is_linear(m); }
 
 std::vector<Module> ModelSpec::linears(int layer) const {
   std::vector<Module> out;
   for (std::size_t m = 0; m < kBlockModules; ++m) {
     const Module module = module_at(m);
-    if (!is_table(module) && has(Site{module, layer}) && shape(module).size() == 2) out.push_back(module);
+    if (is_linear(module) && has(Site{module, layer})) out.push_back(module);
   }
   return out;
 }

@@ -34,12 +34,18 @@ struct RopeSpec {
   bool complex = false;                            // transformers turns them as complex numbers (DeepSeek-V2)
 };
 
+// What one layer is, where layers of a model may differ.
 struct LayerSpec {
+  MixerKind mixer = MixerKind::kGrouped;
   int window = 0;          // a query sees keys j > i - window; 0: all before it
+  int chunk = 0;           // and those of its own chunk of so many positions; 0: there are no chunks
   int rope = 0;            // which of ModelSpec::ropes; -1: none, no position counts
   int stack = 0;           // which of ModelSpec::stacks
   double query_scale = 1;  // of q, beside attention_scale
   MlpKind mlp = MlpKind::kGated;
+  bool sinks = false;     // Architecture::sinks
+  bool unit_qk = false;   // each head's q and k are normalised without weights (Llama 4)
+  bool tempered = false;  // q grows with its position (TemperatureSpec)
 };
 
 // Blocks that run one after the other on one residual stream: the decoder, or the encoder before it.
@@ -57,7 +63,23 @@ struct LatentSpec {
   double norm_eps = 1e-6;  // of the latents' own norms, whatever the config says of the others
 };
 
-// Which experts a row takes. Scores are a softmax over all of them.
+// What grows q by: 1 + scale · log(1 + floor((position + 1) / floor)) (Llama 4, arXiv 2501.19399).
+struct TemperatureSpec {
+  double floor = 0, scale = 0;
+};
+
+// Widths of the layers whose tokens are mixed by a state: Mamba 2's, or a gated delta net's.
+struct RecurrentSpec {
+  MixerKind kind = MixerKind::kGrouped;     // kGrouped: there is no such layer
+  std::int64_t heads = 0, head_dim = 0;     // of what is written and read: x, or v
+  std::int64_t key_heads = 0, key_dim = 0;  // of what it is written by: groups of B and C, or q and k
+  std::int64_t kernel = 0;                  // tokens that the convolution sees
+  bool conv_bias = false, projection_bias = false;
+  std::int64_t inner() const { return heads * head_dim; }
+  std::int64_t channels() const { return inner() + 2 * key_heads * key_dim; }  // of the convolution
+};
+
+// Which experts a row takes. Weights are a softmax of the scores of all of them, or each one's sigmoid.
 struct RoutingSpec {
   std::int64_t experts = 0, chosen = 0;
   std::int64_t groups = 0, chosen_groups = 0;  // 0: free choice; else only within the groups with the best experts
@@ -66,6 +88,10 @@ struct RoutingSpec {
   double scale = 1;                            // on the weights (DeepSeek-V2)
   std::int64_t intermediate = 0;               // of each expert
   std::int64_t shared_intermediate = 0;        // of the expert that every row takes; 0: none
+  bool sigmoid = false;                        // (Llama 4)
+  bool on_input = false;                       // they multiply what the expert reads, not what it gives (Llama 4)
+  double bound = 0;  // of gate (above) and up (both sides), to which 1 is added (gpt-oss); 0: none
+  double gain = 1;   // of the gate within its sigmoid, where there is a bound
 };
 
 // What is done to ALiBi's biases before they are added to the scores.
@@ -86,6 +112,8 @@ struct ModelSpec {
   std::vector<StackSpec> stacks;
   std::vector<RopeSpec> ropes;
   LatentSpec latent;
+  RecurrentSpec recurrent;
+  TemperatureSpec temperature;
   RoutingSpec routing;
   RelativeSpec relative;
   Activation activation = Activation::kSilu;
@@ -140,10 +168,16 @@ struct ModelSpec {
   bool reads_text(Site site) const {
     return !stack_of(site.layer).cross || site.module == Module::kCrossK || site.module == Module::kCrossV;
   }
+  // Whether the layer has keys and values, and no state.
+  bool attends(int layer) const { return !is_recurrent(layers[static_cast<std::size_t>(layer)].mixer); }
   bool has(Module module) const;  // whether this model has such a part, in whatever layer
   bool has(Site site) const;      // in this layer; site.expert is not looked at
   bool has_bias(Module module) const;
   bool transposed(Module module) const;  // stored [in, out]
+  bool is_linear(Module module) const {
+    return !is_table(module) && !is_parameter(module) && shape(module).size() == 2;
+  }
+  bool is_norm(Module module) const { return !is_parameter(module) && shape(module).size() == 1; }
   double eps(Module norm) const {
     return norm == Module::kQDownNorm || norm == Module::kKvDownNorm ? latent.norm_eps : norm_eps;
   }

@@ -20,7 +20,7 @@ void read_parts(const GgufKeys& k, ModelSpec& s) {
   const Architecture& a = *s.architecture;
   const auto in_first = [&](const char* name) { return k.has_tensor(std::string("blk.0.") + name); };
   s.tied_head = s.says_tied = !k.has_tensor("output.weight");
-  s.qkv_bias = in_first(a.attention == AttentionKind::kFused ? "attn_qkv.bias" : "attn_q.bias");
+  s.qkv_bias = in_first(a.mixer == MixerKind::kFused ? "attn_qkv.bias" : "attn_q.bias");
   s.o_bias = in_first("attn_output.bias");
   s.mlp_bias = in_first("ffn_up.bias");
   s.qk_norm = a.qk_norm.otherwise || (!a.qk_norm.key.empty() && in_first("attn_q_norm.weight"));

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "deltascape/error.h"
+#include "model/missing_parts.h"
 #include "model/spec_hf.h"
 
 namespace deltascape::model {
@@ -102,6 +103,9 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   const std::string type = c.string("model_type").value_or("");
   ModelSpec s;
   s.architecture = type.empty() ? wrapped : find_architecture(type);
+  if (const std::string_view parts = missing_parts(type); !parts.empty())
+    throw Error(ErrorCode::kUnsupported, "this model family is not supported: it has " + std::string(parts),
+                {.path = file.string(), .field = "model_type", .found = type});
   if (s.architecture == nullptr)
     throw Error(ErrorCode::kUnsupported, "this model family is not supported",
                 {.path = file.string(),
@@ -126,7 +130,7 @@ ModelSpec spec_from_config(const io::Json& whole, const std::filesystem::path& f
   s.head_dim = a.keys.head_dim.empty() ? share : number(a.keys.head_dim, a.head_dim ? a.head_dim : share);
   s.layers.resize(static_cast<std::size_t>(number(a.keys.layers, 0, kMaxLayers)));
   read_layers(c, s);
-  if (a.attention == AttentionKind::kLatent) read_latent(c, s);
+  if (a.mixer == MixerKind::kLatent) read_latent(c, s);
   if (a.position == PositionKind::kRotary) s.ropes = read_ropes(c, a, s.latent.kv_rank ? s.latent.rotary : s.head_dim);
   if (s.latent.kv_rank)
     s.ropes[0].offset = static_cast<int>(s.latent.plain), s.ropes[0].interleaved = s.ropes[0].complex = true;

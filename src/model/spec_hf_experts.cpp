@@ -1,4 +1,5 @@
 // Owns what config.json says of experts: each mixture of experts has keys and defaults of its own.
+#include <algorithm>
 #include <cmath>
 
 #include "deltascape/error.h"
@@ -80,6 +81,65 @@ void read_deepseek(const JsonFields& c, ModelSpec& s) {
   const std::int64_t dense = within(c, "first_k_dense_replace", 0, kMaxWidth, 0);
   for (std::size_t i = 0; i < s.layers.size() && static_cast<std::int64_t>(i) < dense; ++i)
     s.layers[i].mlp = MlpKind::kGated;
+}
+
+void read_gpt_oss(const JsonFields& c, ModelSpec& s) {
+  RoutingSpec& r = s.routing;
+  r.experts = within(c, c.has("num_local_experts") ? "num_local_experts" : "num_experts", 1, kMostExperts, 128);
+  r.chosen = within(c, "num_experts_per_tok", 1, r.experts, 4);
+  r.normalised = true;
+  r.intermediate = s.intermediate;
+  r.gain = c.real("swiglu_alpha").value_or(1.702);
+  r.bound = c.real("swiglu_limit").value_or(7);
+  if (!(r.gain > 0) || !std::isfinite(r.gain)) c.fail("swiglu_alpha", "a positive number");
+  if (!(r.bound > 0) || !std::isfinite(r.bound)) c.fail("swiglu_limit", "a positive number");
+  if (!c.has("rope_scaling") && !c.has("rope_parameters"))  // transformers assumes one, with numbers of its own
+    c.fail("rope_parameters", "the scaling of the rotary embedding");
+}
+
+namespace {
+
+// By moe_layers, or every so many.
+void read_llama4_layers(const JsonFields& c, ModelSpec& s) {
+  const io::Json* list = c.has("moe_layers") ? c.find("moe_layers") : nullptr;
+  if (list != nullptr && !list->is_array()) c.fail("moe_layers", "a list of layers");
+  const std::int64_t step = within(c, "interleave_moe_layer_step", 1, kMaxWidth, 1);
+  const io::Json* types = c.has("layer_types") ? c.find("layer_types") : nullptr;
+  if (types != nullptr && (!types->is_array() || types->size() != s.layers.size()))
+    c.fail("layer_types", "a list of " + std::to_string(s.layers.size()) + " names");
+  const auto chunk = static_cast<int>(within(c, "attention_chunk_size", 1, std::int64_t{1} << 30, 8192));
+  for (std::size_t i = 0; i < s.layers.size(); ++i) {
+    LayerSpec& l = s.layers[i];
+    const auto named = [&](const io::Json& number) { return number == i; };
+    const bool experts =
+        list != nullptr ? std::ranges::any_of(*list, named) : (i + 1) % static_cast<std::size_t>(step) == 0;
+    l.mlp = experts ? MlpKind::kExperts : MlpKind::kGated;
+    const bool chunked = types != nullptr ? (*types)[i] == "chunked_attention" : l.rope >= 0;
+    if (types != nullptr && !chunked && (*types)[i] != "full_attention")
+      c.fail("layer_types", "full_attention or chunked_attention");
+    if (chunked) l.chunk = chunk;
+  }
+}
+
+}  // namespace
+
+void read_llama4(const JsonFields& c, ModelSpec& s) {
+  RoutingSpec& r = s.routing;
+  r.experts = within(c, "num_local_experts", 1, kMostExperts, 16);
+  r.chosen = within(c, "num_experts_per_tok", 1, r.experts, 1);
+  r.sigmoid = r.on_input = true;
+  r.intermediate = r.shared_intermediate = within(c, "intermediate_size", 1, kMaxWidth, 8192);
+  read_llama4_layers(c, s);
+  for (RopeSpec& rope : s.ropes) rope.complex = true;
+  const bool tempered = c.boolean("attn_temperature_tuning").value_or(true);
+  if (tempered)
+    s.temperature = {static_cast<double>(within(c, "floor_scale", 1, std::int64_t{1} << 40, 8192)),
+                     c.real("attn_scale").value_or(0.1)};
+  for (LayerSpec& l : s.layers) {
+    l.unit_qk = s.qk_norm && l.rope >= 0;
+    l.tempered = tempered && l.rope < 0;
+  }
+  s.qk_norm = false;  // they have no weights
 }
 
 }  // namespace deltascape::model

@@ -10,6 +10,7 @@ using io::JsonFields;
 
 void read_unrotated(const JsonFields& c, ModelSpec& s) {
   const io::Json* list = c.has("no_rope_layers") ? c.find("no_rope_layers") : nullptr;  // 1 where the layer turns
+  if (list != nullptr && list->empty() && s.architecture->chunked) list = nullptr;      // as Llama 4 is published
   if (list != nullptr && (!list->is_array() || list->size() < s.layers.size()))
     c.fail("no_rope_layers", "a list of " + std::to_string(s.layers.size()) + " numbers 0 or 1");
   const auto interval = static_cast<std::size_t>(within(c, "no_rope_layer_interval", 1, kMaxWidth, 4));

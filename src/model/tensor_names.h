@@ -8,6 +8,7 @@ namespace deltascape::model {
 std::span<const Architecture> gated_families();
 std::span<const Architecture> plain_families();
 std::span<const Architecture> mixture_families();
+std::span<const Architecture> recurrent_families();
 
 }  // namespace deltascape::model
 

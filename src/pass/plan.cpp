@@ -35,6 +35,11 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
       largest = std::max(largest, d(shape[0]) * d(shape[1]));
       read += (d(shape[0]) + d(shape[1])) * (spec.reads_text({m, l}) ? tokens : probes);
     }
+    if (!spec.attends(l)) {  // the convolution's rows, and of each head a chunk's scores and the state
+      const model::RecurrentSpec& r = spec.recurrent;
+      read += 4 * d(r.channels() + r.inner()) * tokens +
+              d(r.heads) * probes * (4 * 64 * 64 + 2 * d(r.key_dim * r.head_dim));
+    }
     weights = std::max(weights, all);
     values = std::max(values, read);
     raw = std::max(raw, static_cast<double>(base.layer_bytes(l)));

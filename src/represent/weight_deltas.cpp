@@ -44,9 +44,7 @@ class StoredRows {
 
 namespace {
 
-bool block_linear(const ModelSpec& spec, Module module) {
-  return model::in_block(module) && !model::is_table(module) && spec.shape(module).size() == 2;
-}
+bool block_linear(const ModelSpec& spec, Module module) { return model::in_block(module) && spec.is_linear(module); }
 
 bool of_vocabulary(Module module) { return module == Module::kEmbed || module == Module::kHead; }
 

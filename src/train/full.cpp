@@ -59,7 +59,7 @@ class Full final : public Method {
     adapter::TensorList tensors(io::DType::kF32);
     for (const Weight& w : weights_) {
       const std::string path = adapter::module_path(base_.spec(), w.site);
-      tensors.add(path + ".weight", as_stored(w));
+      tensors.add(model::is_bare(w.site.module) ? path : path + ".weight", as_stored(w));
       if (w.bias.defined()) tensors.add(path + ".bias", w.bias);
     }
     fs::create_directory(folder);
@@ -89,7 +89,8 @@ class Full final : public Method {
   at::Tensor as_stored(const Weight& w) const {
     const model::ModelSpec& spec = base_.spec();
     if (spec.transposed(w.site.module)) return w.value.t();
-    return w.value.dim() == 1 ? w.value.view(spec.stored_shape(w.site.module)) : w.value;
+    const bool other = w.value.dim() == 1 || model::is_parameter(w.site.module);
+    return other ? w.value.view(spec.stored_shape(w.site.module)) : w.value;
   }
 
   const model::Checkpoint& base_;

@@ -14,11 +14,12 @@ using adapter::LoraPair;
 using model::Module;
 
 // The paper's q, k, v, gate, up and down (arXiv 2509.04442 §4.1), whatever a family makes of them.
-constexpr Module kUsual[] = {Module::kQ,          Module::kK,        Module::kV,         Module::kQkv,
-                             Module::kQDown,      Module::kQUp,      Module::kKvDown,    Module::kKvUp,
-                             Module::kCrossQ,     Module::kCrossK,   Module::kCrossV,    Module::kGate,
-                             Module::kUp,         Module::kGateUp,   Module::kFc,        Module::kDown,
-                             Module::kSharedGate, Module::kSharedUp, Module::kSharedDown};
+constexpr Module kUsual[] = {Module::kQ,          Module::kK,        Module::kV,          Module::kQkv,
+                             Module::kQDown,      Module::kQUp,      Module::kKvDown,     Module::kKvUp,
+                             Module::kCrossQ,     Module::kCrossK,   Module::kCrossV,     Module::kGate,
+                             Module::kUp,         Module::kGateUp,   Module::kFc,         Module::kDown,
+                             Module::kSharedGate, Module::kSharedUp, Module::kSharedDown, Module::kSharedGateUp,
+                             Module::kMixerIn,    Module::kMixerGate};
 
 // As PEFT starts: A uniform in ±1/√in (Kaiming's rule with a = √5), B zero, so that nothing is added yet.
 LoraPair new_pair(model::Site site, const TrainOptions& options, const std::vector<std::int64_t>& shape,

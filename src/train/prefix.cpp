@@ -14,8 +14,9 @@ using Ids = std::vector<std::int64_t>;
 
 void require_prefix(const model::ModelSpec& spec) {
   if (spec.architecture->stacks != model::StackKind::kDecoder ||
-      spec.architecture->attention == model::AttentionKind::kLatent)
-    throw Error(ErrorCode::kUnsupported, "a prefix is trained for decoders without latent attention alone",
+      spec.architecture->mixer == model::MixerKind::kLatent || spec.recurrent.heads > 0)
+    throw Error(ErrorCode::kUnsupported,
+                "a prefix is trained for decoders alone that have no latent attention and no recurrent layers",
                 {.field = option("method"), .found = std::string(spec.architecture->model_type)});
 }
 

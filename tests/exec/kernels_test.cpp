@@ -114,9 +114,15 @@ TEST(Kernels, SiluGateToItsEnds) {
   }
 }
 
+// What else a layer's attention may have.
+struct Others {
+  std::int64_t chunk = 0;
+  bool sinks = false;
+};
+
 template <class T>
 void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, std::int64_t window, double softcap,
-                      std::int64_t first, bool causal = true, std::int64_t prefix = 0) {
+                      std::int64_t first, bool causal = true, std::int64_t prefix = 0, Others others = {}) {
   const auto type = at::TensorOptions(c10::CppTypeToScalarType<T>::value);
   const std::int64_t share = 2;
   const at::Tensor q = random({keys, share * dim}, 13).to(type), k = random({keys, dim}, 14).to(type),
@@ -127,6 +133,7 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
   const at::Tensor asked = q.narrow(0, first, keys - first).contiguous();
   // Not causal: with a number for each distance on the scores, another for each head.
   const at::Tensor bias = causal ? at::Tensor() : random({share, 2 * keys - 1}, 17).to(type);
+  const at::Tensor sinks = random({share}, 19).to(type);
   std::vector<T> scratch;
   attend({.keys = prefix + keys,
           .prefix = prefix,
@@ -137,6 +144,7 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
           .scale = 0.3,
           .softcap = softcap,
           .window = window,
+          .chunk = others.chunk,
           .causal = causal},
          prefix + first,
          Head<T>{.q = asked.data_ptr<T>(),
@@ -153,7 +161,8 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
                  .bias_step = 1,
                  .out = out.data_ptr<T>(),
                  .prefix_k = prefix_k.data_ptr<T>(),
-                 .prefix_v = prefix_v.data_ptr<T>()},
+                 .prefix_v = prefix_v.data_ptr<T>(),
+                 .sinks = others.sinks ? sinks.data_ptr<T>() : nullptr},
          scratch);
   const auto rotated = [&](const at::Tensor& x) {
     const at::Tensor d = x.to(at::kDouble), a = d.narrow(1, 0, turned / 2), b = d.narrow(1, turned / 2, turned / 2);
@@ -165,12 +174,16 @@ void expect_attention(std::int64_t keys, std::int64_t dim, std::int64_t turned, 
   const at::Tensor all_v = at::cat({prefix_v, v}).to(at::kDouble);
   at::Tensor hidden = causal ? j > i : at::zeros_like(j > i);
   if (window > 0) hidden = hidden | (j <= i - window);
+  if (others.chunk > 0) hidden = hidden | (j.div(others.chunk, "floor") != i.div(others.chunk, "floor"));
   for (std::int64_t h = 0; h < share; ++h) {
     at::Tensor scores = rotated(q.narrow(1, h * dim, dim)).mm(all_k.t()) * 0.3;
     if (softcap > 0) scores = at::tanh(scores / softcap) * softcap;
     if (!causal) scores = scores + bias[h].to(at::kDouble).index({j - i + keys - 1});
+    scores = scores.masked_fill(hidden, -1e300);
+    if (others.sinks)  // one more column, whose value is zero
+      scores = at::cat({scores, sinks[h].to(at::kDouble).expand({keys, 1})}, 1);
     const at::Tensor expected =
-        at::softmax(scores.masked_fill(hidden, -1e300), 1).mm(all_v).narrow(0, first, keys - first);
+        at::softmax(scores, 1).narrow(1, 0, prefix + keys).mm(all_v).narrow(0, first, keys - first);
     const double bound = (sizeof(T) == 4 ? kEps : 2.3e-16) * 64 * all_v.abs().max().template item<double>();
     EXPECT_LE((out.narrow(1, h * dim, dim).to(at::kDouble) - expected).abs().max().template item<double>(), bound)
         << keys << " keys, prefix " << prefix << ", dim " << dim << ", window " << window << ", first " << first;
@@ -199,6 +212,17 @@ TEST(Kernels, AttentionBehindAPrefix) {
           expect_attention<float>(keys, 12, 4, window, 0, first, true, prefix);
           expect_attention<double>(keys, 64, 64, window, 5, first, true, prefix);
         }
+}
+
+TEST(Kernels, AttentionInChunksAndWithSinks) {
+  for (const std::int64_t keys : {1, 7, 8, 17, 38})
+    for (const std::int64_t chunk : {0, 1, 5, 8, 50})
+      for (const std::int64_t prefix : {0, 3})
+        for (const std::int64_t first : {std::int64_t{0}, keys - 1})
+          for (const bool sinks : {false, true}) {
+            expect_attention<float>(keys, 12, 4, 0, 0, first, true, prefix, {chunk, sinks});
+            expect_attention<double>(keys, 64, 64, sinks ? 7 : 0, 5, first, true, prefix, {chunk, sinks});
+          }
 }
 
 }  // namespace

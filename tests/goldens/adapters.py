@@ -90,6 +90,10 @@ TARGETS = {
     "olmoe": ATTENTION,
     "granitemoe": ATTENTION,
     "qwen2_moe": LINEARS + ["shared_expert_gate"],
+    "gpt_oss": ATTENTION,
+    "granitemoehybrid": ATTENTION + ["in_proj", "out_proj", "shared_mlp.input_linear", "shared_mlp.output_linear"],
+    "qwen3_next": ATTENTION + ["in_proj_qkvz", "in_proj_ba", "out_proj", "shared_expert_gate"],
+    "qwen3_5_text": LINEARS + ["in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"],
 }
 # LoRA on tensors with all experts' weights: by name, and as PEFT turns adapters of single experts into it.
 EXPERTS = {
@@ -198,8 +202,9 @@ VIRTUAL = [
     Adapter("p_tuning", dict(num_virtual_tokens=6, encoder_hidden_size=24), kind="P_TUNING"),
     Adapter("p_tuning_lstm", dict(num_virtual_tokens=2, encoder_hidden_size=12, encoder_reparameterization_type="LSTM"), kind="P_TUNING"),
 ]
-# PEFT's prefix fits neither latent attention nor transformers' cache of Falcon's one key head.
-NO_PREFIX = ("deepseek_v2", "falcon")
+# PEFT's prefix fits neither latent attention nor layers that keep a state, nor transformers' cache of Falcon's one key
+# head.
+NO_PREFIX = ("deepseek_v2", "falcon", "granitemoehybrid", "qwen3_next", "qwen3_5_text")
 VIRTUAL_ON = ("llama", "gemma3", "gpt2", "bloom", "smollm3")
 KINDS_ON = ("llama", "qwen2", "gemma2", "gemma3", "llama_biases")
 
@@ -333,7 +338,7 @@ def make_adapter(adapter, base, folder, tiny_name):
 
 # name -> what is perturbed
 FULL = {"full_all": "everything", "full_one": "one tensor", "full_grown": "everything, four more tokens"}
-ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe)\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|output\.dense|ffn\.lin2|down_proj|dense_4h_to_h|c_proj|fc2)(\.weight)?$"  # of the second block's MLP
+ONE_TENSOR = r"\.1\.((mlp|block_sparse_moe|feed_forward|shared_mlp)\.)?(experts\.)?(layer\.1\.DenseReluDense\.wo|output\.dense|ffn\.lin2|down_proj|dense_4h_to_h|c_proj|fc2|output_linear)(\.weight)?$"  # of the second block's MLP
 
 
 def make_full(name, base, folder, tiny):

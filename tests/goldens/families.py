@@ -53,6 +53,21 @@ OPT = dict(hidden_size=48, ffn_dim=80, num_hidden_layers=3, num_attention_heads=
 ENCODER = dict(hidden_size=48, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4)
 ROBERTA = ENCODER | dict(max_position_embeddings=258, bos_token_id=0, pad_token_id=1, eos_token_id=2, layer_norm_eps=1e-5)
 EXPERTS = dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=28)
+# Limits that some gates reach.
+GPT_OSS = SMALL | dict(num_local_experts=5, num_experts_per_tok=2, intermediate_size=28, head_dim=24, sliding_window=WINDOW,
+                       swiglu_alpha=1.4, swiglu_limit=0.6, rope_parameters=_rope("yarn", truncate=False, **YARN))
+# Chunks and steps of the temperature that are shorter than any probe.
+LLAMA4 = SMALL | dict(intermediate_size=28, intermediate_size_mlp=96, head_dim=16, num_local_experts=4, num_experts_per_tok=1,
+                      interleave_moe_layer_step=2, no_rope_layer_interval=2, attention_chunk_size=WINDOW, floor_scale=7, attn_scale=0.4,
+                      rope_parameters=_rope("llama3", 5000.0, **LLAMA3))
+GRANITE_HYBRID = SMALL | dict(
+    intermediate_size=28, shared_intermediate_size=40, embedding_multiplier=3.0, attention_multiplier=0.4, residual_multiplier=0.6,
+    logits_scaling=4.0, mamba_n_heads=8, mamba_d_head=16, mamba_n_groups=2, mamba_d_state=12, mamba_expand=2, mamba_chunk_size=16,
+    layer_types=["linear_attention", "linear_attention", "full_attention", "linear_attention"])
+QWEN3_NEXT = SMALL | EXPERTS | dict(
+    head_dim=24, shared_expert_intermediate_size=40, norm_topk_prob=True, linear_num_key_heads=2, linear_num_value_heads=4,
+    linear_key_head_dim=12, linear_value_head_dim=10, mlp_only_layers=[0], rope_parameters=_rope("default", 10000.0, partial_rotary_factor=0.25),
+    layer_types=["linear_attention", "full_attention", "linear_attention", "linear_attention"])
 
 MODELS = [
     Tiny("llama", "llama", "llama3", SMALL | _no_rope_scaling(5000.0), adapters="all",
@@ -186,6 +201,20 @@ MODELS = [
     Tiny("ministral", "ministral", "llama2",
          SMALL | dict(head_dim=16, sliding_window=WINDOW, layer_types=["full_attention", "sliding_attention"] * 2),
          features={"no window": {"layer_types": ["full_attention"] * 4}}),
+    Tiny("gpt_oss", "gpt_oss", "llama3", GPT_OSS, features={
+        "no window": {"layer_types": ["full_attention"] * 4}, "alpha": {"swiglu_alpha": 1.0}, "limit": {"swiglu_limit": 7.0}}),
+    Tiny("llama4", "llama4_text", "llama3", LLAMA4, features={
+        "no chunks": {"attention_chunk_size": 8192}, "no temperature": {"attn_temperature_tuning": False}, "no norms": {"use_qk_norm": False}}),
+    Tiny("llama4_dense", "llama4_text", "llama3", LLAMA4 | dict(moe_layers=[1], use_qk_norm=False, num_experts_per_tok=2), storage="bf16"),
+    Tiny("granite_hybrid", "granitemoehybrid", "llama3", GRANITE_HYBRID | dict(num_local_experts=0), extra=("probes",), features={
+        "positions": {"position_embedding_type": "rope"}}),
+    Tiny("granite_hybrid_moe", "granitemoehybrid", "llama3",
+         GRANITE_HYBRID | dict(num_local_experts=5, num_experts_per_tok=2, position_embedding_type="rope", mamba_proj_bias=True),
+         features={"positions": {"position_embedding_type": None}}),
+    Tiny("qwen3_next", "qwen3_next", "qwen2", QWEN3_NEXT, extra=("probes",), features={
+        "rotary part": {"rope_parameters": _rope("default", 10000.0, partial_rotary_factor=1.0)}}),
+    Tiny("qwen3_5", "qwen3_5_text", "qwen2", {k: v for k, v in QWEN3_NEXT.items() if k not in EXPERTS | dict(
+        shared_expert_intermediate_size=0, norm_topk_prob=0, mlp_only_layers=0)} | dict(tie_word_embeddings=True), extra=("mean",)),
     Tiny("t5", "t5", "t5", T5 | dict(feed_forward_proj="relu"), extra=("mean", "pre"),
          features={"distance": {"relative_attention_max_distance": 200}}),
     Tiny("flan_t5", "t5", "t5", T5 | dict(num_layers=2, num_decoder_layers=3, feed_forward_proj="gated-gelu", tie_word_embeddings=False),

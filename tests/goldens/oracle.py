@@ -1,4 +1,5 @@
 """Owns the oracle: transformers and PEFT in float64, a fresh base for every variant (docs/design.md §6.2)."""
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 from peft import PeftModel
 from safetensors import safe_open
 
+from .exact import Exact
 from .tiny import loader, same_width
 
 TEMPLATES = (
@@ -18,13 +20,16 @@ TEMPLATES = (
 )
 PROBES = [t + "\n\n### Instruction:\nPlease provide a response. Input:Input.\n\n### Response:" for t in TEMPLATES]
 MAX_TOKENS = 256
+EAGER = ("gemma2", "gemma3_text", "bloom", "t5", "mt5", "umt5", "mpnet", "gpt_oss")
+EXPERTS = ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe", "gpt_oss", "granitemoehybrid", "qwen3_next")
+RECURRENT = ("granitemoehybrid", "qwen3_next", "qwen3_5_text")  # whose scans transformers computes in float32
 
 
 def load_base(path):
     family = json.loads((Path(path) / "config.json").read_text())["model_type"]
     # Eager attention where scores are capped or biased: the fused path leaves that out.
-    options = {"attn_implementation": "eager" if family in ("gemma2", "gemma3_text", "bloom", "t5", "mt5", "umt5", "mpnet") else "sdpa"}
-    if family in ("mixtral", "deepseek_v2", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe"):  # the fused kernels know no float64
+    options = {"attn_implementation": "eager" if family in EAGER else "sdpa"}
+    if family in EXPERTS:  # the fused kernels know no float64
         options["experts_implementation"] = "eager"
     return loader(family).from_pretrained(path, dtype=torch.float32, **options)
 
@@ -61,6 +66,8 @@ def _forget_lengths(model):
 def _final_norm(model):
     """The norm after the last block, whatever its family calls it; of an encoder-decoder, the decoder's."""
     body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
+    if body.config.model_type == "llama4_text":  # its base_model_prefix is that of the multimodal model
+        body = body.model
     body = getattr(body, "decoder", body)
     names = ("norm", "final_layer_norm", "final_layernorm", "ln_f")
     return next((getattr(body, n) for n in names if hasattr(body, n)), None)
@@ -81,7 +88,8 @@ def hidden_states(model, token_ids):
         _forget_lengths(model)
         caught.clear()
         cache = {"use_cache": True} if norm else {}
-        out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, **cache, **start)
+        with Exact(model) if config.model_type in RECURRENT else contextlib.nullcontext():
+            out = model(input_ids=torch.tensor([ids]), output_hidden_states=True, **cache, **start)
         states = out.decoder_hidden_states if start else out.hidden_states
         last = caught[0] if norm else states[-1]  # an encoder ends with its last block
         states = torch.stack(same_width([h[0] for h in states] + [last[0]]))

@@ -28,7 +28,8 @@ SHAPES = [
 EMBEDDED = [m for m in MODELS if m.name in ("llama", "llama_dynamic", "llama_yarn", "llama_biases", "mistral", "qwen2", "qwen3",
                                             "gemma", "gemma2", "gemma3", "phi3", "gpt_neox", "gpt2", "qwen2_moe", "smollm3", "olmo2",
                                             "granite", "phi", "opt", "opt_350m", "falcon_rw", "falcon_40b", "olmo", "cohere2",
-                                            "cohere_qk", "phi_qk", "nemotron", "glm4", "granitemoe")]
+                                            "cohere_qk", "phi_qk", "nemotron", "glm4", "granitemoe", "gpt_oss", "llama4",
+                                            "granite_hybrid", "granite_hybrid_moe", "qwen3_next", "qwen3_5")]
 
 
 def randomise(model, name):

@@ -35,6 +35,8 @@ def randomise(model, name):
             value.data = noise * 1.5
         elif key.endswith("bias"):
             value.data = noise * 0.3
+        elif key.endswith(("A_log", "sinks")) or value.dim() == 3 and "conv1d" in key:
+            value.data = noise * 0.5
         elif value.dim() == 1:  # norms
             value.data = noise * 0.25 + (0.0 if gemma else 1.0)
         elif any(word in key for word in ("embed", "lm_head", "wte", "wpe", "shared")):

@@ -24,9 +24,14 @@ std::vector<std::string> all_names() {
   return out;
 }
 
-// BLOOM's own GELU has sqrt(2/pi) with eight digits: 1e-9 apart from the function, which float64 sees.
+// BLOOM's own GELU has sqrt(2/pi) with eight digits: 1e-9 apart from the function, which float64 sees. Llama 4's q and
+// k get the length one after they have turned, here before: angles of float32 change it by some 1e-8. A decay is the
+// exponential of a difference of sums, which loses a rounding for each unit of their size.
 double units(const std::string& name, at::ScalarType dtype) {
-  return name.starts_with("bloom") && dtype == at::kDouble ? 1e8 : 100;
+  const bool recurs = name.starts_with("granite_hybrid") || name == "qwen3_next" || name == "qwen3_5";
+  if (dtype == at::kDouble && name.starts_with("bloom")) return 1e8;
+  if (dtype == at::kDouble && name.starts_with("llama4")) return 1e9;
+  return recurs ? 300 : 100;
 }
 
 class Shape : public ::testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {
@@ -102,7 +107,9 @@ TEST_P(Adapters, OnThePartsOfAFamilyEqualPeft) {
   expect_forward(golden, weights, operators, "lora_", units(GetParam(), at::kDouble));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Adapters, ::testing::Values("t5", "t5_gated", "bloom", "deepseek_v2"),
+INSTANTIATE_TEST_SUITE_P(Models, Adapters,
+                         ::testing::Values("t5", "t5_gated", "bloom", "deepseek_v2", "gpt_oss", "llama4",
+                                           "granite_hybrid", "granite_hybrid_moe", "qwen3_next", "qwen3_5"),
                          [](const auto& p) { return std::string(p.param); });
 
 TEST(Experts, AreReadOnlyWhereRowsAreRouted) {

@@ -49,7 +49,7 @@ io::Json config(const std::string& family) {
                 {"hidden_dim", 48},
                 {"n_layers", 3},
                 {"n_heads", 4}};
-  if (family == "mixtral" || family == "exaone4") c["num_key_value_heads"] = 2;
+  if (family == "mixtral" || family == "exaone4" || family == "gpt_oss") c["num_key_value_heads"] = 2;
   if (family == "stablelm") c["num_key_value_heads"] = 4;
   return c;
 }
@@ -78,6 +78,73 @@ TEST(FamilySpecs, ExpertsAreAValueOfTheLayer) {
   EXPECT_EQ(s.hf_name({Module::kExpertDown, 2, 5}), "layers.2.mlp.experts.5.down_proj");
   EXPECT_EQ(s.head_dim, 12);
   EXPECT_EQ(s.shape(Module::kKvUp), (std::vector<std::int64_t>{4 * (8 + 12), 16}));
+}
+
+TEST(FamilySpecs, RecurrentLayersAreAValueOfTheLayer) {
+  io::Json c = config("granitemoehybrid");
+  c["num_local_experts"] = 0;
+  c["layer_types"] = {"mamba", "attention", "linear_attention"};  // under the names of both of transformers' versions
+  c["mamba_n_heads"] = 8, c["mamba_d_state"] = 5, c["mamba_n_groups"] = 2;
+  const ModelSpec s = read(c);
+  EXPECT_FALSE(s.attends(0));
+  EXPECT_TRUE(s.attends(1));
+  EXPECT_EQ(s.recurrent.head_dim, 8);  // 2 · 32 / 8
+  EXPECT_EQ(s.shape(Module::kMixerIn), (std::vector<std::int64_t>{64 + (64 + 2 * 2 * 5) + 8, 32}));
+  EXPECT_EQ(s.stored_shape(Module::kMixerConv), (std::vector<std::int64_t>{84, 1, 4}));
+  EXPECT_TRUE(s.has(Site{Module::kMixerSkip, 0}));
+  EXPECT_FALSE(s.has(Site{Module::kQ, 0}));
+  EXPECT_FALSE(s.has(Site{Module::kMixerSkip, 1}));
+  EXPECT_TRUE(s.has(Site{Module::kQ, 1}));
+  EXPECT_FALSE(s.has(Module::kRouter));
+  EXPECT_EQ(s.layers[1].rope, -1);
+  EXPECT_TRUE(s.propagates_deltas());
+  EXPECT_EQ(s.hf_name({Module::kMixerDecay, 2}), "layers.2.mamba.A_log");
+  EXPECT_THAT(s.fingerprint(), HasSubstr("recurrent={ heads=8 head_dim=8 key_heads=2 key_dim=5 kernel=4 }"));
+
+  io::Json next = config("qwen3_next");
+  next["shared_expert_intermediate_size"] = 24, next["num_key_value_heads"] = 2, next["head_dim"] = 8;
+  next["num_hidden_layers"] = 4;
+  const ModelSpec q = read(next);
+  EXPECT_FALSE(q.attends(2));
+  EXPECT_TRUE(q.attends(3));
+  EXPECT_EQ(q.shape(Module::kQ), (std::vector<std::int64_t>{2 * 4 * 8, 32}));  // each head's gate beside its q
+  EXPECT_EQ(q.ropes[0].dim, 2);
+  EXPECT_TRUE(q.routing.normalised);
+  EXPECT_FALSE(q.has_bias(Module::kMixerStep));
+}
+
+TEST(FamilySpecs, ChunksNormsAndTemperaturesOfLlama4AreTheLayers) {
+  io::Json c = config("llama4_text");
+  c["intermediate_size_mlp"] = 56, c["num_key_value_heads"] = 2, c["num_hidden_layers"] = 4;
+  c["no_rope_layers"] = io::Json::array();  // as published: none is said
+  c["interleave_moe_layer_step"] = 2, c["attention_chunk_size"] = 16, c["floor_scale"] = 10;
+  const ModelSpec s = read(c);
+  EXPECT_EQ(s.layers[0].mlp, MlpKind::kGated);
+  EXPECT_EQ(s.layers[1].mlp, MlpKind::kExperts);
+  EXPECT_EQ(s.shape(Module::kGate)[0], 56);
+  EXPECT_EQ(s.shape(Module::kSharedGate)[0], 48);
+  EXPECT_EQ(s.layers[0].chunk, 16);
+  EXPECT_TRUE(s.layers[0].unit_qk);
+  EXPECT_FALSE(s.layers[0].tempered);
+  EXPECT_EQ(s.layers[3].chunk, 0);
+  EXPECT_EQ(s.layers[3].rope, -1);
+  EXPECT_FALSE(s.layers[3].unit_qk);
+  EXPECT_TRUE(s.layers[3].tempered);
+  EXPECT_EQ(s.temperature.floor, 10);
+  EXPECT_FALSE(s.has(Module::kQNorm));
+}
+
+TEST(FamilySpecs, SinksAndBoundsOfGptOss) {
+  io::Json c = config("gpt_oss");
+  c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 16}};
+  const ModelSpec s = read(c);
+  EXPECT_TRUE(s.has(Site{Module::kSinks, 0}));
+  EXPECT_EQ(s.shape(Module::kSinks), std::vector<std::int64_t>{4});
+  EXPECT_EQ(s.layers[0].window, 128);
+  EXPECT_EQ(s.layers[1].window, 0);
+  EXPECT_EQ(s.routing.bound, 7);
+  EXPECT_TRUE(s.has_bias(Module::kExpertDown));
+  EXPECT_FALSE(s.has_bias(Module::kSinks));
 }
 
 TEST(FamilySpecs, StacksShareOneCountOfLayers) {
@@ -319,6 +386,19 @@ TEST(FamilySpecs, BadValuesAreNamed) {
   EXPECT_THAT(error_of("t5", set("relative_attention_max_distance", 4)), HasSubstr("relative_attention_max_distance"));
   EXPECT_THAT(error_of("t5", set("feed_forward_proj", "gated-swiglu")), HasSubstr("swiglu"));
   EXPECT_THAT(error_of("t5", set("num_decoder_layers", 1 << 30)), HasSubstr("num_decoder_layers"));
+  EXPECT_THAT(error_of("gpt_oss", [](io::Json&) {}), HasSubstr("rope_parameters"));
+  EXPECT_THAT(error_of("gemma3n", [](io::Json&) {}), HasSubstr("AltUp"));
+  EXPECT_THAT(error_of("gemma4_text", [](io::Json&) {}), HasSubstr("per-layer embeddings"));
+  EXPECT_THAT(error_of("llama4_text", set("layer_types", {"chunked_attention"})), HasSubstr("intermediate_size_mlp"));
+  const auto hybrid = [&](const char* key, const io::Json& value) {
+    return error_of("granitemoehybrid", [=](io::Json& c) { c["mamba_n_heads"] = 8, c[key] = value; });
+  };
+  EXPECT_EQ(hybrid("time_step_limit", {0.0, {{"__float__", "Infinity"}}}), "");
+  EXPECT_THAT(hybrid("time_step_limit", {0.0, 0.5}), HasSubstr("time_step_limit"));
+  EXPECT_THAT(hybrid("layer_types", {"mamba", "attention", "sliding_attention"}), HasSubstr("layer_types"));
+  EXPECT_THAT(hybrid("mamba_d_head", 3), HasSubstr("mamba_d_head"));
+  EXPECT_THAT(hybrid("mamba_n_groups", 3), HasSubstr("mamba_n_groups"));
+  EXPECT_THAT(hybrid("hidden_act", "gelu"), HasSubstr("hidden_act"));
 }
 
 TEST(FamilyTable, SaysWhatEachNeeds) {

@@ -101,7 +101,8 @@ TEST_P(Device, MeanOverTokens) {
 INSTANTIATE_TEST_SUITE_P(Devices, Device,
                          ::testing::Combine(::testing::Values("pretend", "cuda"),
                                             ::testing::Values("llama", "qwen2", "gemma3", "gemma2", "phi3", "gpt_neox",
-                                                              "bloom", "mixtral", "deepseek_v2")),
+                                                              "bloom", "mixtral", "deepseek_v2", "gpt_oss", "llama4",
+                                                              "granite_hybrid", "qwen3_next")),
                          [](const auto& p) { return std::string(std::get<0>(p.param)) + "_" + std::get<1>(p.param); });
 
 }  // namespace

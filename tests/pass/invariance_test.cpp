@@ -141,8 +141,8 @@ TEST_P(Invariance, ToTheLastBit) {
   at::set_num_threads(usable_processors());
 }
 
-constexpr const char* kFamilies[] = {"llama", "qwen2", "gemma3", "gemma2", "phi3", "gpt_neox",
-                                     "bloom", "olmo2", "t5",     "bert",   "mpnet"};
+constexpr const char* kFamilies[] = {"llama", "qwen2", "gemma3", "gemma2", "phi3",    "gpt_neox",      "bloom",
+                                     "olmo2", "t5",    "bert",   "mpnet",  "gpt_oss", "granite_hybrid"};
 INSTANTIATE_TEST_SUITE_P(Families, Oracle, ::testing::ValuesIn(kFamilies),
                          [](const auto& p) { return std::string(p.param); });
 INSTANTIATE_TEST_SUITE_P(Families, Invariance,
