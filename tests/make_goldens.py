@@ -90,7 +90,7 @@ def make_variants(tiny, hf, folder):
 
 def make_refused(tiny, hf, folder):
     rows = []
-    for adapter in adapters.REFUSED if tiny.adapters == "all" else []:
+    for adapter in adapters.REFUSED if tiny.adapters == "all" else adapters.REFUSED_ON.get(tiny.name, []):
         adapters.make_adapter(adapter, hf, folder / "refused" / adapter.name, tiny.name)
         rows.append({"name": adapter.name, "path": f"{tiny.name}/refused/{adapter.name}", "word": adapter.word})
     return rows

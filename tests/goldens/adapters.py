@@ -220,6 +220,13 @@ REFUSED = [
     Adapter("unknown_option", dict(target_modules=["q_proj"]), edits=dict(use_qalora=True), word="use_qalora"),
 ]
 
+# Of families whose parts take no LoRA.
+REFUSED_ON = {
+    "gpt_oss": [Adapter("lora_parameters", dict(target_modules=[], target_parameters=["mlp.experts.gate_up_proj"]), word="experts")],
+    "llama4": [Adapter("lora_parameters", dict(target_modules=["q_proj"], target_parameters=["feed_forward.experts.down_proj"]), word="experts")],
+    "granite_hybrid": [Adapter("lora_convolution", dict(target_modules=["conv1d", "q_proj"], r=176), word="convolution")],
+}
+
 CONFIGS = {"LORA": peft.LoraConfig, "IA3": peft.IA3Config, "PREFIX_TUNING": peft.PrefixTuningConfig,
            "PROMPT_TUNING": peft.PromptTuningConfig, "P_TUNING": peft.PromptEncoderConfig, "LOHA": peft.LoHaConfig, "LOKR": peft.LoKrConfig,
            "ADALORA": peft.AdaLoraConfig, "TRAINABLE_TOKENS": peft.TrainableTokensConfig, "VERA": peft.VeraConfig,
