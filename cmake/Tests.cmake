@@ -1,6 +1,7 @@
 # How tests/ROOM/*_test.cpp become a test program, and what ctest runs of it.
 
 # What kind of test this is, for `ctest -L KIND`, and the seconds after which it hangs (some twenty times what it takes).
+# Kinds that take longer start first, so that no core is idle at the end.
 #   unit    one room's own rules, seconds         parity  beside transformers, PEFT and tokenizers, or a training
 #   slow    the program as a whole, many runs     kill    killed in the middle         fuzz    short runs of the targets
 set(DELTASCAPE_SECONDS_unit 600)
@@ -20,7 +21,8 @@ set(DELTASCAPE_study_unit "Metrics.*:Paired.*:StudyFile.*:TrainSettings.*")
 set(DELTASCAPE_parity_rooms pass lm represent train study)
 
 function(deltascape_kind test kind)
-  set_tests_properties(${test} PROPERTIES LABELS ${kind} TIMEOUT ${DELTASCAPE_SECONDS_${kind}})
+  set_tests_properties(${test} PROPERTIES LABELS ${kind} TIMEOUT ${DELTASCAPE_SECONDS_${kind}}
+    COST ${DELTASCAPE_SECONDS_${kind}})
 endfunction()
 
 # deltascape_gtest(NAME PROGRAM KIND FILTER): ctest runs the cases of PROGRAM that FILTER names (cmake/RoomTests.cmake).
