@@ -53,6 +53,8 @@ endfunction()
 set(DELTASCAPE_TEST_HEADERS <gmock/gmock.h> <nlohmann/json.hpp> <algorithm> <cmath> <filesystem> <fstream> <functional>
   <map> <random> <set> <sstream> <thread>)
 set(DELTASCAPE_TEST_FLAGS -O0)
+# These compute on many rows themselves.
+set(DELTASCAPE_OPTIMISED_TESTS tests/landscape/projection_test.cpp tests/landscape/scale_test.cpp)
 
 function(deltascape_test_code program)
   cmake_parse_arguments(CODE "TORCH" "" "" ${ARGN})
@@ -110,6 +112,7 @@ function(deltascape_tests)
     return()
   endif()
   find_package(GTest REQUIRED)
+  set_source_files_properties(${DELTASCAPE_OPTIMISED_TESTS} PROPERTIES COMPILE_OPTIONS -O2 SKIP_PRECOMPILE_HEADERS ON)
   get_property(rooms GLOBAL PROPERTY DELTASCAPE_ROOMS)
   foreach(room ${rooms})
     deltascape_room_test_program(${room})
