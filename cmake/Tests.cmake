@@ -54,7 +54,8 @@ set(DELTASCAPE_TEST_HEADERS <gmock/gmock.h> <nlohmann/json.hpp> <algorithm> <cma
   <map> <random> <set> <sstream> <thread>)
 set(DELTASCAPE_TEST_FLAGS -O0)
 # These compute on many rows themselves.
-set(DELTASCAPE_OPTIMISED_TESTS tests/landscape/projection_test.cpp tests/landscape/scale_test.cpp)
+set(DELTASCAPE_OPTIMISED_TESTS tests/landscape/noise_test.cpp tests/landscape/projection_test.cpp
+  tests/landscape/scale_test.cpp)
 
 function(deltascape_test_code program)
   cmake_parse_arguments(CODE "TORCH" "" "" ${ARGN})
