@@ -13,6 +13,10 @@ include(Oniguruma)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
+# Instrumented code takes the optimiser long; a report needs lines, not variables.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -gline-tables-only -DNDEBUG")
+set(DELTASCAPE_TEST_FLAGS -O1)
+
 file(GLOB sources CONFIGURE_DEPENDS src/core/*.cpp src/io/*.cpp src/text/*.cpp src/store/*.cpp)
 # What of the rooms with LibTorch only reads configurations.
 list(APPEND sources src/model/architecture.cpp src/model/fingerprint.cpp src/adapter/keys.cpp src/adapter/kinds.cpp
@@ -46,7 +50,6 @@ if(DELTASCAPE_ROOM_TESTS)
   add_library(deltascape_others STATIC ${others})
   deltascape_embed_files(deltascape_others report/page.h ${DELTASCAPE_PAGE})
   target_compile_definitions(deltascape_others PRIVATE DELTASCAPE_DOWNLOADS)
-  target_compile_options(deltascape_others PRIVATE -O1 -gline-tables-only)
   target_link_libraries(deltascape_others PUBLIC deltascape_readers CURL::libcurl OpenSSL::Crypto
     PRIVATE deltascape_assorthead)
   add_custom_target(room_tests)
@@ -54,7 +57,6 @@ if(DELTASCAPE_ROOM_TESTS)
     add_library(deltascape_${room}_usage INTERFACE)
     target_link_libraries(deltascape_${room}_usage INTERFACE deltascape_others)
     deltascape_room_test_program(${room})
-    target_compile_options(${room}_test PRIVATE -O1 -gline-tables-only)
     add_dependencies(room_tests ${room}_test)
   endforeach()
   deltascape_write_gtests()

@@ -35,6 +35,6 @@ function(deltascape_gtest name program kind seconds filter)
     return()
   endif()
   add_test(${name} ${program} --gtest_filter=${filter})
-  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT ${seconds} ENVIRONMENT
+  set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT ${seconds} COST ${seconds} ENVIRONMENT
     "${environment};DELTASCAPE_COVERAGE=${build}/coverage;GTEST_OUTPUT=xml:${build}/test-results/${name}.xml")
 endfunction()
