@@ -60,12 +60,6 @@ Heads project(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const at::T
   return l.mixer == MixerKind::kLatent ? latent(s, ops, h) : grouped(s, ops, h);
 }
 
-// Each head's q or k over the root of its mean square. Turning changes no length: it may come after.
-at::Tensor unit(const ModelSpec& s, const at::Tensor& x) {
-  const at::Tensor heads = x.view({x.size(0), -1, s.head_dim});
-  return (heads * at::rsqrt(heads.square().mean({2}, true) + s.norm_eps)).view(x.sizes());
-}
-
 // [needed rows, 1], in float32 as models are trained.
 at::Tensor temperature(const TemperatureSpec& t, const at::Tensor& positions) {
   return (at::log1p(at::floor((positions.to(at::kFloat) + 1) / t.floor)) * t.scale + 1).unsqueeze(1);
@@ -78,7 +72,8 @@ at::Tensor attended(const ModelSpec& s, const LayerSpec& l, BlockOps& ops, const
     h.q = ops.norm(Module::kQNorm, h.q);
     h.k = ops.norm(Module::kKNorm, h.k);
   }
-  if (l.unit_qk) h.q = unit(s, h.q), h.k = unit(s, h.k);
+  if (l.unit_qk)  // of each head; turning changes no length: it may come after
+    for (at::Tensor* part : {&h.q, &h.k}) *part = unit(*part, s.head_dim, s.norm_eps);
   if (l.tempered) h.q = h.q * temperature(s.temperature, ops.positions()).to(h.q.options());
   if (l.query_scale != 1) h.q = h.q * l.query_scale;
   if (s.clip_qkv > 0)

@@ -7,29 +7,6 @@ namespace {
 
 using namespace names;
 
-// As transformers 5 keeps them in memory, and as llama.cpp writes them.
-constexpr FusedName kFusedExperts[] = {
-    {M::kExpertGate, "layers.{}.mlp.experts.gate_up_proj", "", 0, 2},
-    {M::kExpertUp, "layers.{}.mlp.experts.gate_up_proj", "", 1, 2},
-    {M::kExpertDown, "layers.{}.mlp.experts.down_proj", ""},
-    {M::kExpertGate, "", "blk.{}.ffn_gate_exps.weight"},
-    {M::kExpertUp, "", "blk.{}.ffn_up_exps.weight"},
-    {M::kExpertDown, "", "blk.{}.ffn_down_exps.weight"},
-};
-
-// input_linear and output_linear are the published ones, where the name of a single expert is ours.
-constexpr FusedName kFusedGranite[] = {
-    {M::kExpertGate, "", "blk.{}.ffn_gate_exps.weight"},
-    {M::kExpertUp, "", "blk.{}.ffn_up_exps.weight"},
-    {M::kExpertDown, "", "blk.{}.ffn_down_exps.weight"},
-    {M::kExpertGate, "layers.{}.block_sparse_moe.input_linear.weight", "", 0, 2},
-    {M::kExpertUp, "layers.{}.block_sparse_moe.input_linear.weight", "", 1, 2},
-    {M::kExpertDown, "layers.{}.block_sparse_moe.output_linear.weight", ""},
-    {M::kExpertGate, "layers.{}.block_sparse_moe.experts.gate_up_proj", "", 0, 2},
-    {M::kExpertUp, "layers.{}.block_sparse_moe.experts.gate_up_proj", "", 1, 2},
-    {M::kExpertDown, "layers.{}.block_sparse_moe.experts.down_proj", ""},
-};
-
 constexpr TensorName kGraniteMoe[] = {
     {M::kMlpNorm, "layers.{}.post_attention_layernorm", "blk.{}.ffn_norm"},
     {M::kRouter, "layers.{}.block_sparse_moe.router.layer", "blk.{}.ffn_gate_inp"},

@@ -7,15 +7,6 @@ namespace {
 
 using namespace names;
 
-constexpr FusedName kFusedGranite[] = {
-    {M::kExpertGate, "layers.{}.block_sparse_moe.input_linear.weight", "", 0, 2},
-    {M::kExpertUp, "layers.{}.block_sparse_moe.input_linear.weight", "", 1, 2},
-    {M::kExpertDown, "layers.{}.block_sparse_moe.output_linear.weight", ""},
-    {M::kExpertGate, "layers.{}.block_sparse_moe.experts.gate_up_proj", "", 0, 2},
-    {M::kExpertUp, "layers.{}.block_sparse_moe.experts.gate_up_proj", "", 1, 2},
-    {M::kExpertDown, "layers.{}.block_sparse_moe.experts.down_proj", ""},
-};
-
 constexpr TensorName kGraniteHybrid[] = {
     {M::kMixerIn, "layers.{}.mamba.in_proj", ""},
     {M::kMixerConv, "layers.{}.mamba.conv1d", ""},
@@ -32,12 +23,6 @@ constexpr TensorName kGraniteHybrid[] = {
     {M::kExpertDown, "layers.{}.block_sparse_moe.experts.{}.down_proj", ""},
     {M::kSharedGateUp, "layers.{}.shared_mlp.input_linear", ""},
     {M::kSharedDown, "layers.{}.shared_mlp.output_linear", ""},
-};
-
-constexpr FusedName kFusedExperts[] = {
-    {M::kExpertGate, "layers.{}.mlp.experts.gate_up_proj", "", 0, 2},
-    {M::kExpertUp, "layers.{}.mlp.experts.gate_up_proj", "", 1, 2},
-    {M::kExpertDown, "layers.{}.mlp.experts.down_proj", ""},
 };
 
 constexpr TensorName kQwen3Next[] = {

@@ -7,9 +7,6 @@
 namespace deltascape::model {
 namespace {
 
-// Rows that see each other at once, as in attention; what lies before them is in the state.
-constexpr std::int64_t kChunk = 64;
-
 // A layer's parameters, [variants or 1, …]; undefined where the mixer has none of the kind.
 struct Parameters {
   at::Tensor conv, conv_bias, decay, step, skip, norm;
@@ -78,9 +75,9 @@ at::Tensor scanned(const Scan& s, RecurrentState& state) {
   at::Tensor memory = state.memory;
   if (!memory.defined()) memory = at::zeros({s.keys.size(0), s.keys.size(2), s.values.size(2)}, s.values.options());
   std::vector<at::Tensor> out;
-  for (std::int64_t first = 0; first < n; first += kChunk) {
+  for (std::int64_t first = 0; first < n; first += kMixerChunk) {
     const auto part = [&](const at::Tensor& x) {
-      return x.defined() ? x.narrow(1, first, std::min(kChunk, n - first)) : x;
+      return x.defined() ? x.narrow(1, first, std::min(kMixerChunk, n - first)) : x;
     };
     out.push_back(scan_chunk({part(s.queries), part(s.keys), part(s.values), part(s.decay), part(s.beta)}, memory));
   }
@@ -92,12 +89,6 @@ at::Tensor scanned(const Scan& s, RecurrentState& state) {
 at::Tensor by_head(const at::Tensor& x, std::int64_t heads, std::int64_t repeat = 1) {
   const at::Tensor y = x.view({x.size(0), heads, -1}).transpose(0, 1);
   return repeat == 1 ? y : y.repeat_interleave(repeat, 0);
-}
-
-// Over the root of the mean square of each run of `width`.
-at::Tensor unit(const at::Tensor& x, std::int64_t width, double eps) {
-  const at::Tensor runs = x.view({x.size(0), -1, width});
-  return (runs * at::rsqrt(runs.square().mean({2}, true) + eps)).view(x.sizes());
 }
 
 at::Tensor mamba2(const ModelSpec& s, const Parameters& p, std::int64_t variant, const at::Tensor& rows,
@@ -168,6 +159,11 @@ at::Tensor delta_net(const ModelSpec& s, const Parameters& p, std::int64_t varia
 }
 
 }  // namespace
+
+at::Tensor unit(const at::Tensor& x, std::int64_t width, double eps) {
+  const at::Tensor runs = x.view({x.size(0), -1, width});
+  return (runs * at::rsqrt(runs.square().mean({2}, true) + eps)).view(x.sizes());
+}
 
 at::Tensor run_mixer(const ModelSpec& spec, const LayerSpec& layer, BlockOps& ops, const at::Tensor& x) {
   std::vector<at::Tensor> read = {ops.linear(Module::kMixerIn, x)};

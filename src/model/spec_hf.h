@@ -13,6 +13,9 @@ std::int64_t within(const io::JsonFields& c, std::string_view key, std::int64_t 
                     std::optional<std::int64_t> otherwise = {});
 bool is_on(const io::JsonFields& c, const Switch& s);
 
+// The list under `key` with a name for each layer; null where there is none. Throws Error(kBadFile) for another length.
+const io::Json* layer_names(const io::JsonFields& c, const ModelSpec& s, std::string_view key = "layer_types");
+
 // Which layers turn and which have windows, for as many layers as there are.
 void read_layers(const io::JsonFields& c, ModelSpec& s);
 // ropes[0] is for full attention; Gemma 3's windowed layers have their own.

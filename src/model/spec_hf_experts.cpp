@@ -101,12 +101,10 @@ namespace {
 
 // By moe_layers, or every so many.
 void read_llama4_layers(const JsonFields& c, ModelSpec& s) {
-  const io::Json* list = c.has("moe_layers") ? c.find("moe_layers") : nullptr;
+  const io::Json* list = c.find("moe_layers");
   if (list != nullptr && !list->is_array()) c.fail("moe_layers", "a list of layers");
   const std::int64_t step = within(c, "interleave_moe_layer_step", 1, kMaxWidth, 1);
-  const io::Json* types = c.has("layer_types") ? c.find("layer_types") : nullptr;
-  if (types != nullptr && (!types->is_array() || types->size() != s.layers.size()))
-    c.fail("layer_types", "a list of " + std::to_string(s.layers.size()) + " names");
+  const io::Json* types = layer_names(c, s);
   const auto chunk = static_cast<int>(within(c, "attention_chunk_size", 1, std::int64_t{1} << 30, 8192));
   for (std::size_t i = 0; i < s.layers.size(); ++i) {
     LayerSpec& l = s.layers[i];

@@ -41,10 +41,8 @@ bool windowed(const JsonFields& c, const ModelSpec& s, int layer) {
 // By layer_types where the config has them.
 std::vector<bool> windowed_layers(const JsonFields& c, const ModelSpec& s) {
   std::vector<bool> out(s.layers.size());
-  const bool listed = s.architecture->window != WindowRule::kEveryLayer && c.has("layer_types");
-  const io::Json* types = listed ? c.find("layer_types") : nullptr;
-  if (types && (!types->is_array() || types->size() != out.size()))
-    c.fail("layer_types", "a list of " + std::to_string(out.size()) + " names");
+  const bool listed = s.architecture->window != WindowRule::kEveryLayer;
+  const io::Json* types = listed ? layer_names(c, s) : nullptr;
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = types ? (*types)[i] == "sliding_attention" : windowed(c, s, static_cast<int>(i));
     if (types && !out[i] && (*types)[i] != "full_attention")
@@ -54,6 +52,13 @@ std::vector<bool> windowed_layers(const JsonFields& c, const ModelSpec& s) {
 }
 
 }  // namespace
+
+const io::Json* layer_names(const JsonFields& c, const ModelSpec& s, std::string_view key) {
+  const io::Json* names = c.find(key);
+  if (names != nullptr && (!names->is_array() || names->size() != s.layers.size()))
+    c.fail(key, "a list of " + std::to_string(s.layers.size()) + " names");
+  return names;
+}
 
 void read_layers(const JsonFields& c, ModelSpec& s) {
   const Architecture& a = *s.architecture;

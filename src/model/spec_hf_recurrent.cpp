@@ -15,9 +15,7 @@ constexpr std::int64_t kMostHeads = 1 << 20, kMostKernel = 64;
 // layer_types, or layers_block_type as it was called; else every `interval`-th layer attends (0: none).
 void read_mixers(const JsonFields& c, ModelSpec& s, std::int64_t interval) {
   const std::string_view key = c.has("layer_types") ? "layer_types" : "layers_block_type";
-  const io::Json* types = c.has(key) ? c.find(key) : nullptr;
-  if (types != nullptr && (!types->is_array() || types->size() != s.layers.size()))
-    c.fail(key, "a list of " + std::to_string(s.layers.size()) + " names");
+  const io::Json* types = layer_names(c, s, key);
   for (std::size_t i = 0; i < s.layers.size(); ++i) {
     bool recurs = interval == 0 || (static_cast<std::int64_t>(i) + 1) % interval != 0;
     if (types != nullptr) {
@@ -37,7 +35,7 @@ void require_silu(const JsonFields& c, const ModelSpec& s) {
 
 // (0, inf): steps of any length, as published.
 void require_free_steps(const JsonFields& c) {
-  const io::Json* limit = c.has("time_step_limit") ? c.find("time_step_limit") : nullptr;
+  const io::Json* limit = c.find("time_step_limit");
   const auto is_infinite = [](const io::Json& v) {
     return (v.is_number() && std::isinf(v.get<double>())) ||
            (v.is_object() && v.size() == 1 && v.begin()->is_string() && *v.begin() == "Infinity");
@@ -65,7 +63,7 @@ void read_granite_hybrid(const JsonFields& c, ModelSpec& s) {
   r.kind = MixerKind::kMamba2;
   r.heads = within(c, "mamba_n_heads", 1, kMostHeads, 128);
   const std::int64_t inner = s.hidden * within(c, "mamba_expand", 1, 64, 2);
-  const io::Json* head = c.has("mamba_d_head") ? c.find("mamba_d_head") : nullptr;
+  const io::Json* head = c.find("mamba_d_head");
   const bool given = head != nullptr && !(head->is_string() && *head == "auto");
   r.head_dim = given ? within(c, "mamba_d_head", 1, kMaxWidth) : inner / r.heads;
   if (r.inner() != inner) c.fail("mamba_d_head", "mamba_expand · hidden_size / mamba_n_heads");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "exec/gemm.h"
+#include "model/mixers.h"
 
 namespace deltascape::engine {
 
@@ -38,7 +39,7 @@ Plan make_plan(const model::Checkpoint& base, const Layout& layout, const Taps& 
     if (!spec.attends(l)) {  // the convolution's rows, and of each head a chunk's scores and the state
       const model::RecurrentSpec& r = spec.recurrent;
       read += 4 * d(r.channels() + r.inner()) * tokens +
-              d(r.heads) * probes * (4 * 64 * 64 + 2 * d(r.key_dim * r.head_dim));
+              d(r.heads) * probes * (4 * d(model::kMixerChunk * model::kMixerChunk) + 2 * d(r.key_dim * r.head_dim));
     }
     weights = std::max(weights, all);
     values = std::max(values, read);
