@@ -66,11 +66,8 @@ Converted convert(const ConvertOptions& options, Progress& progress) {
                 {.path = options.out, .field = option("out")});
   const auto base = open_base(options, config.base, progress);
   const auto opened = Adapter::open(in, *base);
-  std::vector<adapter::LoraPair> pairs;
-  for (const model::Site& site : opened->lora_sites()) {
-    pairs.push_back({site, opened->lora(site)});
-    out.rank = std::max(out.rank, pairs.back().low_rank.a.size(0));
-  }
+  const std::vector<adapter::LoraPair> pairs = adapter::lora_pairs(*opened);
+  for (const adapter::LoraPair& pair : pairs) out.rank = std::max(out.rank, pair.low_rank.a.size(0));
   out.pairs = pairs.size();
   out.folded = out.form == "gguf" && !adapter::one_alpha(pairs);
   const adapter::LoraForm form{base->spec(), config.base.empty() ? options.base : config.base,

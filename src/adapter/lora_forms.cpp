@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adapter/adapter.h"
 #include "adapter/gguf_lora.h"
 #include "adapter/tensor_list.h"
 #include "deltascape/error.h"
@@ -20,6 +21,12 @@ std::uint32_t file_type(io::DType dtype) {  // llama_ftype
 }
 
 }  // namespace
+
+std::vector<LoraPair> lora_pairs(const Adapter& adapter) {
+  std::vector<LoraPair> out;
+  for (const model::Site& site : adapter.lora_sites()) out.push_back({site, adapter.lora(site)});
+  return out;
+}
 
 bool same_alpha(double a, double b) { return std::abs(a - b) <= 1e-12 * std::abs(b); }
 

@@ -19,6 +19,10 @@ struct LoraPair {
   double alpha() const { return low_rank.scale * static_cast<double>(low_rank.a.size(0)); }
 };
 
+class Adapter;
+// All pairs of an adapter that is LoRA and nothing else; throws as Adapter::lora().
+std::vector<LoraPair> lora_pairs(const Adapter& adapter);
+
 struct LoraForm {
   const model::ModelSpec& base;
   std::string base_name;  // what the written adapter says it is for; may be empty

@@ -14,10 +14,7 @@ namespace fs = std::filesystem;
 using adapter::LoraPair;
 
 std::vector<LoraPair> pairs_of(const fs::path& path, const model::Checkpoint& base) {
-  const auto opened = adapter::Adapter::open(path, base);
-  std::vector<LoraPair> out;
-  for (const model::Site& site : opened->lora_sites()) out.push_back({site, opened->lora(site)});
-  return out;
+  return adapter::lora_pairs(*adapter::Adapter::open(path, base));
 }
 
 adapter::LoraForm form_of(const model::Checkpoint& base, io::DType dtype = io::DType::kF32) {
