@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/verbs.h"
+#include "report/study_table.h"
 
 namespace deltascape::cli {
 namespace {
@@ -43,13 +44,6 @@ void print_representations(const StudyReport& report, const Console& console) {
   console.print_table(table);
 }
 
-std::string text_of(const StudyTable::Cell& cell) {
-  if (const auto* words = std::get_if<std::string>(&cell)) return *words;
-  if (const auto* whole = std::get_if<std::int64_t>(&cell)) return std::to_string(*whole);
-  const auto* real = std::get_if<double>(&cell);
-  return real == nullptr ? "-" : number(*real, 3);
-}
-
 void print_question(const StudyTable& question, const Console& console) {
   using report::Align;
   std::vector<report::Column> columns;
@@ -60,7 +54,10 @@ void print_question(const StudyTable& question, const Console& console) {
   report::Table table(columns);
   for (const auto& row : question.rows) {
     std::vector<std::string> cells;
-    for (const StudyTable::Cell& cell : row) cells.push_back(text_of(cell));
+    for (const StudyTable::Cell& cell : row) {
+      const std::string text = report::text_of(cell, [](double value) { return number(value, 3); });
+      cells.push_back(text.empty() ? "-" : text);
+    }
     table.add(std::move(cells));
   }
   console.print_line(question.title + ":");

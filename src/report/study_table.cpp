@@ -11,10 +11,7 @@ namespace {
 using Cell = StudyTable::Cell;
 
 std::string text_of(const Cell& cell, int digits) {
-  if (const auto* words = std::get_if<std::string>(&cell)) return *words;
-  if (const auto* whole = std::get_if<std::int64_t>(&cell)) return std::to_string(*whole);
-  if (const auto* real = std::get_if<double>(&cell)) return decimals(*real, digits);
-  return {};
+  return report::text_of(cell, [digits](double value) { return decimals(value, digits); });
 }
 
 nlohmann::ordered_json json_of(const Cell& cell) {
@@ -31,6 +28,13 @@ std::optional<double> number_of(const Cell& cell) {
 }
 
 }  // namespace
+
+std::string text_of(const Cell& cell, const std::function<std::string(double)>& real) {
+  if (const auto* words = std::get_if<std::string>(&cell)) return *words;
+  if (const auto* whole = std::get_if<std::int64_t>(&cell)) return std::to_string(*whole);
+  const auto* value = std::get_if<double>(&cell);
+  return value == nullptr ? std::string() : real(*value);
+}
 
 PageSection question_section(const StudyTable& table) {
   PageTable out{.head = table.columns, .rows = {}};

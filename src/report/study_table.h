@@ -1,6 +1,7 @@
 // What a study's questions found (deltascape/study.h, StudyTable), on paper.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -9,6 +10,9 @@
 #include "report/study_page.h"
 
 namespace deltascape::report {
+
+// A cell as text; `real` writes its numbers. Empty where there is nothing to say.
+std::string text_of(const StudyTable::Cell& cell, const std::function<std::string(double)>& real);
 
 PageSection question_section(const StudyTable& table);
 std::string csv_of(const StudyTable& table);
