@@ -14,7 +14,7 @@ std::vector<StudyTable> ask_bases(const Studied& studied) {
                  .columns = {"base", "silhouette", "nearest", "cosine", "norm"},
                  .rows = {},
                  .drawn = {}};
-  const std::vector<store::Record> own = studied.embed(studied.pool, studied.embedding());
+  const std::vector<store::Record>& own = studied.own().pool;
   const auto add = [&](const std::string& name, const std::vector<store::Record>& records) {
     std::vector<std::optional<double>> cosine, norm;
     for (std::size_t i = 0; i < own.size(); ++i) {

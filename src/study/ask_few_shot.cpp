@@ -18,7 +18,7 @@ std::vector<StudyTable> ask_few_shot(const Studied& studied) {
                  .columns = {"settings", "examples", "steps", "seconds", "layer", "top-1", "top-3", "margin"},
                  .rows = {},
                  .drawn = {}};
-  std::vector<ModelRef> models = studied.pool;
+  std::vector<ModelRef> models;
   struct Cost {
     std::int64_t examples = 0, steps = 0;
     std::vector<std::optional<double>> seconds;
@@ -44,11 +44,11 @@ std::vector<StudyTable> ask_few_shot(const Studied& studied) {
   std::vector<EmbedOptions> places(2, studied.embedding());
   places[1].layer = "all";
   for (const EmbedOptions& place : places) {
-    const auto records = studied.embed(models, place);
+    const std::vector<store::Record>& pool = studied.own(place.layer).pool;
+    const std::vector<store::Record> records = studied.embed(models, place);
     const std::int64_t layers = records.front().layers;
     const std::int64_t row = layers == 1 ? 0 : usual_task_layer(layers - 1);
-    auto run = records.begin() + std::ssize(studied.pool);
-    const std::vector<store::Record> pool(records.begin(), run);
+    auto run = records.begin();
     for (std::size_t v = 0; v < costs.size(); ++v) {
       const auto next = run + std::ssize(studied.parts.tasks);
       const StudyRetrieval found = separation(pool, {run, next}, row).retrieval.value_or(StudyRetrieval{});

@@ -49,9 +49,7 @@ std::vector<StudyTable> ask_layers(const Studied& studied) {
                   "domain inside", "inside by chance"},
       .rows = {},
       .drawn = {"common", "domain", "own", "nearest", "inside", "inside by chance"}};
-  EmbedOptions how = studied.embedding();
-  how.layer = "all";
-  const std::vector<store::Record> pool = studied.embed(studied.pool, how);
+  const std::vector<store::Record>& pool = studied.own("all").pool;
   std::optional<HeadReading> stream, end;
   try {
     const auto model = model::Checkpoint::open(adapter::fetch_model(studied.options.base, studied.progress));

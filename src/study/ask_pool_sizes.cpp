@@ -45,11 +45,7 @@ std::vector<StudyTable> ask_pool_sizes(const Studied& studied) {
                  .columns = {"variants", "draws", "silhouette", "deviation", "nearest", "top-1", "margin"},
                  .rows = {},
                  .drawn = {"silhouette", "nearest", "top-1"}};
-  std::vector<ModelRef> models = studied.pool;
-  models.insert(models.end(), studied.runs.begin(), studied.runs.end());
-  const std::vector<store::Record> records = studied.embed(models, studied.embedding());
-  const auto first_run = records.begin() + std::ssize(studied.pool);
-  const std::vector<store::Record> pool(records.begin(), first_run), runs(first_run, records.end());
+  const auto& [pool, runs] = studied.own();
   const auto splits = static_cast<std::size_t>(studied.options.splits);
   for (const int size : studied.options.questions.pool_sizes) {
     const std::size_t each = static_cast<std::size_t>(size) / studied.options.domains.size();

@@ -1,16 +1,16 @@
 // How much do the probes decide? (arXiv 2509.04442 §4, its ablations of prompts)
-#include "deltascape/error.h"
 #include "landscape/similarity.h"
 #include "study/question.h"
 
 namespace deltascape::study {
 namespace {
 
-std::optional<double> mean_cosine(const std::vector<store::Record>& a, const std::vector<store::Record>& b) {
+std::vector<std::optional<double>> cosines_of(const std::vector<store::Record>& a,
+                                              const std::vector<store::Record>& b) {
   std::vector<std::optional<double>> out;
   for (std::size_t i = 0; i < a.size(); ++i)
     out.push_back(landscape::cosine(landscape::embedding(a[i]), landscape::embedding(b[i])));
-  return mean_of_known(out);
+  return out;
 }
 
 // The same variants as if this probe had not been asked.
@@ -43,25 +43,25 @@ std::vector<StudyTable> ask_probes(const Studied& studied) {
                  .drawn = {}};
   out.columns.insert(out.columns.end(), std::begin(kSeparation), std::end(kSeparation));
   out.columns.emplace_back("cosine");
-  std::vector<ModelRef> models = studied.pool;
-  models.insert(models.end(), studied.runs.begin(), studied.runs.end());
-  const std::vector<store::Record> own = studied.embed(models, studied.embedding());
-  const auto add = [&](const std::string& name, const std::vector<store::Record>& records) {
-    const auto runs = records.begin() + std::ssize(studied.pool);
-    std::vector<StudyTable::Cell> row = {name, records.front().probe_count};
-    append(separation({records.begin(), runs}, {runs, records.end()}), row);
-    row.push_back(cell(mean_cosine(records, own)));
+  const Embedded& own = studied.own();
+  const auto add = [&](const std::string& name, const Embedded& asked) {
+    std::vector<StudyTable::Cell> row = {name, asked.pool.front().probe_count};
+    append(separation(asked.pool, asked.runs), row);
+    std::vector<std::optional<double>> cosines = cosines_of(asked.pool, own.pool),
+                                       of_runs = cosines_of(asked.runs, own.runs);
+    cosines.insert(cosines.end(), of_runs.begin(), of_runs.end());
+    row.push_back(cell(mean_of_known(cosines)));
     out.rows.push_back(std::move(row));
   };
   add("the study's own", own);
-  const std::int64_t count = own.front().probe_count;
+  const std::int64_t count = own.pool.front().probe_count;
   if (studied.options.questions.leave_one_out && count > 1)
     for (std::int64_t probe = 0; probe < count; ++probe)
-      add("without probe " + std::to_string(probe + 1), without(own, probe));
+      add("without probe " + std::to_string(probe + 1), {without(own.pool, probe), without(own.runs, probe)});
   for (const auto& [name, file] : studied.options.questions.probes) {
     EmbedOptions how = studied.embedding();
     how.probes_file = file;
-    add(name, studied.embed(models, how));
+    add(name, studied.embed_own(how));
   }
   return {std::move(out)};
 }

@@ -73,12 +73,11 @@ std::vector<StudyTable> ask_variations(const Studied& studied) {
       .columns = {"settings", "right", "margin", "same examples", "norm", "silhouette"},
       .rows = {},
       .drawn = {}};
-  std::vector<ModelRef> models = studied.pool;
+  std::vector<ModelRef> models;
   for (const StudyTraining& variation : studied.options.questions.variations)
     for (ModelRef& model : train(studied, variation)) models.push_back(std::move(model));
-  const auto records = studied.embed(models, studied.embedding());
-  const auto own = records.begin() + std::ssize(studied.pool);
-  const std::vector<store::Record> pool(records.begin(), own);
+  const std::vector<store::Record>& pool = studied.own().pool;
+  const std::vector<store::Record> others = studied.embed(models, studied.embedding());
   const std::vector<std::size_t> splits = first_splits(studied.options);
   const auto add = [&](const std::string& name, const auto& record_of) {
     std::vector<std::optional<double>> right, margin, same, norm;
@@ -95,8 +94,7 @@ std::vector<StudyTable> ask_variations(const Studied& studied) {
   };
   add("the pool's own", [&](std::size_t d) { return pool[splits[d]]; });
   for (std::size_t v = 0; v < studied.options.questions.variations.size(); ++v)
-    add(studied.options.questions.variations[v].name,
-        [&](std::size_t d) { return own[static_cast<std::ptrdiff_t>(v * splits.size() + d)]; });
+    add(studied.options.questions.variations[v].name, [&](std::size_t d) { return others[v * splits.size() + d]; });
   return {std::move(out)};
 }
 

@@ -5,7 +5,8 @@
 
 #include "core/hash.h"
 #include "deltascape/cluster.h"
-#include "landscape/similarity.h"
+#include "landscape/agreement.h"
+#include "landscape/embedding_rows.h"
 #include "represent/representation.h"
 #include "study/few_shot.h"
 #include "study/retrieval.h"
@@ -32,21 +33,10 @@ constexpr std::array kQuestions = {
 };
 
 std::optional<double> nearest_of_label(const std::vector<store::Record>& pool, std::int64_t row) {
-  const landscape::CosineMatrix cosines = landscape::cosine_matrix(pool, row);
-  std::vector<std::optional<double>> right;
-  for (std::size_t i = 0; i < pool.size(); ++i) {
-    std::optional<double> best;
-    std::size_t nearest = i;
-    for (std::size_t j = 0; j < pool.size(); ++j) {
-      const std::optional<double> found = i == j ? std::nullopt : cosines.at(i, j);
-      if (found && (!best || *found > *best)) {
-        best = found;
-        nearest = j;
-      }
-    }
-    if (best) right.emplace_back(pool[i].label == pool[nearest].label ? 1.0 : 0.0);
-  }
-  return mean_of_known(right);
+  // Of the agreement the neighbours alone are asked for: all may lie in one cluster.
+  const std::vector<std::optional<std::size_t>> together(pool.size(), 0);
+  const auto agreement = landscape::label_agreement(pool, landscape::unit_rows(pool, row), together);
+  return agreement ? agreement->nearest : std::nullopt;
 }
 
 }  // namespace
@@ -82,6 +72,21 @@ EmbedOptions Studied::embedding_as(const std::string& representation) const {
 
 std::vector<store::Record> Studied::embed(const std::vector<ModelRef>& models, const EmbedOptions& how) const {
   return embed_all(models, how, progress);
+}
+
+Embedded Studied::embed_own(const EmbedOptions& how) const {
+  std::vector<ModelRef> models = pool;
+  models.insert(models.end(), runs.begin(), runs.end());
+  const std::vector<store::Record> records = embed(models, how);
+  const auto first_run = records.begin() + std::ssize(pool);
+  return {.pool = {records.begin(), first_run}, .runs = {first_run, records.end()}};
+}
+
+const Embedded& Studied::own(const std::string& layer) const {
+  if (const auto known = kept.find(layer); known != kept.end()) return known->second;
+  EmbedOptions how = embedding();
+  how.layer = layer;
+  return kept[layer] = embed_own(how);
 }
 
 Separation separation(const std::vector<store::Record>& pool, const std::vector<store::Record>& runs,

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +14,11 @@
 #include "study/trainer.h"
 
 namespace deltascape::study {
+
+// The study's pool and tasks, in the order of Parts.
+struct Embedded {
+  std::vector<store::Record> pool, runs;
+};
 
 // What the study has when its questions are asked.
 struct Studied {
@@ -26,6 +33,11 @@ struct Studied {
   // In a representation, with what it reads of the study's options.
   EmbedOptions embedding_as(const std::string& representation) const;
   std::vector<store::Record> embed(const std::vector<ModelRef>& models, const EmbedOptions& how) const;
+  Embedded embed_own(const EmbedOptions& how) const;
+  // The study's own way at a layer (EmbedOptions::layer): embedded once.
+  const Embedded& own(const std::string& layer) const;
+  const Embedded& own() const { return own(options.questions.layer); }
+  mutable std::map<std::string, Embedded> kept = {};  // by layer
 };
 
 struct Question {

@@ -100,8 +100,8 @@ class Study {
     study::Trainer train(options_, planned(), report_, progress_);
     train_pool(train);
     train_runs(train);
-    for (const std::string& position : options_.positions) report_.spaces.push_back(measure(position));
     const study::Studied studied{options_, parts_, pool_, runs_, train, progress_};
+    for (const std::string& position : options_.positions) report_.spaces.push_back(measure(position, studied));
     for (const std::string& name : options_.representations) {
       EmbedOptions embedding = studied.embedding_as(name);
       embedding.layer = "last";
@@ -161,7 +161,7 @@ class Study {
       controls_.push_back(train(options_.few_shot, {control.name, "", control.file, "controls", {}}).model);
   }
 
-  StudySpace measure(const std::string& position) {
+  StudySpace measure(const std::string& position, const study::Studied& studied) {
     std::vector<ModelRef> all = pool_;
     all.insert(all.end(), runs_.begin(), runs_.end());
     all.insert(all.end(), controls_.begin(), controls_.end());
@@ -170,6 +170,7 @@ class Study {
     StudySpace space{.position = position, .pool = {records.begin(), tasks}, .layers = {}, .tasks = {}};
     keep_embeddings(space);
     const std::vector<store::Record> runs(tasks, controls), control_runs(controls, records.end());
+    if (position == studied.embedding().position) studied.kept["all"] = {.pool = space.pool, .runs = runs};
     for (std::int64_t layer = 0; layer < records.front().layers; ++layer)
       space.layers.push_back(measure_layer(space, runs, control_runs, layer));
     return space;
